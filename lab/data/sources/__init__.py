@@ -1,0 +1,34 @@
+"""Where logs come from. Imported lazily: naming a source must not load polars."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.data.sources.base import Scan, Source
+    from lab.data.sources.online_retail import OnlineRetail
+    from lab.data.sources.open_ecommerce import OpenEcommerce
+    from lab.data.sources.synthetic import SyntheticShop
+    from lab.data.sources.table import Table
+    from lab.data.sources.taobao import Taobao
+
+__all__ = ["OnlineRetail", "OpenEcommerce", "Scan", "Source", "SyntheticShop", "Table", "Taobao"]
+
+_FILES = {
+    "OnlineRetail": "online_retail",
+    "OpenEcommerce": "open_ecommerce",
+    "Scan": "base",
+    "Source": "base",
+    "SyntheticShop": "synthetic",
+    "Table": "table",
+    "Taobao": "taobao",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FILES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

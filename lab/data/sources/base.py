@@ -1,0 +1,55 @@
+"""What every source is: frozen settings that can be scanned into the columns of `lab.data.schema`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+
+from lab.data.schema import Behaviour
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A source's rows in the canonical columns, nothing of it read until it is collected.
+
+    A row that breaks the schema (a time that cannot be read, say) stays in `frame` with the 1-based code
+    of its reason in a column `fault` (UInt8, 0 for a sound row); a source that cannot break the schema
+    leaves that column out. Values that are merely missing are nulls.
+    """
+
+    frame: pl.LazyFrame
+    """Canonical columns of `lab.data.schema`, with `row`, and `fault` where rows may break the schema."""
+    behaviours: tuple[Behaviour, ...]
+    """In rank order, from the weakest sign of interest to the strongest."""
+    quarantine: pl.LazyFrame | None = None
+    """The rows that break the schema: row, file, column, value, reason (collected only when there are any)."""
+    attributes: pl.LazyFrame | None = None
+    """One row a user: `user` (as in `frame`) and whatever else is known of users; None when nothing is."""
+    files: tuple[Path, ...] = ()
+    """The files behind it, in reading order."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the source had to decide (separator, unit of time, ...), JSON-able, for `python -m lab.data` to print."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Settings that name a log. A subclass adds its fields (their docstrings are the --help) and scans it."""
+
+    name: ClassVar[str]
+    """What the command line and result tables call it."""
+    licence: ClassVar[str | None] = None
+    citation: ClassVar[str | None] = None
+    homepage: ClassVar[str | None] = None
+
+    def scan(self) -> Scan:
+        """The rows in canonical columns. Raises InputError for what the user can set right."""
+        raise TypeError(f"{type(self).__name__} does not define scan()")
+
+    def fingerprint(self, cache: Path | None = None) -> str:
+        """Identity of the content: equal for two sources exactly when they give the same rows.
+
+        `cache` is a folder where hashes of large files may be remembered.
+        """
+        raise TypeError(f"{type(self).__name__} does not define fingerprint()")
