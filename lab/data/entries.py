@@ -1,0 +1,62 @@
+"""What a user has touched, as a model sees it at a query: one entry for each (query, seen candidate).
+
+Every event opens an entry for its candidate that lives until the user's next event on the same
+candidate. At any query exactly one entry is alive for each candidate the user has touched, so what is
+known of a user's past is linear in the events, whatever the number of queries or candidates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.data.packing import Segments
+from lab.data.queries import FoldView
+from lab.data.steps import Steps
+
+
+@dataclass(frozen=True)
+class Entries:
+    """M entries, each in one segment; those that no query of the segment would see are left out."""
+
+    segment: np.ndarray
+    """int32[M], ascending."""
+    event: np.ndarray
+    """int64[M], index into the histories' columns."""
+    first: np.ndarray
+    """int64[M], the first step at which the entry is alive, at or after the segment's begin."""
+    stop: np.ndarray
+    """int64[M], one past the last, at most the segment's stop."""
+
+
+def trace_entries(view: FoldView, steps: Steps, segments: Segments) -> Entries:
+    """Find the entries alive at the queries of each segment, those begun before it included."""
+    step = np.flatnonzero(steps.is_event)
+    step = step[view.candidate[steps.event[step]] >= 0]
+    until = _next_touch(view, steps, step)
+    segment_of_query = np.repeat(np.arange(len(segments)), segments.query_stop - segments.query_begin)
+    low, high = np.searchsorted(steps.asked, step + 1), np.searchsorted(steps.asked, until)
+    # Queries between one history's first and last lie in consecutive segments.
+    alive = high > low
+    step, until, low, high = step[alive], until[alive], low[alive], high[alive]
+    first, last = segment_of_query[low], segment_of_query[high - 1]
+    spread = last - first + 1
+    segment = np.repeat(first, spread) + np.arange(spread.sum()) - np.repeat(np.cumsum(spread) - spread, spread)
+    order = np.argsort(segment, kind="stable")
+    segment, source = segment[order], np.repeat(np.arange(len(step)), spread)[order]
+    return Entries(
+        segment=segment.astype(np.int32),
+        event=steps.event[step[source]],
+        first=np.maximum(step[source] + 1, segments.begin[segment]),
+        stop=np.minimum(until[source], segments.stop[segment]),
+    )
+
+
+def _next_touch(view: FoldView, steps: Steps, step: np.ndarray) -> np.ndarray:
+    """For each event step, the step of the user's next event on the same candidate, or the history's end."""
+    owner = steps.owner[step]
+    candidate = view.candidate[steps.event[step]]
+    order = np.lexsort((step, candidate, owner))
+    same = (owner[order][1:] == owner[order][:-1]) & (candidate[order][1:] == candidate[order][:-1])
+    until = steps.offsets[owner + 1]
+    until[order[:-1][same]] = step[order[1:][same]]
+    return until

@@ -1,0 +1,65 @@
+"""What is asked of a fold, and what the answers are: plain arrays, one row a query."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.data.histories import Histories
+from lab.data.timeline import Fold
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Q users, each at a cutoff."""
+
+    user: np.ndarray
+    """int32[Q], row numbers of the histories."""
+    cutoff: np.ndarray
+    """int64[Q], microseconds."""
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Queries":
+        return Queries(self.user[rows], self.cutoff[rows])
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The answers to Q queries for one horizon, as lists of candidates with weights."""
+
+    offsets: np.ndarray
+    """int64[Q + 1]: query q's labels are offsets[q]:offsets[q + 1]; none for a silent window."""
+    ids: np.ndarray
+    """int32[M], candidates in 0..C-1, ascending within a query."""
+    weights: np.ndarray
+    """float32[M], positive; they sum to 1 within a query."""
+    cold: int = 0
+    """Events in the windows whose candidate was unknown at the valid cutoff: no model could have named it."""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class FoldView:
+    """One fold's look at the histories: which candidate each event touches."""
+
+    histories: Histories
+    fold: Fold
+    candidate: np.ndarray
+    """int32[N]: the candidate (category) of each event in 0..C-1, -1 for one unknown at the valid cutoff."""
+    names: np.ndarray
+    """str objects [C]: what the candidates are called."""
+
+    @property
+    def candidates(self) -> int:
+        return len(self.names)
+
+    def shares(self) -> np.ndarray:
+        """float64[C]: each candidate's share of all net events, with one event added to each."""
+        histories = self.histories
+        known = self.candidate >= 0
+        sign = histories.sign[np.asarray(histories.behaviour)[known]].astype(np.float64)
+        counts = np.maximum(np.bincount(self.candidate[known], sign, self.candidates), 0.0) + 1.0
+        return counts / counts.sum()

@@ -1,0 +1,140 @@
+"""When things are known: cutoffs, label windows and the calendar of ticks.
+
+Every instant is an int64 count of microseconds since 1970-01-01 UTC; every span a user writes is in
+days. A log that ends at `end` and is asked about horizons up to H days has
+
+    test cutoff  T = end - H        its window (T, T + h] lies inside the log for every horizon h
+    valid cutoff V = T - H          its windows close at or before T
+    training     cutoffs c with c + h <= V
+
+and fold f moves all three back by f * H. Cutoffs are the same for every user.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.errors import InputError
+
+DAY = 86_400_000_000
+"""Microseconds in a day."""
+
+
+def microseconds(days: float) -> int:
+    """A span in days as whole microseconds."""
+    return round(days * DAY)
+
+
+def instant(text: str) -> int:
+    """An ISO date or date-time (UTC when it names no zone) as microseconds since 1970."""
+    try:
+        moment = np.datetime64(text.removesuffix("Z"), "us")
+    except ValueError:
+        raise InputError(
+            f"timeline.end: {text!r} is not a date; write one like 2022-08-31 or 2022-08-31T12:00:00."
+        ) from None
+    return int(moment.astype(np.int64))
+
+
+def days_text(span: int) -> str:
+    """A span in microseconds as days, without needless decimals: `7`, `0.5`."""
+    return f"{span / DAY:g}"
+
+
+def date_text(moment: int) -> str:
+    """An instant as a date, with the time of day where it is not midnight."""
+    text = str(np.datetime64(moment, "us").astype("datetime64[s]"))
+    return text.removesuffix("T00:00:00")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """Which instants are asked about, and which users are asked."""
+
+    end: str | None = None
+    """Last instant to use, an ISO date or date-time (UTC); later events are left out. Default: the log's last event."""
+    query_every: float | None = None
+    """Days between the ticks at which a history is asked. Default: the shortest horizon."""
+    min_events: int = 3
+    """A user is asked at a cutoff only with at least this many events up to it."""
+    active_days: float | None = 365
+    """A user is asked at a cutoff only with an event in this many days before it (None: no such limit)."""
+    folds: int = 1
+    """Rolling folds; each moves every cutoff back by the longest horizon."""
+
+    def __post_init__(self) -> None:
+        if self.folds < 1:
+            raise InputError(f"timeline.folds: {self.folds} is not a number of folds; use 1 or more.")
+        if self.min_events < 1:
+            raise InputError(f"timeline.min_events: {self.min_events} would ask users nothing is known of; use 1 or more.")
+        for name in ("query_every", "active_days"):
+            days = getattr(self, name)
+            if days is not None and not days > 0:
+                raise InputError(f"timeline.{name}: {days} is not a positive number of days.")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One placing of the cutoffs on the calendar (all in microseconds)."""
+
+    index: int
+    first: int
+    """First event of the log."""
+    valid_cutoff: int
+    test_cutoff: int
+    horizons: tuple[int, ...]
+    query_every: int
+
+    @property
+    def longest(self) -> int:
+        return max(self.horizons)
+
+    def ticks(self, split: str) -> np.ndarray:
+        """The calendar of a split, int64[K], ascending: every `query_every` back from its cutoff.
+
+        `train` stops where the shortest horizon's window still closes by the valid cutoff; `valid` and
+        `test` end with the cutoff that is asked. All are laid by one rule, so that a model meets at
+        evaluation what it met in training.
+        """
+        anchor = self.test_cutoff if split == "test" else self.valid_cutoff
+        count = (anchor - self.first) // self.query_every + 1
+        ticks = anchor - np.arange(max(count, 1), dtype=np.int64)[::-1] * self.query_every
+        return ticks[ticks + min(self.horizons) <= anchor] if split == "train" else ticks
+
+    def closes_by(self, split: str) -> int:
+        """The instant by which a label window of the split has closed."""
+        return {"train": self.valid_cutoff, "valid": self.test_cutoff, "test": self.test_cutoff + self.longest}[split]
+
+
+def folds(timeline: Timeline, horizons: tuple[float, ...], first: int, last: int) -> tuple[Fold, ...]:
+    """Place the cutoffs of every fold on a log that spans [first, last] (microseconds).
+
+    Raises InputError naming the horizons that would fit when the log is too short.
+    """
+    end = last if timeline.end is None else instant(timeline.end)
+    spans = tuple(microseconds(days) for days in horizons)
+    longest = max(spans)
+    every = microseconds(timeline.query_every) if timeline.query_every else min(spans)
+    # The oldest fold needs its test window, its valid window and at least one training window.
+    need = (2 + timeline.folds) * longest
+    if end - first < need:
+        raise InputError(_too_short(end - first, horizons, timeline))
+    return tuple(
+        Fold(f, first, end - (f + 2) * longest, end - (f + 1) * longest, spans, every) for f in range(timeline.folds)
+    )
+
+
+def fitting(span: int, horizons: tuple[float, ...], fold_count: int) -> tuple[float, ...]:
+    """The horizons (days) for which a log of `span` microseconds has room."""
+    return tuple(h for h in horizons if (2 + fold_count) * microseconds(h) <= span)
+
+
+def _too_short(span: int, horizons: tuple[float, ...], timeline: Timeline) -> str:
+    fits = fitting(span, horizons, timeline.folds)
+    most = span / DAY / (2 + timeline.folds)
+    said = f"of those asked, {', '.join(f'{h:g}' for h in fits)} would fit" if fits else "none of those asked fits"
+    return (
+        f"horizons: the log spans {span / DAY:.4g} days, and a horizon of {max(horizons):g} days with "
+        f"{timeline.folds} fold(s) needs {(2 + timeline.folds) * max(horizons):g} (a training, a valid and a test "
+        f"window each); {said}. The longest that fits is {most:.3g} days."
+    )

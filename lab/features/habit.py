@@ -1,0 +1,123 @@
+"""The habit group: a user's own decayed counts of each category, as scores for the candidates.
+
+For candidate c, behaviour k and time constant tau_s, the count known at a query at time t is
+
+    n[c, k, s] = sum over the user's events i on c with behaviour k and t_i <= t of sign_i * exp(-(t - t_i) / tau_s)
+
+It is kept at each event for that event's own candidate (linear in the events) and decayed from there to
+the query inside the network, exactly, since a sum of exponentials decays as one.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from lab.data.queries import FoldView
+from lab.data.timeline import DAY
+from lab.errors import InputError
+from lab.features.base import FeatureGroup, Shape, State
+
+if TYPE_CHECKING:
+    from lab.models.network import Asking
+
+
+class HabitScore(nn.Module):
+    """Scores seen candidates by their counts, with weights and a gate that the encoder's state sets.
+
+    score(q, c) = gate(h_q) + sum over k, s of w(h_q)[k, s] * log(1 + n[c, k, s]) for a seen c, 0 for another:
+    gate is the log-odds of going back to what was seen against exploring.
+    """
+
+    days: tuple[float, ...]
+    behaviours: int
+    shape: Shape
+
+    @nn.compact
+    def __call__(self, asking: "Asking") -> Float[Array, "B Q C"]:
+        counts = self._counts_at_queries(asking)
+        features = jnp.log1p(jnp.maximum(counts, 0.0)).reshape(*counts.shape[:3], -1)
+        size = features.shape[-1]
+        base = self.param("weight", nn.initializers.constant(1.0 / len(self.days)), (size,))
+        steer = nn.Dense(size + 1, kernel_init=nn.initializers.zeros, dtype=self.shape.dtype, name="steer")
+        steering = steer(asking.hidden).astype(jnp.float32)
+        weight, gate = base + steering[..., :-1], steering[..., -1:]
+        score = gate + jnp.einsum("bqef,bqf->bqe", features, weight)
+        return asking.spread(score)
+
+    def _counts_at_queries(self, asking: "Asking") -> Float[Array, "B Q E K S"]:
+        rate = jnp.asarray([-1.0 / tau for tau in self.days], jnp.float32)
+        elapsed = jnp.maximum(asking.time[:, :, None] - asking.entry.time[:, None, :], 0.0)
+        decay = jnp.exp(elapsed[..., None] * rate)
+        count = asking.columns["count"].astype(jnp.float32)
+        count = count.reshape(*count.shape[:2], self.behaviours, len(self.days))
+        return jax.lax.stop_gradient(count[:, None] * decay[..., None, :])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habit(FeatureGroup):
+    """The user's own decayed counts of each category and behaviour, at several time constants."""
+
+    name: ClassVar[str] = "habit"
+    side: ClassVar = "candidate"
+
+    days: tuple[float, ...] = (1, 7, 30, 90, 365)
+    """Time constants in days; the network learns how to mix them."""
+
+    def __post_init__(self) -> None:
+        if not self.days or min(self.days) <= 0:
+            raise InputError(f"groups.habit.days: {self.days} must be one or more positive numbers of days.")
+
+    def fit(self, known: FoldView) -> State:
+        return {"behaviours": len(known.histories.behaviours)}
+
+    def transform_events(self, view: FoldView, state: State) -> dict[str, np.ndarray]:
+        return {"count": decayed_counts(view, self.days).reshape(view.histories.events, -1)}
+
+    def module(self, state: State, shape: Shape) -> nn.Module:
+        return HabitScore(self.days, state["behaviours"], shape)
+
+
+def decayed_counts(view: FoldView, days: tuple[float, ...]) -> np.ndarray:
+    """float32[N, K, S]: the user's decayed counts of each event's own candidate, that event included.
+
+    Zero for events on no known candidate.
+    """
+    histories = view.histories
+    counts = np.zeros((histories.events, len(histories.behaviours), len(days)), np.float32)
+    order, begin, size = _runs(view)
+    rate = -1.0 / (np.asarray(days) * DAY)
+    time = np.asarray(histories.time)
+    channel = histories.channel[histories.behaviour]
+    sign = histories.sign[histories.behaviour].astype(np.float64)
+    state = np.zeros((len(begin), len(histories.behaviours), len(days)))
+    before = time[order[begin]] if len(begin) else np.empty(0, np.int64)
+    # Runs are sorted longest first, so those that still have an r-th event are a prefix.
+    for r in range(int(size[0]) if len(size) else 0):
+        live = int(np.searchsorted(-size, -r, side="left"))
+        event = order[begin[:live] + r]
+        now = time[event]
+        state[:live] *= np.exp((now - before[:live])[:, None] * rate)[:, None, :]
+        state[np.arange(live), channel[event]] += sign[event, None]
+        np.maximum(state[:live], 0.0, out=state[:live])
+        counts[event] = state[:live]
+        before[:live] = now
+    return counts
+
+
+def _runs(view: FoldView) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Events grouped by (user, candidate) in time order: their order, each run's begin and size, longest first."""
+    event = np.flatnonzero(view.candidate >= 0)
+    user, candidate = view.histories.user_of_event[event], view.candidate[event]
+    order = event[np.lexsort((event, candidate, user))]
+    user, candidate = view.histories.user_of_event[order], view.candidate[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (user[1:] != user[:-1]) | (candidate[1:] != candidate[:-1])
+    begin = np.flatnonzero(new)
+    size = np.diff(np.append(begin, len(order)))
+    longest = np.argsort(-size, kind="stable")
+    return order, begin[longest], size[longest]

@@ -1,0 +1,79 @@
+"""The popularity group: what everyone took lately, as scores for the candidates."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from lab.data.queries import FoldView
+from lab.data.steps import Steps
+from lab.data.timeline import microseconds
+from lab.errors import InputError
+from lab.features.base import FeatureGroup, Shape, State
+
+if TYPE_CHECKING:
+    from lab.models.network import Asking
+
+
+class PopularityScore(nn.Module):
+    """A learned mixture of the log shares at several windows, the same for every user at a tick."""
+
+    windows: int
+    shape: Shape
+
+    @nn.compact
+    def __call__(self, asking: "Asking") -> Float[Array, "B Q C"]:
+        weight = self.param("weight", nn.initializers.constant(1.0 / self.windows), (self.windows,))
+        score = jnp.einsum("kcp,p->kc", asking.tables["deviation"], weight)
+        return score[asking.calendar]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Popularity(FeatureGroup):
+    """How much more (or less) of each category everyone took lately than over all of the known log."""
+
+    name: ClassVar[str] = "popularity"
+    side: ClassVar = "candidate"
+
+    days: tuple[float, ...] = (7, 30, 90)
+    """Windows in days."""
+    smoothing: float = 20.0
+    """Events of the long-run shares that a window's counts are mixed with."""
+
+    def __post_init__(self) -> None:
+        if not self.days or min(self.days) <= 0:
+            raise InputError(f"groups.popularity.days: {self.days} must be one or more positive numbers of days.")
+        if not self.smoothing > 0:
+            raise InputError(f"groups.popularity.smoothing: {self.smoothing} must be above 0.")
+
+    def fit(self, known: FoldView) -> State:
+        return {"share": known.shares(), "windows": len(self.days)}
+
+    def tables(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
+        """deviation float32[K, C, P]: log of a window's smoothed share over the long-run share."""
+        share = state["share"]
+        planes = []
+        for days in self.days:
+            counts = _window_counts(view, steps.calendar, microseconds(days))
+            smoothed = counts + self.smoothing * share
+            planes.append(np.log(smoothed / smoothed.sum(1, keepdims=True)) - np.log(share))
+        return {"deviation": np.stack(planes, -1).astype(np.float32)}
+
+    def module(self, state: State, shape: Shape) -> nn.Module:
+        return PopularityScore(state["windows"], shape)
+
+
+def _window_counts(view: FoldView, calendar: np.ndarray, window: int) -> np.ndarray:
+    """float64[K, C]: net events of each candidate in (tick - window, tick], floored at 0."""
+    histories = view.histories
+    event = np.flatnonzero(view.candidate >= 0)
+    event = event[np.argsort(np.asarray(histories.time)[event], kind="stable")]
+    time, candidate = np.asarray(histories.time)[event], view.candidate[event]
+    sign = histories.sign[np.asarray(histories.behaviour)[event]].astype(np.float64)
+    low = np.searchsorted(time, calendar - window, side="right")
+    high = np.searchsorted(time, calendar, side="right")
+    counts = [np.bincount(candidate[a:b], sign[a:b], view.candidates) for a, b in zip(low, high, strict=True)]
+    return np.maximum(np.stack(counts), 0.0)

@@ -1,0 +1,31 @@
+"""What every model is: frozen settings and a pure linen encoder of one interface."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """Settings of an encoder. A subclass adds its own fields and builds the module.
+
+    The module is called as `encoder(steps, starts, time, dropout)` and returns Float[B, T, D]:
+
+    - steps: Float[B, T, D], the embedded steps, D = width; rows hold several histories end to end.
+    - starts: Bool[B, T], true at each history's first step (and at the first step of the padding):
+      nothing may cross it from the left.
+    - time: Float32[B, T], days since the history's first step; not descending between starts.
+    - dropout: a Float32 scalar, the rate, drawn from the rng stream "dropout"; None when evaluating.
+    """
+
+    causal: ClassVar[bool] = True
+    """Whether output t depends on steps up to t alone. A model that is not gets one row per query."""
+
+    width: int = 64
+    """Width D of the embedding and of the encoder's output."""
+
+    def encoder(self, dtype: jnp.dtype) -> nn.Module:
+        """The encoder, computing in `dtype` (parameters stay float32)."""
+        raise TypeError(f"{type(self).__name__} defines no encoder")

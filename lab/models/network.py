@@ -1,0 +1,99 @@
+"""The network every model is part of: embedding -> encoder -> head, for queries read off packed rows."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Bool, Float, Int
+
+from lab.data.batch import Columns, EntryArrays, Rows
+
+
+class Asking(NamedTuple):
+    """What a candidate-side group may look at."""
+
+    hidden: Float[Array, "B Q D"]
+    """The encoder's output at each query."""
+    time: Float[Array, "B Q"]
+    """Days from the history's first step to the query."""
+    calendar: Int[Array, "B Q"]
+    """The query's place in the split's calendar."""
+    entry: EntryArrays
+    alive: Bool[Array, "B Q E"]
+    """Which entries each query sees: one for each candidate its user has touched."""
+    columns: dict[str, Any]
+    """The group's own columns, aligned with the entries."""
+    tables: dict[str, Any]
+    """The group's own tables."""
+    candidates: int
+
+    def spread(self, score: Float[Array, "B Q E"]) -> Float[Array, "B Q C"]:
+        """Scores of entries as scores of candidates, 0 for those not seen.
+
+        At most one living entry of a query has a given candidate, so nothing is summed but zeros.
+        """
+        score = jnp.where(self.alive, score, 0.0)
+
+        def one_row(values: Array, candidate: Array) -> Array:
+            return jnp.zeros((values.shape[0], self.candidates), values.dtype).at[:, candidate].add(values)
+
+        return jax.vmap(one_row)(score, self.entry.candidate)
+
+
+class Network(nn.Module):
+    """Scores of all C candidates at every query of a batch of rows.
+
+    embedding = sum over step-side groups of on[g] * embed_g(x_g)  (+ one learned vector at ticks)
+    logits    = head(encoder(embedding) at the queries) + sum over candidate-side groups of on[g] * score_g
+    """
+
+    encoder: nn.Module
+    step_groups: dict[str, nn.Module]
+    candidate_groups: dict[str, nn.Module]
+    order: tuple[str, ...]
+    """Which place of `on` belongs to which group."""
+    candidates: int
+    width: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(
+        self,
+        rows: Rows,
+        tables: Columns,
+        on: Float[Array, " G"],
+        dropout: Float[Array, ""] | None,
+    ) -> Float[Array, "B Q C"]:
+        switch = {name: on[place] for place, name in enumerate(self.order)}
+        steps = self._embed(rows, switch)
+        hidden = self.encoder(steps, rows.start, rows.time, dropout)
+        asked = jnp.take_along_axis(hidden, rows.query.position[..., None], axis=1)
+        asked = nn.LayerNorm(dtype=jnp.float32, name="norm")(asked.astype(jnp.float32)).astype(self.dtype)
+        logits = self._head(asked, tables["head"]["prior"])
+        asking = self._asking(rows, asked)
+        for name in sorted(self.candidate_groups):
+            columns = rows.entry_columns.get(name, {})
+            view = asking._replace(columns=columns, tables=tables.get(name, {}))
+            logits = logits + switch[name] * self.candidate_groups[name](view).astype(jnp.float32)
+        return logits
+
+    def _embed(self, rows: Rows, switch: dict[str, Array]) -> Float[Array, "B T D"]:
+        vector = self.param("tick", nn.initializers.normal(0.1), (self.width,))
+        steps = rows.tick[..., None].astype(self.dtype) * vector.astype(self.dtype)
+        for name in sorted(self.step_groups):
+            embedded = self.step_groups[name](rows.columns[name])
+            steps = steps + switch[name].astype(self.dtype) * embedded
+        return steps
+
+    def _head(self, asked: Float[Array, "B Q D"], prior: Float[Array, " C"]) -> Float[Array, "B Q C"]:
+        """One score for each candidate; the bias starts at the log shares of the known log."""
+        kernel = self.param("kernel", nn.initializers.normal(0.02), (self.width, self.candidates))
+        bias = self.param("bias", lambda _: jnp.asarray(prior, jnp.float32))
+        return (asked @ kernel.astype(self.dtype)).astype(jnp.float32) + bias
+
+    def _asking(self, rows: Rows, asked: Float[Array, "B Q D"]) -> Asking:
+        position, entry = rows.query.position, rows.entry
+        alive = (entry.first[:, None] <= position[..., None]) & (position[..., None] < entry.stop[:, None])
+        time = jnp.take_along_axis(rows.time, position, axis=1)
+        return Asking(asked, time, rows.query.calendar, entry, alive, {}, {}, self.candidates)
