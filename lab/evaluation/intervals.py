@@ -1,0 +1,87 @@
+"""How far a mean can be trusted: 95 % intervals over users and over seeds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.95
+RESAMPLES = 1_000
+GROUPS = 2_048
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def over_users(values: np.ndarray, user: np.ndarray, rng: np.random.Generator) -> Interval | None:
+    """Bootstrap interval of the mean of per-query values, were other users drawn from the same population.
+
+    values: float64[Q] or [seeds, Q], NaN for a query that does not count; user: int[Q]. A user is drawn with
+    all of its queries and seeds together, since they are not independent. None below two users.
+
+    Percentile interval of RESAMPLES Poisson resamples: each user counts Poisson(1) times (Hanley and
+    MacGibbon 2006), and the mean is the ratio of the resampled sums; with few users the percentiles are
+    expanded (Hesterberg 2015). More than GROUPS users are first dealt at random into GROUPS groups that are
+    drawn as one, which bounds the cost and leaves the width as it is.
+    """
+    total, size = _sums(np.atleast_2d(values), user)
+    total, size = total[size > 0], size[size > 0]
+    if len(size) < 2:
+        return None
+    mean = total.sum() / size.sum()
+    # Deviations from the mean, so that float32 products lose nothing that matters.
+    deviation = np.stack([total - mean * size, size], axis=1)
+    if len(deviation) > GROUPS:
+        deviation = _dealt(deviation, rng)
+    drawn = _poisson(rng, (RESAMPLES, len(deviation))) @ deviation.astype(np.float32)
+    drawn = drawn[drawn[:, 1] > 0].astype(np.float64)
+    tail = _expanded_tail(len(size))
+    low, high = mean + np.quantile(drawn[:, 0] / drawn[:, 1], [tail, 1 - tail])
+    return Interval(float(mean), float(low), float(high))
+
+
+def over_seeds(means: np.ndarray) -> Interval | None:
+    """Student's t interval of the mean over seeds, float64[S] (one mean a seed). None below two seeds."""
+    if len(means) < 2:
+        return None
+    from scipy.special import stdtrit  # the t quantile, without the second that scipy.stats takes to import
+
+    mean = float(np.mean(means))
+    half = float(stdtrit(len(means) - 1, (1 + LEVEL) / 2) * np.std(means, ddof=1) / np.sqrt(len(means)))
+    return Interval(mean, mean - half, mean + half)
+
+
+def _sums(values: np.ndarray, user: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sum and the number of each user's values, float64[U] both."""
+    known = ~np.isnan(values)
+    total = np.bincount(user, weights=np.where(known, values, 0).sum(axis=0))
+    return total, np.bincount(user, weights=known.sum(axis=0))
+
+
+def _expanded_tail(users: int) -> float:
+    """The percentile at which a bootstrap of n users is as wide as Student's t: Phi(sqrt(n / (n - 1)) t_(n-1))."""
+    from scipy.special import ndtr, stdtrit
+
+    return float(ndtr(np.sqrt(users / (users - 1)) * stdtrit(users - 1, (1 - LEVEL) / 2)))
+
+
+def _dealt(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """float64[GROUPS, 2]: the sums of rows dealt at random into groups of equal size, give or take one."""
+    group = rng.permutation(len(rows)) % GROUPS
+    return np.stack([np.bincount(group, weights=column, minlength=GROUPS) for column in rows.T], axis=1)
+
+
+def _poisson(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """float32 Poisson(1) draws by inversion of 16-bit uniforms: ten times faster than `rng.poisson`.
+
+    The table rounds each probability to 1 / 65536 and ends at 8; mean and variance are within 1e-4 of 1.
+    """
+    from scipy.special import pdtr
+
+    table = np.searchsorted(pdtr(np.arange(8), 1.0), (np.arange(1 << 16) + 0.5) / (1 << 16)).astype(np.float32)
+    return table[rng.integers(0, 1 << 16, shape, dtype=np.uint16)]

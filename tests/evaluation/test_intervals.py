@@ -1,0 +1,94 @@
+"""Intervals cover a known truth as often as they say."""
+
+import time
+
+import numpy as np
+import pytest
+
+from lab.evaluation.intervals import _poisson, over_seeds, over_users
+
+
+def clustered(rng: np.random.Generator, users: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values of mean 1/4 with one to six queries a user and two seeds: all of a user's values go together."""
+    skill, queries = rng.beta(1, 3, users), rng.integers(1, 7, users)
+    user = np.repeat(np.arange(users), queries)
+    values = (rng.random(len(user)) < skill[user]).astype(float)
+    return np.stack([values, values]), user
+
+
+@pytest.mark.parametrize("users", [20, 150])
+def test_coverage_over_users(users: int) -> None:
+    rng = np.random.default_rng(users)
+    intervals = [over_users(*clustered(rng, users), rng) for _ in range(700)]
+    assert 0.93 < np.mean([i is not None and i.low <= 0.25 <= i.high for i in intervals]) < 0.97
+
+
+def test_groups_of_users_leave_the_width() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, 30_000)
+    widths = [i.high - i.low for _ in range(20) if (i := over_users(values, np.arange(30_000), rng))]
+    assert np.mean(widths) == pytest.approx(2 * 1.96 / np.sqrt(30_000), rel=0.05)
+
+
+def test_agrees_with_scipy() -> None:
+    from scipy.stats import bootstrap
+
+    rng = np.random.default_rng(2)
+    values, user = clustered(rng, 400)
+    total, size = np.bincount(user, values[0]), np.bincount(user).astype(float)
+    theirs = bootstrap(
+        (total, size), lambda t, n, axis: t.sum(axis) / n.sum(axis), paired=True, method="percentile", rng=rng,
+        n_resamples=4_000,
+    ).confidence_interval  # fmt: skip
+    ours = over_users(values, user, rng)
+    assert ours is not None and ours.mean == pytest.approx(values.mean())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
+
+
+def test_queries_without_a_value_do_not_count() -> None:
+    values, user = np.array([1.0, np.nan, 3.0, 2.0, np.nan]), np.array([0, 0, 1, 2, 3])
+    known = ~np.isnan(values)
+    left, right = over_users(values, user, np.random.default_rng(0)), np.random.default_rng(0)
+    assert left == over_users(values[known], user[known], right)
+    assert left is not None and left.mean == 2 and left.low <= 2 <= left.high
+
+
+def test_the_same_generator_gives_the_same_interval() -> None:
+    values, user = clustered(np.random.default_rng(3), 50)
+    assert over_users(values, user, np.random.default_rng(7)) == over_users(values, user, np.random.default_rng(7))
+
+
+def test_too_few_for_an_interval() -> None:
+    rng = np.random.default_rng(0)
+    assert over_users(np.array([0.1, 0.4]), np.array([3, 3]), rng) is None
+    assert over_users(np.array([np.nan, 0.4]), np.array([0, 1]), rng) is None
+    assert over_seeds(np.array([0.3])) is None
+
+
+def test_poisson_draws() -> None:
+    draws = _poisson(np.random.default_rng(0), (1_000, 1_000))
+    assert draws.mean() == pytest.approx(1, abs=5e-3) and draws.var() == pytest.approx(1, abs=1e-2)
+
+
+def test_t_interval_by_hand() -> None:
+    # t(.975, 2) = 4.302653; the deviation of 1, 2, 3 is 1.
+    interval = over_seeds(np.array([1.0, 2.0, 3.0]))
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5))
+
+
+def test_coverage_over_seeds() -> None:
+    rng = np.random.default_rng(4)
+    intervals = [over_seeds(rng.normal(0.3, 0.01, 5)) for _ in range(2_000)]
+    assert 0.935 < np.mean([i is not None and i.low <= 0.3 <= i.high for i in intervals]) < 0.965
+
+
+def test_speed() -> None:
+    values, user = clustered(np.random.default_rng(1), 2_000)
+
+    def seconds() -> float:
+        begin = time.perf_counter()
+        over_users(values, user, np.random.default_rng(0))
+        return time.perf_counter() - begin
+
+    assert min(seconds() for _ in range(3)) < 0.05
