@@ -1,0 +1,96 @@
+"""What is kept of one cell: its name, how it ended, and its numbers."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["model", "baseline", "oracle"]
+Status = Literal["done", "diverged", "failed", "missing"]
+
+KINDS = ("model", "baseline", "oracle")
+STATUSES = ("done", "diverged", "failed", "missing")
+
+
+class Metric(NamedTuple):
+    """One number of a cell."""
+
+    split: str
+    slice: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRecord:
+    """One cell, as its `cell.json` holds it.
+
+    A cell that is planned but not computed is a record too, of status `missing`: tables show it.
+    """
+
+    id: str
+    """Also the name of its folder."""
+    kind: Kind
+    model: str
+    features: str
+    """Name of the feature set; empty for a baseline or oracle that has none."""
+    target: str
+    horizon: float
+    """Days."""
+    fold: int
+    seed: int | None
+    """None where nothing is drawn."""
+    status: Status
+    reason: str = ""
+    """Why it is not done, in one sentence."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The resolved settings, as JSON reads them back (tuples are lists)."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    timing: Mapping[str, float] = field(default_factory=dict)
+    """Seconds."""
+    parameters: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or self.status not in STATUSES:
+            raise ValueError(f"cell {self.id}: kind {self.kind!r}, status {self.status!r}; one of {KINDS}, {STATUSES}")
+
+    def value(self, split: str, slice: str, metric: str) -> float:
+        """One of its metrics; NaN where it has none of that name."""
+        return next((m.value for m in self.metrics if m[:3] == (split, slice, metric)), math.nan)
+
+
+def in_order(records: Iterable[CellRecord]) -> list[CellRecord]:
+    """Records in an order that is theirs alone: by target, horizon, kind, names, fold and seed."""
+
+    def place(record: CellRecord) -> tuple:
+        seed = -1 if record.seed is None else record.seed
+        kind = KINDS.index(record.kind)
+        return record.target, record.horizon, kind, record.model, record.features, record.fold, seed, record.id
+
+    return sorted(records, key=place)
+
+
+def to_json(record: CellRecord) -> dict[str, Any]:
+    """The record as JSON has it; an infinite number becomes the text `inf` or `-inf`."""
+    return asdict(record) | {
+        "metrics": [[*one[:3], _number(one.value)] for one in record.metrics],
+        "timing": {name: _number(seconds) for name, seconds in record.timing.items()},
+    }
+
+
+def from_json(content: Mapping[str, Any]) -> CellRecord:
+    """The record that `to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    values = {one.name: content[one.name] for one in fields(CellRecord)}
+    values["metrics"] = tuple(Metric(split, slice, name, _float(v)) for split, slice, name, v in values["metrics"])
+    values["timing"] = {name: _float(seconds) for name, seconds in values["timing"].items()}
+    return CellRecord(**values)
+
+
+def _number(value: float) -> float | str | None:
+    value = float(value)
+    return str(value) if math.isinf(value) else None if math.isnan(value) else value
+
+
+def _float(value: float | str | None) -> float:
+    return math.nan if value is None else float(value)

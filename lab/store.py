@@ -1,0 +1,202 @@
+"""The results folder of one experiment: the truth that tables, figures and mirrors are made from.
+
+results/<experiment>/cells/<cell id>/cell.json       the record; written last, so that its being there
+                                     curve.csv       says the rest is whole
+                                     users.parquet   metrics per query: user row, cutoff, slice, metrics
+                                     checkpoint
+results/<experiment>/cells.csv                       one line per cell, split, slice and metric
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from lab.cell_record import CellRecord, from_json, in_order, to_json
+from lab.errors import FaultError
+from lab.files import canonical_json, make_folder, unwritable, write_whole
+
+RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
+
+Columns = Mapping[str, np.ndarray]
+
+
+class Store:
+    """The cells of one experiment on disk.
+
+    Every write is whole or not at all; a failing one raises FaultError and leaves what is finished.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def check_writable(self) -> None:
+        """Raise FaultError now rather than after the first cell has been trained."""
+        probe = self.root / ".writable"
+        write_whole(probe, b"")
+        probe.unlink()
+
+    def folder(self, cell: str) -> Path:
+        """Where a cell lies. Raises ValueError for an id that could not name a folder everywhere."""
+        if not re.fullmatch(r"[A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]{0,199}", cell):
+            raise ValueError(f"cell id {cell!r}: use up to 200 letters, digits and ._=+@- in it, no dot first")
+        return self.root / "cells" / cell
+
+    def write(
+        self,
+        record: CellRecord,
+        *,
+        curve: Columns | None = None,
+        users: Columns | None = None,
+        checkpoint: bytes | None = None,
+    ) -> None:
+        """Keep a cell, in place of what was there under its id.
+
+        `curve` has a column per quantity and a row per measured step; `users` has `user` (row numbers, never
+        raw ids), `cutoff`, `slice` and a column per metric, a row per query and slice.
+        """
+        contents = {CURVE: curve and _curve(curve), USERS: users and _parquet(users), CHECKPOINT: checkpoint}
+        files = {name: content for name, content in contents.items() if content is not None}
+        folder = self.folder(record.id)
+        self._clear(folder)
+        for name, content in files.items():
+            write_whole(folder / name, content)
+        digests = {name: xxhash.xxh3_128_hexdigest(content) for name, content in files.items()}
+        write_whole(folder / RECORD, canonical_json(to_json(record) | {"files": digests}))
+
+    def finished(self, cell: str) -> bool:
+        """Whether the cell need not be computed again: it is there, and it is done or diverged."""
+        return (self.folder(cell) / RECORD).exists() and self.read(cell).status in ("done", "diverged")
+
+    def read(self, cell: str) -> CellRecord:
+        """A cell's record. Raises FaultError where it is absent or damaged."""
+        try:
+            return from_json(self._content(cell))
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(cell, RECORD) from error
+
+    def records(self) -> Iterator[CellRecord]:
+        """Every cell on disk, in an order that depends on the cells alone."""
+        found = sorted((self.root / "cells").glob(f"*/{RECORD}"))
+        yield from in_order(self.read(path.parent.name) for path in found)
+
+    def plan(self, planned: Iterable[CellRecord]) -> list[CellRecord]:
+        """What is planned, in its order, each as it is on disk or else as it was given (missing, failed)."""
+        return [self.read(p.id) if (self.folder(p.id) / RECORD).exists() else p for p in planned]
+
+    def curve(self, cell: str) -> dict[str, np.ndarray]:
+        """A cell's learning curve by column."""
+        import pandas as pd
+
+        frame = pd.read_csv(io.BytesIO(self._file(cell, CURVE)), float_precision="round_trip")
+        return {str(name): frame[name].to_numpy() for name in frame.columns}
+
+    def users(self, cell: str) -> dict[str, np.ndarray]:
+        """A cell's metrics per query by column."""
+        import polars as pl
+
+        frame = pl.read_parquet(io.BytesIO(self._file(cell, USERS)))
+        return {name: frame[name].to_numpy() for name in frame.columns}
+
+    def checkpoint(self, cell: str) -> bytes:
+        """A cell's parameters, as they were given."""
+        return self._file(cell, CHECKPOINT)
+
+    def has_users(self, cell: str) -> bool:
+        """Whether metrics per query are kept for the cell."""
+        return (self.folder(cell) / RECORD).exists() and USERS in self._content(cell)["files"]
+
+    def write_cells_table(self, planned: Iterable[CellRecord] | None = None) -> None:
+        """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are."""
+        records = self.records() if planned is None else self.plan(planned)
+        rows = (row for record in records for row in _rows(record))
+        write_whole(self.root / "cells.csv", csv_bytes(_CELLS_COLUMNS, rows))
+
+    def _clear(self, folder: Path) -> None:
+        """Remove what an earlier writer left, its record first: a cell without one is no cell."""
+        try:
+            make_folder(folder)
+            (folder / RECORD).unlink(missing_ok=True)
+            for path in folder.iterdir():
+                if path.name in (CURVE, USERS, CHECKPOINT) or path.suffix == ".partial":
+                    path.unlink()
+        except OSError as error:
+            raise unwritable(folder, error) from error
+
+    def _content(self, cell: str) -> dict[str, Any]:
+        path = self.folder(cell) / RECORD
+        try:
+            content = json.loads(path.read_bytes())
+            _ = content["files"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(cell, RECORD) from error
+        except OSError as error:
+            raise FaultError(f"{path}: cannot be read ({error.strerror}).") from error
+        return content
+
+    def _file(self, cell: str, name: str) -> bytes:
+        digest = self._content(cell)["files"].get(name)
+        if digest is None:
+            raise FaultError(f"{self.folder(cell)}: the cell was kept without {name}.")
+        try:
+            content = (self.folder(cell) / name).read_bytes()
+        except OSError as error:
+            raise self._damaged(cell, name) from error
+        if xxhash.xxh3_128_hexdigest(content) != digest:
+            raise self._damaged(cell, name)
+        return content
+
+    def _damaged(self, cell: str, name: str) -> FaultError:
+        folder = self.folder(cell)
+        return FaultError(f"{folder / name}: is damaged or was changed; delete {folder} and run again to recompute it.")
+
+
+_CELLS_COLUMNS = (
+    *("cell", "model", "features", "target", "horizon", "fold", "seed"),
+    *("split", "slice", "metric", "value", "status"),
+)
+
+
+def _rows(record: CellRecord) -> Iterator[tuple]:
+    """A line per metric; a cell without any still has its line, so that it is not overlooked."""
+    horizon = days(record.horizon)
+    name = (record.id, record.model, record.features, record.target, horizon, record.fold, record.seed)
+    for metric in record.metrics or [(None, None, None, None)]:
+        yield (*name, *metric, record.status)
+
+
+def days(horizon: float) -> str:
+    """A horizon without needless decimals, and with all the needed ones."""
+    return str(int(horizon)) if horizon == int(horizon) else str(float(horizon))
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[tuple]) -> bytes:
+    """Rows of mixed values as CSV: None is empty, floats read back to the same bits."""
+    import pandas as pd
+
+    # Objects, so that an absent seed does not make floats of the others.
+    return (
+        pd.DataFrame(list(rows), columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n").encode()
+    )
+
+
+def _curve(columns: Columns) -> bytes:
+    import pandas as pd
+
+    frame = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _parquet(columns: Columns) -> bytes:
+    import polars as pl
+
+    if not np.issubdtype(columns["user"].dtype, np.integer):
+        raise ValueError(f"users: column user has dtype {columns['user'].dtype}; results carry row numbers, never ids")
+    buffer = io.BytesIO()
+    pl.DataFrame(dict(columns)).write_parquet(buffer)
+    return buffer.getvalue()

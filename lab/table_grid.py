@@ -1,0 +1,176 @@
+"""A summary as rows of short texts, and those rows as Markdown and LaTeX."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lab.evaluation.intervals import Interval
+from lab.store import days
+from lab.summary import Estimate, Line, Summary
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One place of the table: `.274` and ` ±.012 ±.003`, or a word for what there is instead."""
+
+    mean: str
+    rest: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """The lines of one target and horizon."""
+
+    title: str
+    counts: tuple[str, ...]
+    """How many queries each column is a mean of."""
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    columns: tuple[str, ...]
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...]
+    """A sentence for each way in which a line's cells are not done."""
+    caption: str
+
+
+def grid(summary: Summary, metric: str, slices: Sequence[str]) -> Grid:
+    """Lay out one metric: a section per target and horizon, a row per line, a column per slice."""
+    groups: dict[tuple[str, float], list[Line]] = {}
+    for line, _ in summary.lines:
+        groups.setdefault((line.target, line.horizon), []).append(line)
+    several = len({target for target, _ in groups}) > 1
+    sections = (_section(summary, lines, metric, slices, several) for lines in groups.values())
+    return Grid(
+        columns=tuple(slices),
+        sections=tuple(sections),
+        notes=tuple(note for line, _ in summary.lines for note in _notes(line)),
+        caption=f"{metric.upper()} at the test cutoff: mean, ± half its 95 % interval over users, ± that over seeds.",
+    )
+
+
+def _section(summary: Summary, lines: list[Line], metric: str, slices: Sequence[str], several: bool) -> Section:
+    columns = [[summary.estimate(line, name, metric) for line in lines] for name in slices]
+    best = [_best(lines, column) for column in columns]
+    rows = (
+        Row(_label(line), tuple(_entry(line, column[i], i in top) for column, top in zip(columns, best, strict=True)))
+        for i, line in enumerate(lines)
+    )
+    title = f"next {_span(lines[0])}"
+    return Section(f"{lines[0].target}, {title}" if several else title, tuple(map(_count, columns)), tuple(rows))
+
+
+def _best(lines: list[Line], column: list[Estimate | None]) -> set[int]:
+    """The lines with the highest mean among the complete ones that are no oracle."""
+    means = {
+        i: one.mean
+        for i, (line, one) in enumerate(zip(lines, column, strict=True))
+        if one is not None and one.mean == one.mean and line.complete and line.kind != "oracle"
+    }
+    return {i for i, mean in means.items() if mean == max(means.values())}
+
+
+def _count(column: list[Estimate | None]) -> str:
+    queries = max((one.queries for one in column if one), default=0)
+    return f"{queries:,} quer{'y' if queries == 1 else 'ies'}"
+
+
+def _label(line: Line) -> str:
+    name = f"{line.name} (bound)" if line.kind == "oracle" else line.name
+    return name if line.complete or not line.done else f"{name} ({len(line.done)}/{len(line.cells)})"
+
+
+def _entry(line: Line, one: Estimate | None, best: bool) -> Entry:
+    if not line.done:
+        return Entry(", ".join(status for status, count in line.counts.items() if count))
+    if one is None or one.mean != one.mean:
+        return Entry("none")
+    rest = f" {_half(one.users)} {_half(one.seeds)}"
+    return Entry(short(one.mean), rest.rstrip(), best)
+
+
+def short(value: float) -> str:
+    """Four characters for anything from 0 to 9.99: `.274`, `1.00`."""
+    return f"{value:.3f}".removeprefix("0") if f"{abs(value):.3f}" < "1" else f"{value:.2f}"
+
+
+def _half(interval: Interval | None) -> str:
+    return f"±{short((interval.high - interval.low) / 2)}" if interval else "     "
+
+
+def _span(line: Line) -> str:
+    return f"{days(line.horizon)} day{'' if line.horizon == 1 else 's'}"
+
+
+def _notes(line: Line) -> Iterator[str]:
+    for status in ("diverged", "failed", "missing"):
+        cells = [cell for cell in line.cells if cell.status == status]
+        if cells:
+            reason = next((cell.reason for cell in cells if cell.reason), "")
+            start = f"{line.name}, {_span(line)}: {len(cells)} of {len(line.cells)} {status}"
+            yield f"{start}: {reason}" if reason else f"{start}."
+
+
+def markdown(shown: Grid) -> str:
+    """One table per section, fit to be pasted."""
+    return (
+        "\n".join((*_markdown(shown), f"{shown.caption} Best in bold.", *(f"\n- {note}" for note in shown.notes)))
+        + "\n"
+    )
+
+
+def _markdown(shown: Grid) -> Iterator[str]:
+    for section in shown.sections:
+        heads = (f"{name} ({count})" for name, count in zip(shown.columns, section.counts, strict=True))
+        yield f"| {section.title} | {' | '.join(heads)} |"
+        yield f"|---|{'---|' * len(shown.columns)}"
+        for row in section.rows:
+            yield f"| {row.name} | {' | '.join(map(_markdown_entry, row.entries))} |"
+        yield ""
+
+
+def _markdown_entry(entry: Entry) -> str:
+    return f"**{entry.mean}**{entry.rest}" if entry.best else entry.mean + entry.rest
+
+
+def tex(shown: Grid) -> str:
+    """A `tabular` for the booktabs package."""
+    width = len(shown.columns) + 1
+    return "\n".join(
+        (
+            f"% {shown.caption} Best in bold. Needs \\usepackage{{booktabs}}.",
+            *(f"% {note}" for note in shown.notes),
+            f"\\begin{{tabular}}{{{'l' * width}}}",
+            "\\toprule",
+            " & ".join(("", *map(_escaped, shown.columns))) + " \\\\",
+            *(line for section in shown.sections for line in _tex(section, width)),
+            "\\bottomrule",
+            "\\end{tabular}",
+            "",
+        )
+    )
+
+
+def _tex(section: Section, width: int) -> Iterator[str]:
+    yield "\\midrule"
+    yield " & ".join(f"\\textit{{{_escaped(text)}}}" for text in (section.title, *section.counts)) + " \\\\"
+    for row in section.rows:
+        yield " & ".join((_escaped(row.name), *map(_tex_entry, row.entries))) + " \\\\"
+
+
+def _tex_entry(entry: Entry) -> str:
+    mean = f"\\textbf{{{entry.mean}}}" if entry.best else _escaped(entry.mean)
+    return mean + "".join(f" {{\\footnotesize ${part.replace('±', chr(92) + 'pm ')}$}}" for part in entry.rest.split())
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([&%$#_{}])", r"\\\1", text).replace("·", "\\textperiodcentered{}")

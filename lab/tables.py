@@ -1,0 +1,84 @@
+"""The experiment's table: on the console, and as summary.csv, summary.md and summary.tex.
+
+Models by feature set, then baselines, then the oracle where one is known, by horizon; a cell that is not
+done is counted beside its line's name and explained below the table, and its line is not marked as best.
+"""
+
+from collections.abc import Iterable
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lab.cell_record import CellRecord
+from lab.files import write_whole
+from lab.store import Store, csv_bytes, days
+from lab.summary import SLICES, Estimate, Line, Summary, summarise
+from lab.table_grid import Entry, Grid, grid, markdown, tex
+
+METRIC = "ndcg@10"
+
+_COLUMNS = (
+    *("kind", "model", "features", "target", "horizon", "slice", "metric", "mean"),
+    *("users_low", "users_high", "seeds_low", "seeds_high", "queries", "users"),
+    *("done", "diverged", "failed", "missing"),
+)
+
+
+def write_tables(store: Store, planned: Iterable[CellRecord] | None = None, metric: str = METRIC) -> Summary:
+    """Rebuild cells.csv and summary.csv, .md and .tex from the planned cells (or from all that are stored)."""
+    planned = None if planned is None else list(planned)
+    store.write_cells_table(planned)
+    summary = summarise(store, planned)
+    shown = grid(summary, metric, SLICES)
+    write_whole(store.root / "summary.csv", csv_bytes(_COLUMNS, _rows(summary)))
+    write_whole(store.root / "summary.md", markdown(shown).encode())
+    write_whole(store.root / "summary.tex", tex(shown).encode())
+    return summary
+
+
+def print_table(summary: Summary, console: Console, metric: str = METRIC) -> None:
+    """Print the table, at most as wide as the console; without colours the best has a star."""
+    shown = grid(summary, metric, SLICES)
+    star = console.color_system is None
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True, show_edge=False)
+    for index, name in enumerate(("", *shown.columns)):
+        table.add_column(_text(name, console), no_wrap=index > 0)
+    for section in shown.sections:
+        table.add_section()
+        table.add_row(*(Text(_text(t, console), "italic") for t in (section.title, *section.counts)))
+        for row in section.rows:
+            table.add_row(_text(row.name, console), *(_rich(entry, star, console) for entry in row.entries))
+    console.print(table, "")
+    for line in (*shown.notes, _caption(shown, star)):
+        console.print(Text(_text(line, console)), soft_wrap=False)
+
+
+def _caption(shown: Grid, star: bool) -> str:
+    return f"{shown.caption} Best {'with *' if star else 'in bold'}. Limits and more metrics: summary.csv."
+
+
+def _rich(entry: Entry, star: bool, console: Console) -> Text:
+    text = Text(_text(entry.mean, console), "bold" if entry.best else "")
+    return text.append(_text(entry.rest, console) + ("*" if star and entry.best else ""), "not bold")
+
+
+def _text(text: str, console: Console) -> str:
+    """The text in what the console's encoding can say."""
+    return text.replace("±", "+").replace("·", "/") if console.options.ascii_only else text
+
+
+def _rows(summary: Summary) -> list[tuple]:
+    return [_row(line, one) for line, estimates in summary.lines for one in estimates or (None,)]
+
+
+def _row(line: Line, one: Estimate | None) -> tuple:
+    name = (line.kind, line.model, line.features, line.target, days(line.horizon))
+    counts = tuple(line.counts.values())
+    if one is None:
+        return (*name, *[None] * 9, *counts)
+    users = (one.users.low, one.users.high) if one.users else (None, None)
+    seeds = (one.seeds.low, one.seeds.high) if one.seeds else (None, None)
+    asked = (one.queries, one.user_count) if one.users or one.queries else (None, None)
+    return (*name, one.slice, one.metric, one.mean, *users, *seeds, *asked, *counts)
