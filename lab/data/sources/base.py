@@ -1,6 +1,6 @@
 """What every source is: frozen settings that can be scanned into the columns of `lab.data.schema`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,29 +8,50 @@ from typing import Any, ClassVar
 import polars as pl
 
 from lab.data.schema import Behaviour
+from lab.errors import InputError
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way in which a row can break the schema."""
+
+    column: str
+    """The source's own name of the column."""
+    reason: str
+    """What is wrong with it, to be read after the value: `is not a number`."""
+    fatal: bool = False
+    """Whether a single such row stops the run, since every other row is in doubt with it."""
 
 
 @dataclass(frozen=True)
 class Scan:
     """A source's rows in the canonical columns, nothing of it read until it is collected.
 
-    A row that breaks the schema (a time that cannot be read, say) stays in `frame` with the 1-based code
-    of its reason in a column `fault` (UInt8, 0 for a sound row); a source that cannot break the schema
-    leaves that column out. Values that are merely missing are nulls.
+    A row that breaks the schema (a time that cannot be read, say) stays in `frame` with k + 1 in a column
+    `fault` (UInt8, 0 for a sound row), k its place in `faults`; a source that cannot break the schema
+    leaves the column out. Values that are merely missing are nulls.
     """
 
     frame: pl.LazyFrame
     """Canonical columns of `lab.data.schema`, with `row`, and `fault` where rows may break the schema."""
     behaviours: tuple[Behaviour, ...]
     """In rank order, from the weakest sign of interest to the strongest."""
+    faults: tuple[Fault, ...] = ()
+    """What the codes of `fault` mean."""
     quarantine: pl.LazyFrame | None = None
-    """The rows that break the schema: row, file, column, value, reason (collected only when there are any)."""
+    """The rows that break the schema: file, row (from 1), column, value, reason; collected only if there are any."""
     attributes: pl.LazyFrame | None = None
     """One row a user: `user` (as in `frame`) and whatever else is known of users; None when nothing is."""
     files: tuple[Path, ...] = ()
     """The files behind it, in reading order."""
+    since: int | None = None
+    """First instant that the source vouches for (microseconds), None for no such limit."""
+    until: int | None = None
+    """Last instant that the source vouches for (microseconds), None for no such limit."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the source had to decide (separator, unit of time, ...), JSON-able, for `python -m lab.data` to print."""
+    explain: Callable[[Exception], InputError] | None = None
+    """Turns an error of polars while `frame` is collected into a sentence that names the file."""
 
 
 @dataclass(frozen=True, kw_only=True)

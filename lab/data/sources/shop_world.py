@@ -28,7 +28,7 @@ HOURS = np.array([3, 2, 1, 1, 1, 1, 2, 4, 6, 7, 8, 9, 10, 9, 8, 8, 8, 9, 10, 12,
 HOURS_CDF = np.concatenate([[0.0], np.cumsum(HOURS) / HOURS.sum()])
 HOUR_SECONDS = np.arange(25, dtype=np.float64) * 3600
 
-GLANCES = 0.9
+GLANCES = 0.6
 """Views of a visit beyond its first, on average."""
 
 
@@ -50,13 +50,13 @@ class ShopSettings:
     """Interests that a user holds at one time, each in one category, some stronger than others."""
     drift: float = 0.01
     """Chance per day that an interest drifts to a category much like its own."""
-    switch: float = 0.02
+    switch: float = 0.01
     """Chance per day that an interest switches to one that tends to follow its own (tents, then boots)."""
     comeback: float = 0.02
     """Chance per day that an interest returns to the category in which that user's interest began."""
-    durable: float = 0.7
+    durable: float = 0.8
     """Chance that a purchase settles its interest, which then moves on to what tends to follow."""
-    wander: float = 0.1
+    wander: float = 0.05
     """Share of visits that follow no interest of the user, only what is popular."""
     churn: float = 0.002
     """Chance per day that a user leaves for good."""
@@ -187,13 +187,13 @@ def catalogue(shop: ShopSettings) -> Catalogue:
     """Lay out the categories."""
     rng, count = stream(shop, "catalogue"), shop.categories
     place = rng.normal(size=(count, TASTES))
-    popularity = rng.permutation(1 / np.arange(1, count + 1) ** 0.7)
+    popularity = rng.permutation(1 / np.arange(1, count + 1) ** 0.5)
     popularity /= popularity.sum()
     # What follows lies near where a fixed turn of the map takes a category, so a few numbers tell all of it.
     turn, _ = np.linalg.qr(rng.normal(size=(TASTES, TASTES)))
     turned = (place[:, :, None] * turn).sum(1)
     weight = np.sqrt(popularity)
-    cart = rng.uniform(0.15, 0.4, count)
+    cart = rng.uniform(0.25, 0.5, count)
     life = _life(shop)
     return Catalogue(
         names=_category_names(count),
@@ -201,10 +201,10 @@ def catalogue(shop: ShopSettings) -> Catalogue:
         popularity=popularity,
         appeal=life * _seasons(shop),
         life=life,
-        alike=_closeness(place, place, 1.0) * weight,
-        follows=_closeness(turned, place, 2.5) * weight,
+        alike=_closeness(place, place, 4.0) * weight,
+        follows=_closeness(turned, place, 5.0) * weight,
         cart=cart,
-        purchase=cart * rng.uniform(0.3, 0.6, count),
+        purchase=cart * rng.uniform(0.4, 0.8, count),
     )
 
 

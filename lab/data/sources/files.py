@@ -1,0 +1,259 @@
+"""Files of rows: which there are, how they are written, and a lazy frame of their columns as text."""
+
+import csv
+import difflib
+import glob
+import gzip
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from lab.errors import InputError
+
+FORMATS = {
+    ".csv": "text", ".tsv": "text", ".txt": "text", ".dat": "text", ".tab": "text",
+    ".parquet": "parquet", ".pq": "parquet",
+    ".jsonl": "json", ".ndjson": "json", ".json": "json",
+}  # fmt: skip
+
+SURPLUS = "surplus"
+"""Name of the column that catches what a row has beyond the header's columns."""
+
+ROW = "row"
+FILE = "file"
+
+
+def find_files(path: str) -> tuple[Path, ...]:
+    """The files that a path, a folder or a glob pattern names, sorted. Raises InputError when there are none."""
+    place = Path(path).expanduser()
+    if place.is_file():
+        return (place,)
+    if place.is_dir():
+        found = [file for file in sorted(place.iterdir()) if file.is_file() and format_of(file) is not None]
+        if not found:
+            raise InputError(f"{path}: the folder holds no file ending in {', '.join(FORMATS)} (or one of these and .gz).")
+    else:
+        found = [Path(file) for file in sorted(glob.glob(str(place), recursive=True)) if Path(file).is_file()]
+    if not found:
+        raise InputError(f"{path}: no such file{_nearest_file(place)}.")
+    if len({format_of(file) for file in found}) > 1:
+        raise InputError(f"{path}: holds files of several formats ({', '.join(f.name for f in found[:4])}); name one kind.")
+    return tuple(found)
+
+
+def format_of(path: Path) -> str | None:
+    """`text`, `parquet` or `json` by the file's ending (less `.gz`), None for an unknown one."""
+    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    return FORMATS.get(Path(name).suffix)
+
+
+def _nearest_file(place: Path) -> str:
+    names = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
+    near = difflib.get_close_matches(place.name, sorted(names), n=1)
+    return f"; the nearest in that folder is {near[0]!r}" if near else ""
+
+
+@dataclass(frozen=True)
+class TextStyle:
+    """How rows are written as text."""
+
+    separator: str
+    header: bool
+    quote: str
+    encoding: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Files whose columns are known and whose rows are not read yet."""
+
+    files: tuple[Path, ...]
+    columns: tuple[str, ...]
+    style: TextStyle | None = None
+    """None for a format that needs none."""
+
+    def frame(self) -> pl.LazyFrame:
+        """All columns, with `row` (from 0, over all files) and `file`; text and JSON files give strings alone."""
+        kind = format_of(self.files[0]) or "text"
+        if kind == "parquet":
+            return pl.scan_parquet(self.files, row_index_name=ROW, include_file_paths=FILE)
+        if kind == "json":
+            schema = dict.fromkeys(self.columns, pl.String)
+            return pl.scan_ndjson(list(self.files), schema=schema, row_index_name=ROW, include_file_paths=FILE)
+        assert self.style is not None
+        return _scan_text(self.files, self.columns, self.style)
+
+    def explain(self, error: Exception) -> InputError:
+        """What polars found while reading, as one sentence that names the file."""
+        return read_error(error, self.files, self.style)
+
+
+def open_files(path: str, style: TextStyle | None, separator: str | None = None) -> Opened:
+    """Look at the heads of the files. `style.separator` is replaced by a sniffed one unless `separator` is stated."""
+    files = find_files(path)
+    for file in files:
+        if file.stat().st_size == 0:
+            raise InputError(f"{file}: the file is empty.")
+    kind = format_of(files[0]) or "text"
+    if kind != "text" or style is None:
+        return Opened(files, _columns(files, kind))
+    lines = head_lines(files[0], style.encoding)
+    sep = separator if separator is not None else sniff_separator(lines, files[0])
+    style = TextStyle(sep, style.header, style.quote, style.encoding)
+    columns = tuple(_split(lines[0], style))
+    if not style.header:
+        columns = tuple(str(k + 1) for k in range(len(columns)))
+    _check_columns(columns, lines, style, files[0])
+    for other in files[1:]:
+        names = _split(head_lines(other, style.encoding)[0], style)
+        if (sorted(names) if style.header else len(names)) != (sorted(columns) if style.header else len(columns)):
+            raise InputError(f"{other}: its columns ({', '.join(names)}) are not those of {files[0].name} ({', '.join(columns)}).")
+    return Opened(files, columns, style)
+
+
+def _columns(files: tuple[Path, ...], kind: str) -> tuple[str, ...]:
+    try:
+        head = pl.scan_parquet(files) if kind == "parquet" else pl.scan_ndjson(list(files), infer_schema_length=1000)
+        return tuple(head.collect_schema().names())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{files[0]}: cannot be read as {kind}: {first_line(error)}.") from None
+
+
+def _scan_text(files: tuple[Path, ...], columns: tuple[str, ...], style: TextStyle) -> pl.LazyFrame:
+    sources = list(files) if style.encoding in ("utf-8", "utf8") else [_as_utf8(file, style) for file in files]
+    several = len(style.separator.encode()) > 1
+    # A separator of several bytes: read whole lines, then split them.
+    names = (*columns, SURPLUS)
+    frame = pl.scan_csv(
+        sources,
+        separator="\x01" if several else style.separator,
+        quote_char=None if several or not style.quote else style.quote,
+        has_header=style.header and not several,
+        skip_lines=int(style.header and several),
+        schema=dict.fromkeys(("line",) if several else names, pl.String),
+        truncate_ragged_lines=True,
+        missing_columns="insert",
+        row_index_name=ROW,
+        include_file_paths=FILE if isinstance(sources[0], Path) else None,
+    )
+    if not isinstance(sources[0], Path):
+        frame = frame.with_columns(pl.lit(files[0].name if len(files) == 1 else "").alias(FILE))
+    if not several:
+        return frame
+    fields = pl.col("line").str.strip_suffix("\r").str.splitn(style.separator, len(names)).struct.rename_fields(names)
+    return frame.with_columns(fields).unnest("line").with_columns(
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in columns
+    )
+
+
+def _as_utf8(file: Path, style: TextStyle) -> io.BytesIO:
+    raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    try:
+        return io.BytesIO(raw.decode(style.encoding).encode())
+    except (LookupError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: encoding: {error}.") from None
+
+
+def head_lines(file: Path, encoding: str, most: int = 200) -> list[str]:
+    """The first lines of a (compressed) text file, its byte-order mark taken off."""
+    opener = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opener(file, "rb") as stream:
+            raw = [line for _, line in zip(range(most), stream, strict=False)]
+    except (OSError, EOFError) as error:
+        raise InputError(f"{file}: cannot be read: {first_line(error)}.") from None
+    try:
+        lines = [line.decode(encoding).rstrip("\r\n") for line in raw]
+    except LookupError:
+        raise InputError(f"encoding: {encoding!r} is not known; use one like utf-8, latin-1 or cp1252.") from None
+    except UnicodeDecodeError:
+        raise InputError(bad_bytes(file, encoding)) from None
+    lines = [line.removeprefix("\ufeff") for line in lines]
+    if not any(lines):
+        raise InputError(f"{file}: the file holds no rows.")
+    return lines
+
+
+def sniff_separator(lines: list[str], file: Path) -> str:
+    """The separator that cuts the first lines into the most columns alike."""
+    def columns(sep: str) -> int:
+        counts = {len(line.split(sep)) if len(sep) > 1 else len(next(csv.reader([line], delimiter=sep))) for line in lines[:20] if line}
+        return min(counts) if len(counts) <= 2 else 0
+
+    found = {sep: columns(sep) for sep in ("::", "\t", ",", ";", "|", " ")}
+    best = max(found, key=lambda sep: found[sep])
+    if found[best] < 2:
+        raise InputError(f"{file}: no separator cuts its first line into columns ({lines[0][:60]!r}); state the separator.")
+    return best
+
+
+def _split(line: str, style: TextStyle) -> list[str]:
+    if len(style.separator) > 1:
+        return line.split(style.separator)
+    quoting = {"quotechar": style.quote} if style.quote else {"quoting": csv.QUOTE_NONE}
+    return next(csv.reader([line], delimiter=style.separator, **quoting), [""])
+
+
+def _check_columns(columns: tuple[str, ...], lines: list[str], style: TextStyle, file: Path) -> None:
+    if len(columns) < 2:
+        better = sniff_separator(lines, file)
+        raise InputError(
+            f"{file}: separator {style.separator!r} leaves one column in the first line ({lines[0][:60]!r}); "
+            f"{better!r} would give {len(lines[0].split(better))}."
+        )
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise InputError(f"{file}: the header names column {twice[0]!r} more than once; name the columns apart.")
+
+
+def bad_bytes(file: Path, encoding: str) -> str:
+    """Which line of a file is not text in this encoding."""
+    opener = gzip.open if file.suffix == ".gz" else open
+    with opener(file, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode(encoding)
+            except UnicodeDecodeError as error:
+                return (
+                    f"{file}: line {number} is not {encoding} text (byte 0x{line[error.start]:02x} at position "
+                    f"{error.start + 1}); state the file's encoding, for example latin-1."
+                )
+    return f"{file}: is not {encoding} text; state the file's encoding, for example latin-1."
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, without a closing full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def read_error(error: Exception, files: tuple[Path, ...], style: TextStyle | None) -> InputError:
+    """What polars found while reading, as one sentence that names the file."""
+    text = str(error)
+    name = next((str(file) for file in files if str(file) in text), None) or _unreadable(files)
+    encoding = style.encoding if style else "utf-8"
+    if "utf-8" in text:
+        broken = [message for file in files if "is not" in (message := bad_bytes(file, encoding)) and "line" in message]
+        return InputError(broken[0] if broken else f"{name}: is not {encoding} text.")
+    if "end of file" in text or "gzip" in text or "deflate" in text:
+        return InputError(f"{name}: the compressed file is cut short or damaged ({first_line(error)}); get it anew.")
+    if "could not parse" in text:
+        return InputError(
+            f"{name}: a field holds a quotation mark where none can be ({first_line(error)}); "
+            f"if the file does not quote its fields, set the quote to nothing."
+        )
+    return InputError(f"{name}: cannot be read: {first_line(error)}.")
+
+
+def _unreadable(files: tuple[Path, ...]) -> str:
+    """The first compressed file that does not decompress, else the first file."""
+    for file in files:
+        if file.suffix == ".gz":
+            try:
+                with gzip.open(file, "rb") as stream:
+                    while stream.read(1 << 20):
+                        pass
+            except (OSError, EOFError):
+                return str(file)
+    return str(files[0])

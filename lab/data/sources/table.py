@@ -1,0 +1,216 @@
+"""Any table of events: the columns of a file, a folder, a glob or a DataFrame mapped to the schema."""
+
+import io
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import polars as pl
+import tyro
+
+from lab.data.digests import digest, file_digest, settings_digest
+from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
+from lab.data.sources.base import Scan, Source
+from lab.data.sources.files import FILE, ROW, SURPLUS, Opened, TextStyle, find_files, first_line, open_files
+from lab.data.sources.mapping import DATE_PARTS, identifier, map_table, nearest
+from lab.data.sources.times import TimeFormat, detect
+from lab.errors import InputError
+
+CONVENTIONAL = {
+    "impression": "impression",
+    "view": "view", "pv": "view", "click": "view", "detail": "view", "page_view": "view",
+    "favourite": "favourite", "favorite": "favourite", "fav": "favourite", "like": "favourite", "wishlist": "favourite",
+    "cart": "cart", "add_to_cart": "cart", "addtocart": "cart", "basket": "cart",
+    "rating": "rating", "rate": "rating", "review": "rating",
+    "purchase": "purchase", "buy": "purchase", "order": "purchase", "transaction": "purchase",
+    CANCELLATION: CANCELLATION, "cancel": CANCELLATION, "return": CANCELLATION, "refund": CANCELLATION,
+}  # fmt: skip
+"""What logs call their behaviours, weakest first: the mapping of a log that states none."""
+
+SAMPLE = 10_000
+"""Rows looked at to tell how times are written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Source):
+    """A log of your own: CSV, TSV or any separator, gzip, Parquet, JSON lines, or a DataFrame.
+
+    A column is given by its name, or by its number (from 1) where the file has no header.
+    """
+
+    name: ClassVar[str] = "table"
+
+    path: str | None = None
+    """A file, a folder of files alike, or a glob pattern."""
+    user: str = "user"
+    """Column of the user's id."""
+    item: str = "item"
+    """Column of the item's id."""
+    time: str | None = None
+    """Column of the time. Default: `time`, unless year, month and day are given."""
+    year: str | None = None
+    """Column of the year, where the date is split over three columns."""
+    month: str | None = None
+    """Column of the month (1 to 12)."""
+    day: str | None = None
+    """Column of the day of the month."""
+    category: str | None = None
+    """Column of the item's category. Default: `category`, where there is one; likewise below."""
+    behaviour: str | None = None
+    """Column of what the user did."""
+    price: str | None = None
+    """Column of the price per unit."""
+    quantity: str | None = None
+    """Column of the units."""
+    text: str | None = None
+    """Column of what the item is called."""
+    behaviours: dict[str, str] = field(default_factory=dict)
+    """The behaviour column's values and what to call them, from the weakest sign of interest to the
+    strongest: `pv view fav favourite buy purchase`; `cancellation` takes back a purchase. Default: the
+    common names."""
+    identity: tuple[str, ...] = ()
+    """Further columns (an order number, say) in which exact duplicates must agree."""
+    time_format: str = "auto"
+    """auto; iso; d, s, ms, us or ns since 1970; or a pattern like `%d/%m/%Y %H:%M`."""
+    timezone: str = "UTC"
+    """Zone of times that state none, like Europe/London."""
+    separator: str | None = None
+    """What stands between the columns of a text file. Default: found out."""
+    header: bool | None = None
+    """Whether the first line names the columns. Default: unless user and item are given by number."""
+    quote: str = '"'
+    """What encloses a field that holds a separator; empty for nothing."""
+    encoding: str = "utf-8"
+    """Encoding of text files."""
+    attributes: str | None = None
+    """A second table with one row a user: age, region, ..."""
+    attributes_user: str | None = None
+    """Its column of the user's id. Default: as in the log."""
+    frame: Annotated[Any, tyro.conf.Suppress] = field(default=None, compare=False, repr=False)
+    """A pandas or polars DataFrame instead of a path (in Python)."""
+    derive: Annotated[Any, tyro.conf.Suppress] = field(default_factory=dict, compare=False, repr=False)
+    """Columns made from the table's own before they are mapped, name to polars expression (in Python)."""
+
+    def __post_init__(self) -> None:
+        split = (self.year, self.month, self.day)
+        if any(split) and (self.time is not None or not all(split)):
+            raise InputError("source: give either time, or all of year, month and day.")
+        if self.path is not None and self.frame is not None:
+            raise InputError("source: give either a path or a frame, not both.")
+
+    def scan(self) -> Scan:
+        """Raises InputError for a file, column, separator or format that is not there."""
+        opened = None if self.frame is not None else self._opened()
+        table = _frame_rows(self.frame) if opened is None else opened.frame()
+        table = table.with_columns(**self.derive)
+        schema = _schema(table, opened)
+        columns = self._columns(schema, opened)
+        times = self._time_format(table, columns, opened)
+        behaviours = self.behaviours or CONVENTIONAL
+        identity = [self._column(name, "identity", schema, opened) for name in self.identity]
+        mapped = map_table(table, columns, times, behaviours, schema, identity)
+        names = dict.fromkeys(behaviours.values()) if "behaviour" in columns else (DEFAULT_BEHAVIOUR,)
+        return Scan(
+            frame=mapped.canonical(),
+            behaviours=tuple(Behaviour(name, -1 if name == CANCELLATION else 1) for name in names),
+            faults=mapped.faults,
+            quarantine=mapped.quarantine(opened is not None and len(opened.files) > 1),
+            attributes=self._attributes(),
+            files=opened.files if opened else (),
+            facts=_facts(columns, times, opened),
+            explain=opened.explain if opened else None,
+        )
+
+    def fingerprint(self, cache: Path | None = None) -> str:
+        """Hash of the settings and of every file's content (or the frame's)."""
+        outside = ("path", "attributes", "behaviours", "frame", "derive")
+        settings: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in outside}
+        settings["behaviours"] = list(self.behaviours.items())
+        content = [_frame_digest(self.frame)] if self.frame is not None else []
+        content += [file_digest(file, cache) for file in (find_files(self._path()) if self.frame is None else ())]
+        content += [file_digest(file, cache) for file in (find_files(self.attributes) if self.attributes else ())]
+        derived = sorted((name, str(expression)) for name, expression in self.derive.items())
+        return settings_digest(["table", settings, content, derived])
+
+    def _path(self) -> str:
+        if self.path is None:
+            raise InputError("source.path: names no file; give a file, a folder or a glob pattern.")
+        return self.path
+
+    def _opened(self) -> Opened:
+        numbered = self.user.isdecimal() and self.item.isdecimal()
+        header = not numbered if self.header is None else self.header
+        return open_files(self._path(), TextStyle("", header, self.quote, self.encoding), self.separator)
+
+    def _columns(self, schema: pl.Schema, opened: Opened | None) -> dict[str, str]:
+        """The table's column behind each of the schema's (and year, month, day)."""
+        wanted: dict[str, str | None] = {"user": self.user, "item": self.item}
+        wanted |= {part: getattr(self, part) for part in DATE_PARTS} if self.year else {"time": self.time or "time"}
+        wanted |= {name: getattr(self, name) or (name if name in schema else None) for name in OPTIONAL}
+        return {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
+
+    def _column(self, column: str, setting: str, schema: pl.Schema, opened: Opened | None) -> str:
+        if column not in schema:
+            names = [name for name in schema if name not in (ROW, FILE, SURPLUS)]
+            place = opened.files[0] if opened else "the frame"
+            raise InputError(f"source.{setting}: {place} has no column {column!r}; {nearest(column, names)}.")
+        return column
+
+    def _time_format(self, table: pl.LazyFrame, columns: dict[str, str], opened: Opened | None) -> TimeFormat:
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise InputError(f"source.timezone: {self.timezone!r} is no zone; write one like Europe/London.") from None
+        if "time" not in columns:
+            return TimeFormat("%Y-%m-%d", self.timezone)
+        if self.time_format not in ("auto", "iso"):
+            return TimeFormat(self.time_format, self.timezone)
+        try:
+            sample = table.select(columns["time"]).head(SAMPLE).collect().to_series()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise (opened.explain(error) if opened else error) from None
+        return detect(sample, self.timezone)
+
+    def _attributes(self) -> pl.LazyFrame | None:
+        """What the second table says of users, in text."""
+        if self.attributes is None:
+            return None
+        opened = open_files(self.attributes, TextStyle("", True, self.quote, self.encoding))
+        table = opened.frame().select(opened.columns)
+        schema = _schema(table, opened)
+        user = self._column(self.attributes_user or self.user, "attributes_user", schema, opened)
+        rest = [name for name in opened.columns if name not in (user, "user")]
+        return table.select(identifier(pl.col(user), schema[user]).alias("user"), *rest)
+
+
+def _schema(table: pl.LazyFrame, opened: Opened | None) -> pl.Schema:
+    try:
+        return table.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise (opened.explain(error) if opened else InputError(f"source.derive: {first_line(error)}.")) from None
+
+
+def _frame_rows(frame: Any) -> pl.LazyFrame:
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        try:
+            frame = pl.from_pandas(frame)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"source.frame: is no pandas or polars DataFrame ({first_line(error)}).") from None
+    named = [name for name in (ROW, FILE) if name in frame.collect_schema()]
+    return frame.lazy().drop(named).with_row_index(ROW).with_columns(pl.lit("frame").alias(FILE))
+
+
+def _frame_digest(frame: Any) -> str:
+    """Arrow's older layout keeps strings end to end, so that equal frames give equal bytes."""
+    stream = io.BytesIO()
+    rows = _frame_rows(frame).collect().rechunk()
+    rows.write_ipc(stream, compat_level=pl.CompatLevel.oldest())
+    return digest([bytes(stream.getbuffer())])
+
+
+def _facts(columns: dict[str, str], times: TimeFormat, opened: Opened | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"columns": columns, "time_format": times.kind, "time_zone": times.zone}
+    if opened is not None and opened.style is not None:
+        facts |= {"separator": opened.style.separator, "header": opened.style.header}
+    return facts

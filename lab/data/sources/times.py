@@ -1,0 +1,156 @@
+"""From whatever a log writes as a time to int64 microseconds UTC, a whole column at once."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from lab.errors import InputError
+
+UNITS = {"d": 86_400_000_000, "s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
+"""Microseconds in a unit of a numeric time."""
+
+SHAPES = (
+    *(f"%Y-%m-%d{t}%H:%M:%S{f}{z}" for z in ("", "%#z") for f in ("", "%.f") for t in (" ", "T")),
+    *(f"%Y-%m-%d{t}%H:%M{z}" for z in ("", "%#z") for t in (" ", "T")),
+    "%Y-%m-%d",
+    *("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d"),
+)
+"""Dates and date-times that are read without being told their format."""
+
+# A count of seconds, milliseconds, ... since 1970 tells its unit by its size from here (March 1973, in
+# microseconds) to there (the year 5138), for in this span no two units overlap.
+EARLIEST, LATEST = 10**14, 10**17
+SMALLEST = 10**8
+"""Below this a count fits any unit (0, -1 and the like stand for a missing time)."""
+
+_COMPACT = ((r"^(19|20)\d\d[01]\d[0-3]\d$", "%Y%m%d"), (r"^(19|20)\d\d[01]\d[0-3]\d[0-2]\d[0-5]\d[0-5]\d$", "%Y%m%d%H%M%S"))
+
+
+@dataclass(frozen=True)
+class TimeFormat:
+    """How a column of times is written."""
+
+    kind: str
+    """A key of UNITS, or a strptime pattern, or `iso`, or `date-time` for a column that holds instants already."""
+    zone: str = "UTC"
+    """Zone of the times that state none."""
+    detected: bool = False
+    """Whether the kind was read off the values."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in UNITS and self.kind not in ("iso", "date-time") and "%" not in self.kind:
+            raise InputError(
+                f"time_format: {self.kind!r} is none of auto, iso, {', '.join(UNITS)} or a pattern like %d/%m/%Y %H:%M."
+            )
+
+    def parse(self, times: pl.Series) -> pl.Series:
+        """Int64 microseconds UTC; null where a value is missing or cannot be read."""
+        if self.kind == "date-time":
+            return _from_datetimes(times, self.zone)
+        if self.kind in UNITS:
+            return _from_numbers(times, UNITS[self.kind])
+        return _from_text(times.cast(pl.String), SHAPES if self.kind == "iso" else (self.kind,), self.zone)
+
+    def expression(self, column: pl.Expr) -> pl.Expr:
+        """`parse` as a lazy expression."""
+        return column.map_batches(self.parse, return_dtype=pl.Int64, is_elementwise=True)
+
+    def doubtful(self, parsed: pl.Expr) -> pl.Expr:
+        """True where a parsed number's size says that it was written in another unit than the others."""
+        if self.kind not in UNITS:
+            return pl.lit(False)
+        size = parsed.abs()
+        smallest = int(SMALLEST * UNITS[self.kind])
+        below = (size >= smallest) & (size < EARLIEST) if self.detected else pl.lit(False)
+        return below | (size >= LATEST)
+
+
+def detect(sample: pl.Series, zone: str) -> TimeFormat:
+    """How the times of a column are written, from its first values. Raises InputError when that cannot be told."""
+    if sample.dtype.is_temporal():
+        return TimeFormat("date-time", zone, detected=True)
+    values = sample.drop_nulls()
+    text = values.cast(pl.String)
+    for pattern, shape in _COMPACT:
+        if len(text) and text.str.contains(pattern).all():
+            return TimeFormat(shape, zone, detected=True)
+    numbers = values.cast(pl.Float64, strict=False)
+    if numbers.count() <= len(values) / 2:
+        return TimeFormat("iso", zone, detected=True)
+    return TimeFormat(_unit(numbers.drop_nulls()), zone, detected=True)
+
+
+def _unit(numbers: pl.Series) -> str:
+    counts = {
+        unit: int(((numbers.abs() * size >= EARLIEST) & (numbers.abs() * size < LATEST)).sum())
+        for unit, size in UNITS.items()
+        if unit != "d"
+    }
+    unit = max(counts, key=lambda unit: counts[unit])
+    if not counts[unit]:
+        raise InputError(
+            f"time: {numbers[0]:g} is too small to tell seconds from milliseconds since 1970; state the time_format "
+            f"(d, s, ms, us, ns or a pattern like %Y-%m-%d)."
+        )
+    return unit
+
+
+def _from_datetimes(times: pl.Series, zone: str) -> pl.Series:
+    instants = times.cast(pl.Datetime("us", getattr(times.dtype, "time_zone", None)))
+    return _in_utc(instants, zone)
+
+
+def _from_numbers(times: pl.Series, size: float) -> pl.Series:
+    """Whole numbers exactly; others through float64. Out of int64's range becomes its largest value."""
+    most = 2**62
+    whole = times if times.dtype.is_integer() else times.cast(pl.Int64, strict=False)
+    frame = pl.DataFrame({"whole": whole.cast(pl.Int64, strict=False)})
+    column = pl.col("whole")
+    exact = column * int(size) if size >= 1 else column // round(1 / size)
+    bounded = pl.when(column.abs() < int(most / max(size, 1))).then(exact).otherwise(pl.lit(most)) if size > 1 else exact
+    parsed = frame.select(pl.when(column.is_not_null()).then(bounded)).to_series()
+    if parsed.null_count() == times.null_count():
+        return parsed
+    floats = times.cast(pl.Float64, strict=False) * size
+    rounded = floats.clip(-most, most).round().fill_nan(None).cast(pl.Int64, strict=False)
+    return parsed.zip_with(parsed.is_not_null(), rounded)
+
+
+def _from_text(text: pl.Series, shapes: tuple[str, ...], zone: str) -> pl.Series:
+    """Each shape is tried on what the shapes before it could not read, likeliest first."""
+    text = text.str.strip_chars()
+    parsed = pl.Series(text.name, [None], pl.Int64).new_from_index(0, len(text))
+    left = text.is_not_null()
+    for shape in sorted(shapes, key=lambda shape: shape != _likeliest(text, shapes)):
+        if not left.any():
+            break
+        found = _with_shape(text if left.all() else text.filter(left), shape, zone)
+        parsed = found if left.all() else parsed.scatter(left.arg_true(), found)
+        left = text.is_not_null() & parsed.is_null()
+    return parsed
+
+
+def _likeliest(text: pl.Series, shapes: tuple[str, ...]) -> str:
+    """The shape of the first value that has one."""
+    head = text.drop_nulls().head(1)
+    return next((shape for shape in shapes if _with_shape(head, shape, "UTC").count()), shapes[0])
+
+
+def _with_shape(text: pl.Series, shape: str, zone: str) -> pl.Series:
+    if "z" in shape:
+        return text.str.to_datetime(shape, strict=False, time_unit="us", time_zone="UTC").cast(pl.Int64)
+    if re.search("%[HIk]", shape) is None:
+        return _in_utc(text.str.to_date(shape, strict=False).cast(pl.Datetime("us")), zone)
+    return _in_utc(text.str.to_datetime(shape, strict=False, time_unit="us"), zone)
+
+
+def _in_utc(instants: pl.Series, zone: str) -> pl.Series:
+    """A time that a clock change skips is null; of two that it doubles, the first is meant."""
+    dtype: Any = instants.dtype
+    if dtype.time_zone is None and zone != "UTC":
+        frame = instants.to_frame("t")
+        local = pl.col("t").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        instants = frame.select(local.dt.convert_time_zone("UTC")).to_series()
+    return instants.cast(pl.Int64)
