@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lab.data.schema import Behaviour
+from lab.errors import FaultError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Histories:
     """Hash of everything above: two logs that agree in it give the same numbers."""
     facts: Mapping[str, Any]
     """What reading and cleaning found (counts, rules, quarantine), JSON-able, for the run to print."""
+    folder: Path | None = None
+    """Where the cache holds them, with what never leaves it: raw user ids and attributes."""
 
     @property
     def users(self) -> int:
@@ -61,6 +68,19 @@ class Histories:
     def user_of_event(self) -> np.ndarray:
         """int32[N]: the user of each event."""
         return np.repeat(np.arange(self.users, dtype=np.int32), np.diff(self.offsets))
+
+    @cached_property
+    def user_names(self) -> np.ndarray:
+        """str objects [U]: raw ids by row number. Private: not for results, figures or logs."""
+        return self.user_attributes()["name"].to_numpy()
+
+    def user_attributes(self) -> "pl.DataFrame":
+        """One row a user: `name` (the raw id) and what else the source knows of users. Private likewise."""
+        import polars as pl
+
+        if self.folder is None:
+            raise FaultError("histories: these were made in memory and have no users' names beside them.")
+        return pl.read_parquet(self.folder / "users.parquet")
 
     @cached_property
     def channel(self) -> np.ndarray:
