@@ -1,0 +1,61 @@
+"""The naive baselines that every table carries, fitted on the same data as the models.
+
+for baseline in default_baselines():
+    fitted = baseline.fit(view, train, valid, horizon)
+    scores = fitted.scores(view, queries)
+    log_probabilities = fitted.log_probabilities(scores)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.baselines.base import Asked, Baseline, Fitted
+    from lab.baselines.last import LastCategory
+    from lab.baselines.logistic import Logistic
+    from lab.baselines.markov import Markov
+    from lab.baselines.personal import DecayedPersonal, PersonalFrequency
+    from lab.baselines.popularity import RecentPopularity
+
+_HOMES = {
+    "Asked": "base",
+    "Baseline": "base",
+    "Fitted": "base",
+    "RecentPopularity": "popularity",
+    "PersonalFrequency": "personal",
+    "DecayedPersonal": "personal",
+    "LastCategory": "last",
+    "Markov": "markov",
+    "Logistic": "logistic",
+}
+
+__all__ = [
+    "Asked",
+    "Baseline",
+    "DecayedPersonal",
+    "Fitted",
+    "LastCategory",
+    "Logistic",
+    "Markov",
+    "PersonalFrequency",
+    "RecentPopularity",
+    "default_baselines",
+]
+
+
+def default_baselines() -> "tuple[Baseline, ...]":
+    """One of each with its defaults, from the plainest to the strongest."""
+    from lab.baselines.last import LastCategory
+    from lab.baselines.logistic import Logistic
+    from lab.baselines.markov import Markov
+    from lab.baselines.personal import DecayedPersonal, PersonalFrequency
+    from lab.baselines.popularity import RecentPopularity
+
+    return (RecentPopularity(), PersonalFrequency(), DecayedPersonal(), LastCategory(), Markov(), Logistic())
+
+
+def __getattr__(name: str) -> Any:
+    """Import a baseline's file when its name is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,118 @@
+"""What every baseline is: frozen settings, a fit on what was known at the valid cutoff, and scores."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from lab.data.queries import FoldView, Labels, Queries
+from lab.errors import InputError
+from lab.evaluation.ranking import label_ranks, rank_candidates, ranking_metrics
+
+SMOOTHINGS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4)
+"""Shares of the uniform distribution tried on valid when scores become probabilities."""
+
+TUNING_SCORES = 1 << 21
+"""Settings are chosen on at most this many scores: beyond that, on answered valid queries evenly spaced."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Queries with their answers at one horizon."""
+
+    queries: Queries
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def __getitem__(self, rows: np.ndarray) -> "Asked":
+        """Those of the given rows, which ascend."""
+        size = np.diff(self.labels.offsets)
+        kept = np.isin(np.repeat(np.arange(len(self)), size), rows)
+        offsets = np.append(0, np.cumsum(size[rows]))
+        return Asked(self.queries[rows], Labels(offsets, self.labels.ids[kept], self.labels.weights[kept]))
+
+    def thinned(self, most: int) -> "Asked":
+        """The queries that have a label, evenly spaced so that at most `most` remain, in their order."""
+        answered = np.flatnonzero(np.diff(self.labels.offsets))
+        step = max(1, -(-len(answered) // most))
+        return self[answered[::step]]
+
+
+class Scorer(Protocol):
+    """A fitted baseline. Its fields are what was fitted."""
+
+    def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
+        """float32[Q, C], not negative; at each query from events with time <= its cutoff alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted baseline and how its scores become probabilities."""
+
+    scorer: Scorer
+    smoothing: float
+    """The share of the uniform distribution in the probabilities, chosen on valid by log loss."""
+
+    def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
+        """float32[Q, C], higher is better, not negative."""
+        return self.scorer.scores(view, queries)
+
+    def log_probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """float32[Q, C] of log((1 - e) * score / sum of scores + e / C); uniform where all scores are 0."""
+        return np.log(_smooth(_shares(scores), self.smoothing)).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """Settings of a baseline. A subclass states its formula and fits a Scorer."""
+
+    name: ClassVar[str]
+    """What tables call it."""
+
+    def fit(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Fitted:
+        """Fit on events up to the valid cutoff, on training windows closed by then, and on valid labels.
+
+        train and valid hold the queries of those splits with their labels at `horizon` (microseconds);
+        training queries whose window closes after the valid cutoff are left out. Raises InputError when
+        no valid query has a label, since nothing can be chosen then.
+        """
+        closed = train.queries.cutoff + horizon <= view.fold.valid_cutoff
+        valid = valid.thinned(max(1, TUNING_SCORES // view.candidates))
+        if not len(valid):
+            raise InputError(
+                f"baseline {self.name}: no query at the valid cutoff has a label within the horizon, so its settings "
+                f"cannot be chosen; use a longer horizon or a log with more users."
+            )
+        scorer = self.fit_scorer(view, train[np.flatnonzero(closed)], valid, horizon)
+        return Fitted(scorer, _best_smoothing(scorer.scores(view, valid.queries), valid.labels))
+
+    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Scorer:
+        raise TypeError(f"{type(self).__name__} fits nothing")
+
+
+def mean_ndcg(scores: np.ndarray, labels: Labels) -> float:
+    """Mean NDCG@10 over all candidates of queries that all have labels: what settings are chosen by."""
+    is_label = np.zeros(scores.shape, bool)
+    is_label[np.repeat(np.arange(len(labels)), np.diff(labels.offsets)), labels.ids] = True
+    ranked = rank_candidates(scores, is_label, np.zeros_like(is_label))
+    return float(ranking_metrics(label_ranks(ranked, "all"))["ndcg@10"].mean())
+
+
+def _shares(scores: np.ndarray) -> np.ndarray:
+    total = scores.sum(axis=1, keepdims=True, dtype=np.float64)
+    return np.where(total > 0, scores / np.where(total > 0, total, 1), 1 / scores.shape[1])
+
+
+def _smooth(shares: np.ndarray, smoothing: float) -> np.ndarray:
+    return (1 - smoothing) * shares + smoothing / shares.shape[1]
+
+
+def _best_smoothing(scores: np.ndarray, labels: Labels) -> float:
+    query = np.repeat(np.arange(len(labels)), np.diff(labels.offsets))
+    shares = _shares(scores)
+    of_label = shares[query, labels.ids]
+    loss = [-(labels.weights * np.log((1 - e) * of_label + e / scores.shape[1])).sum() for e in SMOOTHINGS]
+    return SMOOTHINGS[int(np.argmin(loss))]

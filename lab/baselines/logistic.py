@@ -1,0 +1,153 @@
+"""A classical learner: logistic regression on what is known of each (query, candidate) pair."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lab.baselines.base import Asked, Baseline
+from lab.baselines.known import past, popularity
+from lab.baselines.markov import Transitions, count_transitions
+from lab.data.queries import FoldView, Queries
+from lab.errors import InputError
+
+PAIRS = 1 << 20
+"""Pairs whose features are in memory at once."""
+
+FLOOR = 1e-6
+"""Added to shares before their logarithm is taken."""
+
+
+@dataclass(frozen=True)
+class LogisticScorer:
+    transitions: Transitions
+    scales: tuple[float, ...]
+    windows: tuple[float, ...]
+    coefficients: np.ndarray
+    """float64[F + 1], the intercept last, of features as `pair_features` gives them."""
+
+    def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
+        scores = np.empty((len(queries), view.candidates), np.float32)
+        rows = max(1, PAIRS // view.candidates)
+        for begin in range(0, len(queries), rows):
+            some = slice(begin, begin + rows)
+            features = pair_features(view, queries[some], self.transitions, self.scales, self.windows)
+            logits = features @ self.coefficients[:-1].astype(np.float32) + np.float32(self.coefficients[-1])
+            scores[some] = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+        return scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logistic(Baseline):
+    """score(c) = P(c is a label) = 1 / (1 + exp(-(b + w x))), x the features of the pair (query, c).
+
+    Features, each once for all pairs and once more for candidates the user has touched: log(1 + the user's
+    counts decayed at each scale), log of the user's share so decayed, recency 1 / (1 + days), log popularity
+    share in each window, log of a Markov score, log(1 + the user's events), and whether touched at all.
+
+    Trained on up to `cutoffs` training cutoffs, the latest whose windows do not overlap and close by the
+    valid cutoff, with transitions counted up to each of them. Every label and every touched candidate is a
+    training pair; of the others a seeded sample with weights that make up for it (King and Zeng 2001).
+    scikit-learn's LogisticRegression with its default penalty on standardised features. On logs known here
+    it ranks better than gradient boosting on the same features, at a tenth of the time.
+    """
+
+    name: ClassVar[str] = "logistic"
+
+    scales: tuple[float, ...] = (7.0, 30.0, 90.0, 365.0)
+    """Time constants of the user's counts, in days."""
+    windows: tuple[float, ...] = (7.0, 30.0, 365.0)
+    """Days of popularity."""
+    cutoffs: int = 4
+    """Training cutoffs to use at most."""
+    queries: int = 2_500
+    """Training queries to use at most, evenly spaced."""
+    sampled: int = 60
+    """Untouched candidates sampled for each training query, on average."""
+    seed: int = 0
+    """Seed of that sample."""
+
+    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> LogisticScorer:
+        features, is_label, weight = self._training_pairs(view, self._chosen(train, horizon))
+        coefficients = _fit_logistic(features, is_label, weight)
+        transitions = count_transitions(view, view.fold.valid_cutoff)
+        return LogisticScorer(transitions, self.scales, self.windows, coefficients)
+
+    def _chosen(self, train: Asked, horizon: int) -> Asked:
+        """The training queries to learn from: those with labels, at cutoffs a horizon apart, thinned."""
+        chosen: list[int] = []
+        for cutoff in np.unique(train.queries.cutoff)[::-1].tolist():
+            if len(chosen) < self.cutoffs and (not chosen or cutoff + horizon <= chosen[-1]):
+                chosen.append(cutoff)
+        kept = train[np.flatnonzero(np.isin(train.queries.cutoff, chosen))].thinned(self.queries)
+        if not len(kept):
+            raise InputError(
+                f"baseline {self.name}: no training query with a label has a window that closes by the valid cutoff; "
+                f"use a shorter horizon or a longer log, or leave this baseline out."
+            )
+        return kept
+
+    def _training_pairs(self, view: FoldView, train: Asked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """float32[P, F] features, bool[P] labels and float64[P] weights of the pairs to learn from."""
+        rng = np.random.default_rng(self.seed)
+        parts = []
+        rows = max(1, PAIRS // view.candidates)
+        for cutoff in np.unique(train.queries.cutoff).tolist():
+            transitions = count_transitions(view, cutoff)
+            inside = np.flatnonzero(train.queries.cutoff == cutoff)
+            for begin in range(0, len(inside), rows):
+                parts.append(self._block(view, train[inside[begin : begin + rows]], transitions, rng))
+        features, is_label, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return features, is_label, weight
+
+    def _block(
+        self, view: FoldView, asked: Asked, transitions: Transitions, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        features = pair_features(view, asked.queries, transitions, self.scales, self.windows)
+        is_label = np.zeros(features.shape[:2], bool)
+        is_label[np.repeat(np.arange(len(asked)), np.diff(asked.labels.offsets)), asked.labels.ids] = True
+        certain = is_label | (features[:, :, -1] > 0)
+        rate = min(1.0, self.sampled / view.candidates)
+        sampled = ~certain & (rng.random(certain.shape) < rate)
+        kept = certain | sampled
+        return features[kept], is_label[kept], np.where(sampled[kept], 1 / rate, 1.0)
+
+
+def pair_features(
+    view: FoldView, queries: Queries, transitions: Transitions, scales: tuple[float, ...], windows: tuple[float, ...]
+) -> np.ndarray:
+    """float32[Q, C, F]: see `Logistic`; the last one is 1 for a touched candidate, else 0."""
+    own = past(view, queries)
+    popular = [popularity(view, queries, days) for days in windows]
+    counts = [own.counts(days) for days in (*scales, np.inf)]
+    events = counts[-1].sum(axis=1, keepdims=True)
+    followed = transitions.scores(own.runs(), popular[-1], last=20, decay=0.8, prior=100.0)
+    columns = [np.log1p(count) for count in counts]
+    columns += [_log_share(count / np.maximum(count.sum(axis=1, keepdims=True), FLOOR)) for count in counts]
+    columns += [_log_share(share) for share in (*popular, followed)]
+    columns += [own.recency(), np.broadcast_to(np.log1p(events), own.shape)]
+    plain = np.stack([column.astype(np.float32) for column in columns], axis=2)
+    touched = own.touched().astype(np.float32)[:, :, None]
+    return np.concatenate([plain, plain * touched, touched], axis=2)
+
+
+def _log_share(share: np.ndarray) -> np.ndarray:
+    """log of a share relative to the floor, from 0 up."""
+    return np.log1p(share / FLOOR)
+
+
+def _fit_logistic(features: np.ndarray, is_label: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """float64[F + 1]: coefficients for the features as they come, fitted on standardised ones."""
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    if is_label.all():
+        raise InputError("baseline logistic: every candidate is a label of every training query; there is no choice.")
+    centre, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    scale = np.where(scale > 0, scale, 1)
+    # One thread: the order of partial sums, and with it the last bits, depends on how many run.
+    with threadpool_limits(1):
+        learner = LogisticRegression(max_iter=500)
+        learner.fit((features - centre) / scale, is_label, sample_weight=weight)
+    slope = learner.coef_[0] / scale
+    return np.append(slope, learner.intercept_[0] - slope @ centre)
