@@ -1,0 +1,44 @@
+"""Rotary positions from both the order of steps and their time.
+
+Queries and keys are turned by angles (Su et al. 2021, arXiv 2104.09864), so that their product depends on
+how far apart two steps lie, not on where they lie. Half of the pairs turn with the step's number in its
+history, half with its time in days: "split-by-dim" of Wei et al. 2025, arXiv 2510.20455.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+LONGEST_ORDER = 10_000
+"""Wavelengths by order run from 2 pi steps to about 2 pi times this many."""
+TIME_PERIODS = (0.25, 4096.0)
+"""Shortest and longest period by time, days: from six hours to eleven years."""
+
+
+def order(starts: Bool[Array, "B T"]) -> Float[Array, "B T"]:
+    """The number of each step in its own history, from 0."""
+    position = jnp.broadcast_to(jnp.arange(starts.shape[1], dtype=jnp.int32)[None], starts.shape)
+    return (position - jax.lax.cummax(jnp.where(starts, position, 0), axis=1)).astype(jnp.float32)
+
+
+def turns(starts: Bool[Array, "B T"], time: Float[Array, "B T"], pairs: int) -> tuple[Array, Array]:
+    """Cosines and sines Float32[B, T, pairs] of the angles of each step; the first half by order."""
+    by_order = LONGEST_ORDER ** -(np.arange(pairs // 2) / (pairs // 2)) / (2 * np.pi)
+    by_time = 1 / np.geomspace(*TIME_PERIODS, pairs - pairs // 2)
+    cycles = jnp.concatenate(
+        [
+            order(starts)[..., None] * jnp.asarray(by_order, jnp.float32)[None, None],
+            time[..., None] * jnp.asarray(by_time, jnp.float32)[None, None],
+        ],
+        -1,
+    )
+    angles = (cycles - jnp.floor(cycles)) * (2 * np.pi)  # whole turns off first: cosines of large floats are slow
+    return jnp.cos(angles), jnp.sin(angles)
+
+
+def rotate(x: Float[Array, "B T H P2"], cos: Float[Array, "B T P"], sin: Float[Array, "B T P"]) -> Array:
+    """Each pair (x[p], x[P + p]) turned by its angle."""
+    cos, sin = cos[:, :, None].astype(x.dtype), sin[:, :, None].astype(x.dtype)
+    a, b = x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]
+    return jnp.concatenate([a * cos - b * sin, b * cos + a * sin], -1)
