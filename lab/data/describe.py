@@ -1,0 +1,163 @@
+"""`python -m lab.data`: what a log holds, what was wrong with it, and what can be asked of it."""
+
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from lab.data.cache import prepare
+from lab.data.cleaning import Cleaning
+from lab.data.figure import save_figure, timeline_figure
+from lab.data.histories import Histories
+from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Table, Taobao
+from lab.data.timeline import DAY, Timeline, date_text, fitting
+from lab.errors import LabError
+
+WIDTH = 80
+LABEL = 16
+CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
+"""Horizons (days) that are tried on the span."""
+
+UNITS = {DAY: "1 day", DAY // 24: "1 hour", DAY // 1440: "1 minute", 1_000_000: "1 second", 1_000: "1 ms", 1: "1 µs"}
+
+AnySource = (
+    Annotated[Table, tyro.conf.subcommand("table", prefix_name=False)]
+    | Annotated[SyntheticShop, tyro.conf.subcommand("synthetic", prefix_name=False)]
+    | Annotated[OpenEcommerce, tyro.conf.subcommand("open_ecommerce", prefix_name=False)]
+    | Annotated[OnlineRetail, tyro.conf.subcommand("online_retail", prefix_name=False)]
+    | Annotated[Taobao, tyro.conf.subcommand("taobao", prefix_name=False)]
+)
+NAMES = ("table", "synthetic", "open_ecommerce", "online_retail", "taobao")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Describe:
+    """Describe a log: `python -m lab.data FILE --user visitor --time ts`, or a public one by its name."""
+
+    source: AnySource
+    """Where the log comes from."""
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    """What is left out. Rules that need statistics are fitted on the whole log here, in a run on its training part."""
+    cache: Path | None = None
+    """Folder for derived data. Default: $LAB_CACHE, or the user's cache folder."""
+    figure: Path | None = None
+    """Also draw it into this file (.png, .pdf, .svg)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Describe the log that the arguments name; the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
+    if given and given[0] not in NAMES and not given[0].startswith("-"):
+        given = ["table", "--path", *given]
+    given = [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
+    try:
+        asked = tyro.cli(
+            Describe,
+            args=given,
+            prog="python -m lab.data",
+            config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.OmitSubcommandPrefixes),
+        )
+        histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
+        print("\n".join(description(histories)))
+        if asked.figure is not None:
+            save_figure(histories, asked.figure)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def description(histories: Histories) -> Iterator[str]:
+    """The description, line by line, at most 80 columns wide."""
+    facts = histories.facts
+    yield from _entry(
+        "log", " ".join([facts["source"], *facts["files"][:3], *(["..."] if len(facts["files"]) > 3 else [])])
+    )
+    for name in ("licence", "citation", "until"):
+        yield from _entry(name, facts.get(name))
+    yield from _entry("read as", _read_as(facts))
+    yield from _entry("span", _span(facts))
+    yield from _entry("rows", f"{facts['rows']:,} read, {facts['events']:,} events kept")
+    groups = "" if facts["categories"] is None else f", {facts['categories']:,} categories"
+    yield from _entry("of", f"{facts['users']:,} users, {facts['items']:,} items{groups or ', no categories'}")
+    yield from _entry("behaviours", ", ".join(f"{name} {n:,}" for name, n in facts["behaviours"].items() if n))
+    yield from _entry("ties", f"{_percent(facts['tied'])} of the events share their time with another of the same user")
+    yield from _entry("missing values", _missing(facts))
+    yield from _listed("quarantined", _quarantined(facts))
+    yield from _listed("left out", [f"{rule['rows']:,} by {rule['rule']}: {rule['what']}" for rule in facts["rules"]])
+    yield from _entry("events a user", _lengths(histories))
+    yield from _entry("horizons", _horizons(facts["last"] - facts["first"]))
+    yield ""
+    yield from (
+        f"{'events' if k == 0 else '':<{LABEL}}{line}"
+        for k, line in enumerate(timeline_figure(histories, WIDTH - LABEL))
+    )
+
+
+def _entry(label: str, text: str | None) -> Iterator[str]:
+    if text:
+        wrapped = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False)
+        yield from (f"{label if k == 0 else '':<{LABEL}}{line}" for k, line in enumerate(wrapped))
+
+
+def _listed(label: str, texts: list[str]) -> Iterator[str]:
+    for k, text in enumerate(texts or ["nothing"]):
+        yield from _entry(label if k == 0 else "", text)
+
+
+def _read_as(facts: dict[str, Any]) -> str | None:
+    if "time_format" not in facts:
+        return None
+    separator = f", separator {facts['separator']!r}" if "separator" in facts else ""
+    header = "" if facts.get("header", True) else ", no header"
+    unit = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "d": "days"}
+    kind = facts["time_format"]
+    times = (
+        f"{unit[kind]} since 1970" if kind in unit else {"iso": "ISO dates", "date-time": "instants"}.get(kind, kind)
+    )
+    columns = ", ".join(f"{ours} = {theirs!r}" for ours, theirs in facts["columns"].items())
+    return f"times as {times} ({facts['time_zone']}){separator}{header}; {columns}"
+
+
+def _span(facts: dict[str, Any]) -> str:
+    days = (facts["last"] - facts["first"]) / DAY
+    resolution = UNITS[facts["resolution"]]
+    return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days:,.4g} days), times to {resolution}"
+
+
+def _missing(facts: dict[str, Any]) -> str:
+    found = {name: n for name, n in facts["missing"].items() if n}
+    return ", ".join(f"{name} {n:,} ({_percent(n / facts['rows'])})" for name, n in found.items()) or "none"
+
+
+def _quarantined(facts: dict[str, Any]) -> list[str]:
+    found = facts["quarantine"]
+    if not found["rows"]:
+        return []
+    reasons = [f"{r['rows']:,}: column {r['column']!r} {r['reason']}" for r in found["reasons"]]
+    return [f"{found['rows']:,} rows ({_percent(found['rows'] / facts['rows'])}), listed in", found["file"], *reasons]
+
+
+def _lengths(histories: Histories) -> str:
+    sizes = np.diff(histories.offsets)
+    quantiles = np.quantile(sizes, (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1), method="lower")
+    names = ("least", "10 %", "25 %", "half", "75 %", "90 %", "most")
+    return ", ".join(f"{name} {n:,}" for name, n in zip(names, quantiles, strict=True)) + f"; mean {sizes.mean():,.1f}"
+
+
+def _horizons(span: int) -> str:
+    fits = fitting(span, CANDIDATES, 1)
+    if not fits:
+        return f"none of a day or more fits; the longest has {span / DAY / 3:.3g} days"
+    most = ", ".join(f"{span / DAY / (2 + f):,.3g} with {f}" for f in (1, 2, 3))
+    return f"{', '.join(f'{h:g}' for h in fits)} days fit; the longest, by folds: {most}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
