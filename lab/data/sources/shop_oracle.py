@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lab.data.sources.shop_settings import ShopSettings
 from lab.data.sources.shop_visits import Visits
-from lab.data.sources.shop_world import HOUR_SECONDS, HOURS_CDF, Catalogue, People, ShopSettings
+from lab.data.sources.shop_world import HOUR_SECONDS, HOURS_CDF, Catalogue, People
 
 DAY_SECONDS = 86_400.0
 BATCH = 512
@@ -149,6 +150,8 @@ def _move(
     arrives = np.where(elsewhere > 1e-12, state.out_untouched / np.maximum(elsewhere, 1e-12), 0) * flow
     remains = state.in_untouched * (1 - shop.durable * settled[:, :, None]) * keep
     moving = here[:, None, None]
-    state.out_untouched = np.where(moving, state.out_untouched + state.in_untouched - remains - arrives, state.out_untouched)
+    state.out_untouched = np.where(
+        moving, state.out_untouched + state.in_untouched - remains - arrives, state.out_untouched
+    )
     state.in_untouched = np.where(moving, remains + arrives, state.in_untouched)
     state.at = np.where(moving, stays * keep + flow, state.at)

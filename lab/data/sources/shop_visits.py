@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lab.data.sources.shop_settings import ShopSettings, stream
 from lab.data.sources.shop_world import (
     GLANCES,
     HOUR_SECONDS,
@@ -11,8 +12,6 @@ from lab.data.sources.shop_world import (
     Catalogue,
     Items,
     People,
-    ShopSettings,
-    stream,
 )
 
 VIEW, CART, PURCHASE = range(3)
@@ -80,9 +79,7 @@ def visits(shop: ShopSettings, shelves: Catalogue, crowd: People) -> Visits:
         held = bought[: len(user)]
         settled[user[held], interest[held]] = True
         aside = np.full(len(stray), shop.interests)
-        found.append(
-            (np.concatenate([user, stray]), np.concatenate([interest, aside]), category, carted, bought)
-        )
+        found.append((np.concatenate([user, stray]), np.concatenate([interest, aside]), category, carted, bought))
         if day + 1 < shop.days:
             at = _moved(shop, shelves, crowd, paths, day, at, settled, here)
     user, interest, category, carted, bought = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -131,9 +128,7 @@ def events(shop: ShopSettings, stock: Items, crowd: People, seen: Visits) -> Eve
     # Two visits of a user may interleave; equal seconds keep the order of the visits.
     whole = np.floor(second).astype(np.int64)
     order = np.argsort(whole, kind="stable")
-    return Events(
-        seen.user[visit][order], whole[order], item[order], seen.category[visit][order], behaviour[order]
-    )
+    return Events(seen.user[visit][order], whole[order], item[order], seen.category[visit][order], behaviour[order])
 
 
 def _pick(shop: ShopSettings, stock: Items, crowd: People, seen: Visits, visit: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import polars as pl
 from lab.data.schema import Behaviour
 from lab.data.sources import shop_oracle, shop_visits, shop_world
 from lab.data.sources.base import Scan, Source
-from lab.data.sources.shop_world import ShopSettings
+from lab.data.sources.shop_settings import ShopSettings
 from lab.errors import InputError
 
 VERSION = 1
@@ -112,7 +112,7 @@ class SyntheticShop(ShopSettings, Source):
         Raises InputError for a user or a category that this shop does not have.
         """
         columns = self._columns(categories)
-        if len(users) and not (0 <= users.min() and users.max() < self.users):
+        if len(users) and (users.min() < 0 or users.max() >= self.users):
             raise InputError(f"users: the shop has users 0 to {self.users - 1}, not {users.min()} to {users.max()}.")
         found = np.empty((len(users), len(columns)))
         for cutoff in np.unique(cutoffs):
