@@ -93,7 +93,7 @@ class SyntheticShop(ShopSettings, Source):
     ) -> np.ndarray:
         """float64[Q, C]: the truth's own prediction for each of Q queries, to rank C `categories` by.
 
-        - users: int64[Q], raw ids as in `scan`; cutoffs: int64[Q], microseconds; horizon: microseconds.
+        - users: [Q], raw ids as in `scan`, as numbers or as text; cutoffs: int64[Q], microseconds; horizon: microseconds.
         - default: the chance that the user touches a category in (cutoff, cutoff + horizon];
           with `counts`, the expected number of events there. Windows end with the log at the latest.
 
@@ -105,13 +105,15 @@ class SyntheticShop(ShopSettings, Source):
         higher, but nothing could ever reach it).
 
         Expected events are exact, except that a visit counts at its start (the rest of it follows within
-        minutes). The chance of a touch is exact but for one step: an interest that is not in a category,
-        given that it has not touched it since the cutoff, is taken to be spread like one of which that is not
-        known. Tests hold both against what happens.
+        minutes). The chance of a touch takes one step that is not: where an interest lies, given that it
+        is not in a category and has not touched it since the cutoff, is taken to be where it would lie
+        without that last knowledge. That understates the chances of very active users by some hundredths at
+        30 days; in tests, ranking by it keeps over 99.9 % of the gain that the exact chances would have.
 
         Raises InputError for a user or a category that this shop does not have.
         """
         columns = self._columns(categories)
+        users = np.asarray(users).astype(np.int64)  # histories keep raw ids as text
         if len(users) and (users.min() < 0 or users.max() >= self.users):
             raise InputError(f"users: the shop has users 0 to {self.users - 1}, not {users.min()} to {users.max()}.")
         found = np.empty((len(users), len(columns)))
