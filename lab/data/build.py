@@ -17,6 +17,10 @@ from lab.errors import InputError
 SHOWN = 5
 """Rows that a message names before it says `and more`."""
 
+QUARANTINE = pl.Schema(
+    {"file": pl.String, "row": pl.Int64, "column": pl.String, "value": pl.String, "reason": pl.String}
+)
+
 
 @dataclass(frozen=True)
 class Built:
@@ -109,10 +113,10 @@ def _set_aside(log: Log, scan: Scan, cleaning: Cleaning) -> tuple[Log, pl.DataFr
     """Take out the rows that break the schema. Raises InputError past the stated share."""
     broken = log["fault"] > 0 if "fault" in log else np.zeros(len(log), bool)
     gone = _absent(log, broken, cleaning)
-    quarantine = pl.DataFrame(schema=QUARANTINE)
+    quarantine = QUARANTINE.to_frame()
     if broken.any():
         assert scan.quarantine is not None
-        quarantine = scan.quarantine.collect(engine="streaming").cast(dict(QUARANTINE))
+        quarantine = scan.quarantine.collect(engine="streaming").cast(QUARANTINE)
     for column, rows in gone.items():
         quarantine = quarantine.extend(_absent_rows(log["row"][rows], column, scan))
         broken = broken | rows
@@ -123,9 +127,6 @@ def _set_aside(log: Log, scan: Scan, cleaning: Cleaning) -> tuple[Log, pl.DataFr
     if share > cleaning.quarantine_share:
         raise InputError(_too_many(quarantine, len(log), cleaning))
     return log.keep(~broken), quarantine
-
-
-QUARANTINE = {"file": pl.String, "row": pl.Int64, "column": pl.String, "value": pl.String, "reason": pl.String}
 
 
 def _absent(log: Log, broken: np.ndarray, cleaning: Cleaning) -> dict[str, np.ndarray]:
@@ -148,17 +149,29 @@ def _absent_rows(rows: np.ndarray, column: str, scan: Scan) -> pl.DataFrame:
     column = scan.facts.get("columns", {}).get(column, column)
     place = scan.files[0].name if len(scan.files) == 1 else ""
     frame = pl.DataFrame({"row": rows.astype(np.int64) + 1})
-    said = {"file": pl.lit(place), "column": pl.lit(column), "value": pl.lit(None, pl.String), "reason": pl.lit("is missing")}
-    return frame.with_columns(**said).select(QUARANTINE.keys()).cast(dict(QUARANTINE))
+    said = {
+        "file": pl.lit(place),
+        "column": pl.lit(column),
+        "value": pl.lit(None, pl.String),
+        "reason": pl.lit("is missing"),
+    }
+    return frame.with_columns(**said).select(QUARANTINE.names()).cast(QUARANTINE)
 
 
 def _fatal(log: Log, faults: tuple[Fault, ...]) -> Fault | None:
-    counts = np.bincount(log["fault"], minlength=len(faults) + 1)[1:] if "fault" in log else []
-    return next((fault for fault, count in zip(faults, counts, strict=True) if fault.fatal and count), None) if len(counts) else None
+    """The first fault that leaves no row beyond doubt, if any row has it."""
+    if "fault" not in log:
+        return None
+    counts = np.bincount(log["fault"], minlength=len(faults) + 1)[1:]
+    return next((fault for fault, count in zip(faults, counts, strict=True) if fault.fatal and count), None)
 
 
 def _counted(quarantine: pl.DataFrame) -> dict[str, Any]:
-    reasons = quarantine.group_by("column", "reason").len("rows").sort("rows", "column", "reason", descending=[True, False, False])
+    reasons = (
+        quarantine.group_by("column", "reason")
+        .len("rows")
+        .sort("rows", "column", "reason", descending=[True, False, False])
+    )
     return {"rows": len(quarantine), "reasons": reasons.to_dicts()}
 
 
@@ -167,7 +180,8 @@ def _too_many(quarantine: pl.DataFrame, rows: int, cleaning: Cleaning) -> str:
     share = 100 * len(quarantine) / rows
     return (
         f"{_examples(quarantine, Fault(worst['column'], worst['reason']))}; {len(quarantine):,} of {rows:,} rows "
-        f"({share:.3g} %) break the schema, more than cleaning.quarantine_share allows ({100 * cleaning.quarantine_share:g} %)."
+        f"({share:.3g} %) break the schema, more than cleaning.quarantine_share allows "
+        f"({100 * cleaning.quarantine_share:g} %)."
     )
 
 
@@ -179,14 +193,18 @@ def _examples(quarantine: pl.DataFrame, fault: Fault) -> str:
     more = f" and {len(rows) - len(numbers):,} more" if len(rows) > len(numbers) else ""
     where = f"column {fault.column!r}, " if fault.column else ""
     value = "the value" if first["value"] is None else repr(first["value"][:60])
-    return f"{first['file']}: {where}row{'s' if len(rows) > 1 else ''} {', '.join(numbers)}{more}: {value} {fault.reason}"
+    return (
+        f"{first['file']}: {where}row{'s' if len(rows) > 1 else ''} {', '.join(numbers)}{more}: {value} {fault.reason}"
+    )
 
 
 def _encoded(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, Any]) -> Built:
     """Renumber what is left: users, items and categories that still have events, in the order of their names."""
     arrays, names = {"time": log["time"], "behaviour": log["behaviour"].astype(np.int8)}, {}
     user, names["user"] = _compact(log, "user")
-    arrays["offsets"] = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(names["user"])))]).astype(np.int64)
+    arrays["offsets"] = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(names["user"])))]).astype(
+        np.int64
+    )
     for name in ("item", "category"):
         if name in log:
             arrays[name], names[name] = _compact(log, name)
@@ -220,7 +238,7 @@ def _first_text(log: Log, item: np.ndarray, items: int) -> np.ndarray:
     first = np.empty(items, np.int64)
     # The last assignment wins, so the first event comes last.
     first[item[by_time[::-1]]] = by_time[::-1]
-    return np.append(log.names["text"], None)[log["text"][first]]
+    return np.array([*log.names["text"], None], object)[log["text"][first]]
 
 
 def _measured(arrays: Mapping[str, np.ndarray], user: np.ndarray) -> dict[str, Any]:

@@ -40,13 +40,17 @@ BLOCK = 1 << 24
 """Bytes written at once. Never through a memory map: on a full disk that kills the process."""
 
 
+def to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def prepare(
     source: Source,
-    cleaning: Cleaning = Cleaning(),
-    timeline: Timeline = Timeline(),
+    cleaning: Cleaning | None = None,
+    timeline: Timeline | None = None,
     horizons: tuple[float, ...] = (),
     cache: Path | None = None,
-    say: Callable[[str], None] = functools.partial(print, file=sys.stderr),
+    say: Callable[[str], None] = to_stderr,
 ) -> Histories:
     """The cleaned histories of a source, from the cache or built into it.
 
@@ -55,6 +59,7 @@ def prepare(
     `cache` is the cache's root (default: $LAB_CACHE, or the user's cache folder); `say` is told in one
     line of a damaged cache or of another run that is waited for. Raises InputError, FaultError.
     """
+    cleaning, timeline = cleaning or Cleaning(), timeline or Timeline()
     root = cache_root(cache) / "histories"
     with _faults(root, "the cache cannot be used"):
         root.mkdir(parents=True, exist_ok=True)
@@ -167,7 +172,11 @@ def _fingerprint(built: Built) -> str:
     """Hash of what a model may depend on: the columns and the names, not who the users are."""
     parts: list[bytes | str] = []
     for name in sorted(built.arrays):
-        parts += [name, str(built.arrays[name].dtype), np.ascontiguousarray(built.arrays[name]).data.cast("B").tobytes()]
+        parts += [
+            name,
+            str(built.arrays[name].dtype),
+            np.ascontiguousarray(built.arrays[name]).data.cast("B").tobytes(),
+        ]
     for frame in (built.items, built.categories):
         for column in frame.get_columns() if frame is not None else []:
             parts += [column.name, json.dumps(column.to_list())]
@@ -190,7 +199,7 @@ def _write_array(path: Path, array: np.ndarray) -> None:
     with open(path, "wb") as stream:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(stream, header)
-        _write_blocks(stream, memoryview(array).cast("B"))
+        _write_blocks(stream, array.data.cast("B"))
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
@@ -221,7 +230,9 @@ def _faults(place: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         why = "the disk is full" if full else (error.strerror or str(error))
-        raise FaultError(f"{place}: {why} while {doing}; free some space or name another folder with --cache.") from None
+        raise FaultError(
+            f"{place}: {why} while {doing}; free some space or name another folder with --cache."
+        ) from None
 
 
 @contextmanager

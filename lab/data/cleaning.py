@@ -6,7 +6,6 @@ the oldest fold, and then applied to all rows; a user or an item with no event b
 judging it would take the future.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +51,9 @@ class Cleaning:
             raise InputError(f"cleaning.quarantine_share: {self.quarantine_share} is not a share; use 0 to 1.")
         for name in ("outliers", "bots"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
-                raise InputError(f"cleaning.{name}: {getattr(self, name)} is not positive; use a positive number or None.")
+                raise InputError(
+                    f"cleaning.{name}: {getattr(self, name)} is not positive; use a positive number or None."
+                )
         for name in ("item_min_events", "user_min_events"):
             if getattr(self, name) < 1:
                 raise InputError(f"cleaning.{name}: {getattr(self, name)} is not a number of events; use 1 or more.")

@@ -2,7 +2,7 @@
 
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -90,7 +90,7 @@ def description(histories: Histories) -> Iterator[str]:
     yield from _entry("ties", f"{_percent(facts['tied'])} of the events share their time with another of the same user")
     yield from _entry("missing values", _missing(facts))
     yield from _listed("quarantined", _quarantined(facts))
-    yield from _listed("left out", [f"{rule['rows']:,} by {rule['rule']}: {rule['what']}" for rule in facts["rules"]])
+    yield from _listed("left out", _left_out(facts))
     yield from _entry("events a user", _lengths(histories))
     yield from _entry("horizons", _horizons(facts["last"] - facts["first"]))
     yield ""
@@ -111,7 +111,7 @@ def _listed(label: str, texts: list[str]) -> Iterator[str]:
         yield from _entry(label if k == 0 else "", text)
 
 
-def _read_as(facts: dict[str, Any]) -> str | None:
+def _read_as(facts: Mapping[str, Any]) -> str | None:
     if "time_format" not in facts:
         return None
     separator = f", separator {facts['separator']!r}" if "separator" in facts else ""
@@ -125,23 +125,30 @@ def _read_as(facts: dict[str, Any]) -> str | None:
     return f"times as {times} ({facts['time_zone']}){separator}{header}; {columns}"
 
 
-def _span(facts: dict[str, Any]) -> str:
+def _span(facts: Mapping[str, Any]) -> str:
     days = (facts["last"] - facts["first"]) / DAY
     resolution = UNITS[facts["resolution"]]
     return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days:,.4g} days), times to {resolution}"
 
 
-def _missing(facts: dict[str, Any]) -> str:
+def _missing(facts: Mapping[str, Any]) -> str:
     found = {name: n for name, n in facts["missing"].items() if n}
     return ", ".join(f"{name} {n:,} ({_percent(n / facts['rows'])})" for name, n in found.items()) or "none"
 
 
-def _quarantined(facts: dict[str, Any]) -> list[str]:
+def _quarantined(facts: Mapping[str, Any]) -> list[str]:
     found = facts["quarantine"]
     if not found["rows"]:
         return []
     reasons = [f"{r['rows']:,}: column {r['column']!r} {r['reason']}" for r in found["reasons"]]
     return [f"{found['rows']:,} rows ({_percent(found['rows'] / facts['rows'])}), listed in", found["file"], *reasons]
+
+
+def _left_out(facts: Mapping[str, Any]) -> list[str]:
+    """What each rule removed; those that found nothing on one line."""
+    found = [f"{rule['rows']:,} by {rule['rule']}: {rule['what']}" for rule in facts["rules"] if rule["rows"]]
+    idle = [rule["rule"] for rule in facts["rules"] if not rule["rows"]]
+    return [*found, f"nothing by {', '.join(idle)}"] if idle else found
 
 
 def _lengths(histories: Histories) -> str:
@@ -156,7 +163,7 @@ def _horizons(span: int) -> str:
     if not fits:
         return f"none of a day or more fits; the longest has {span / DAY / 3:.3g} days"
     most = ", ".join(f"{span / DAY / (2 + f):,.3g} with {f}" for f in (1, 2, 3))
-    return f"{', '.join(f'{h:g}' for h in fits)} days fit; the longest, by folds: {most}"
+    return f"{', '.join(f'{h:g}' for h in fits)} {'day fits' if fits == (1,) else 'days fit'}; the longest, by folds: {most}"
 
 
 def _percent(share: float) -> str:

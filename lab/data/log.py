@@ -58,7 +58,9 @@ class Log:
 def read_log(scan: Scan) -> Log:
     """Collect a scan, encoding ids as they stream past. Raises InputError for what cannot be read."""
     schema = scan.frame.collect_schema()
-    coded = {name: pl.Categorical(pl.Categories.random()) for name in ("user", "item", "category", "text") if name in schema}
+    coded = {
+        name: pl.Categorical(pl.Categories.random()) for name in ("user", "item", "category", "text") if name in schema
+    }
     casts = [_text(name, schema).cast(dtype) for name, dtype in coded.items()]
     if "behaviour" in schema:
         names = [behaviour.name for behaviour in scan.behaviours]

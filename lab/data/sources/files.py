@@ -7,6 +7,7 @@ import gzip
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -33,13 +34,17 @@ def find_files(path: str) -> tuple[Path, ...]:
     if place.is_dir():
         found = [file for file in sorted(place.iterdir()) if file.is_file() and format_of(file) is not None]
         if not found:
-            raise InputError(f"{path}: the folder holds no file ending in {', '.join(FORMATS)} (or one of these and .gz).")
+            raise InputError(
+                f"{path}: the folder holds no file ending in {', '.join(FORMATS)} (or one of these and .gz)."
+            )
     else:
         found = [Path(file) for file in sorted(glob.glob(str(place), recursive=True)) if Path(file).is_file()]
     if not found:
         raise InputError(f"{path}: no such file{_nearest_file(place)}.")
     if len({format_of(file) for file in found}) > 1:
-        raise InputError(f"{path}: holds files of several formats ({', '.join(f.name for f in found[:4])}); name one kind.")
+        raise InputError(
+            f"{path}: holds files of several formats ({', '.join(f.name for f in found[:4])}); name one kind."
+        )
     return tuple(found)
 
 
@@ -78,7 +83,7 @@ class Opened:
         """All columns, with `row` (from 0, over all files) and `file`; text and JSON files give strings alone."""
         kind = format_of(self.files[0]) or "text"
         if kind == "parquet":
-            return pl.scan_parquet(self.files, row_index_name=ROW, include_file_paths=FILE)
+            return pl.scan_parquet(list(self.files), row_index_name=ROW, include_file_paths=FILE)
         if kind == "json":
             schema = dict.fromkeys(self.columns, pl.String)
             return pl.scan_ndjson(list(self.files), schema=schema, row_index_name=ROW, include_file_paths=FILE)
@@ -109,20 +114,25 @@ def open_files(path: str, style: TextStyle | None, separator: str | None = None)
     for other in files[1:]:
         names = _split(head_lines(other, style.encoding)[0], style)
         if (sorted(names) if style.header else len(names)) != (sorted(columns) if style.header else len(columns)):
-            raise InputError(f"{other}: its columns ({', '.join(names)}) are not those of {files[0].name} ({', '.join(columns)}).")
+            raise InputError(
+                f"{other}: its columns ({', '.join(names)}) are not those of {files[0].name} ({', '.join(columns)})."
+            )
     return Opened(files, columns, style)
 
 
 def _columns(files: tuple[Path, ...], kind: str) -> tuple[str, ...]:
     try:
-        head = pl.scan_parquet(files) if kind == "parquet" else pl.scan_ndjson(list(files), infer_schema_length=1000)
+        head = (
+            pl.scan_parquet(list(files)) if kind == "parquet" else pl.scan_ndjson(list(files), infer_schema_length=1000)
+        )
         return tuple(head.collect_schema().names())
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{files[0]}: cannot be read as {kind}: {first_line(error)}.") from None
 
 
 def _scan_text(files: tuple[Path, ...], columns: tuple[str, ...], style: TextStyle) -> pl.LazyFrame:
-    sources = list(files) if style.encoding in ("utf-8", "utf8") else [_as_utf8(file, style) for file in files]
+    recoded = style.encoding not in ("utf-8", "utf8")
+    sources: Any = [_as_utf8(file, style) for file in files] if recoded else list(files)
     several = len(style.separator.encode()) > 1
     # A separator of several bytes: read whole lines, then split them.
     names = (*columns, SURPLUS)
@@ -136,15 +146,17 @@ def _scan_text(files: tuple[Path, ...], columns: tuple[str, ...], style: TextSty
         truncate_ragged_lines=True,
         missing_columns="insert",
         row_index_name=ROW,
-        include_file_paths=FILE if isinstance(sources[0], Path) else None,
+        include_file_paths=None if recoded else FILE,
     )
-    if not isinstance(sources[0], Path):
+    if recoded:
         frame = frame.with_columns(pl.lit(files[0].name if len(files) == 1 else "").alias(FILE))
     if not several:
         return frame
     fields = pl.col("line").str.strip_suffix("\r").str.splitn(style.separator, len(names)).struct.rename_fields(names)
-    return frame.with_columns(fields).unnest("line").with_columns(
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in columns
+    return (
+        frame.with_columns(fields)
+        .unnest("line")
+        .with_columns(pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in columns)
     )
 
 
@@ -178,22 +190,29 @@ def head_lines(file: Path, encoding: str, most: int = 200) -> list[str]:
 
 def sniff_separator(lines: list[str], file: Path) -> str:
     """The separator that cuts the first lines into the most columns alike."""
+
     def columns(sep: str) -> int:
-        counts = {len(line.split(sep)) if len(sep) > 1 else len(next(csv.reader([line], delimiter=sep))) for line in lines[:20] if line}
+        counts = {
+            len(line.split(sep)) if len(sep) > 1 else len(next(csv.reader([line], delimiter=sep)))
+            for line in lines[:20]
+            if line
+        }
         return min(counts) if len(counts) <= 2 else 0
 
     found = {sep: columns(sep) for sep in ("::", "\t", ",", ";", "|", " ")}
     best = max(found, key=lambda sep: found[sep])
     if found[best] < 2:
-        raise InputError(f"{file}: no separator cuts its first line into columns ({lines[0][:60]!r}); state the separator.")
+        raise InputError(
+            f"{file}: no separator cuts its first line into columns ({lines[0][:60]!r}); state the separator."
+        )
     return best
 
 
 def _split(line: str, style: TextStyle) -> list[str]:
     if len(style.separator) > 1:
         return line.split(style.separator)
-    quoting = {"quotechar": style.quote} if style.quote else {"quoting": csv.QUOTE_NONE}
-    return next(csv.reader([line], delimiter=style.separator, **quoting), [""])
+    quoting = csv.QUOTE_MINIMAL if style.quote else csv.QUOTE_NONE
+    return next(csv.reader([line], delimiter=style.separator, quotechar=style.quote or None, quoting=quoting), [""])
 
 
 def _check_columns(columns: tuple[str, ...], lines: list[str], style: TextStyle, file: Path) -> None:

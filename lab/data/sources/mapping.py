@@ -49,7 +49,9 @@ class Mapped:
             column = pl.when(code == k).then(pl.lit(fault.column)).otherwise(column)
             reason = pl.when(code == k).then(pl.lit(fault.reason)).otherwise(reason)
         row = (pl.col(ROW).cast(pl.Int64) + 1).alias("row")
-        chosen = bad.select(pl.col(FILE).alias("file"), row, column.alias("column"), value.alias("value"), reason.alias("reason"))
+        chosen = bad.select(
+            pl.col(FILE).alias("file"), row, column.alias("column"), value.alias("value"), reason.alias("reason")
+        )
         return chosen.sort("file", "row")
 
 
@@ -122,7 +124,11 @@ def identifier(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """An id as text; a whole float without its decimals (pandas makes floats of ids with gaps)."""
     if dtype.is_float():
         whole = (column == column.floor()) & (column.abs() < 2**53)
-        return pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.fill_nan(None).cast(pl.String))
+        return (
+            pl.when(whole)
+            .then(column.cast(pl.Int64, strict=False).cast(pl.String))
+            .otherwise(column.fill_nan(None).cast(pl.String))
+        )
     if dtype == pl.String:
         return pl.when(column != "").then(column)
     return column.cast(pl.String)
@@ -130,11 +136,15 @@ def identifier(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 def _number(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Null where there is no finite number."""
-    number = (column.str.strip_chars() if dtype == pl.String else column).cast(pl.Float64, strict=False).cast(pl.Float32)
+    number = (
+        (column.str.strip_chars() if dtype == pl.String else column).cast(pl.Float64, strict=False).cast(pl.Float32)
+    )
     return pl.when(number.is_finite()).then(number)
 
 
 def _joined_date(parts: list[str]) -> pl.Expr:
-    numbers = [pl.col(part).cast(pl.String).str.strip_suffix(".0").str.zfill(4 if k == 0 else 2) for k, part in enumerate(parts)]
+    numbers = [
+        pl.col(part).cast(pl.String).str.strip_suffix(".0").str.zfill(4 if k == 0 else 2)
+        for k, part in enumerate(parts)
+    ]
     return pl.concat_str(numbers, separator="-")
-

@@ -20,7 +20,9 @@ class OnlineRetail(PublicLog):
 
     name: ClassVar[str] = "online_retail"
     licence: ClassVar[str | None] = "CC BY 4.0"
-    citation: ClassVar[str | None] = "Chen, D.: Online Retail. UCI Machine Learning Repository (2015). doi:10.24432/C5BW33"
+    citation: ClassVar[str | None] = (
+        "Chen, D.: Online Retail. UCI Machine Learning Repository (2015). doi:10.24432/C5BW33"
+    )
     homepage: ClassVar[str | None] = "https://archive.ics.uci.edu/dataset/352/online+retail"
     files: ClassVar[tuple[str, ...]] = (
         "online_retail.csv", "online_retail.csv.gz", "Online Retail.csv", "online_retail_by_day_concat.csv.gz",

@@ -79,5 +79,7 @@ def _of_home_states(scan: Scan, attributes: pl.LazyFrame) -> dict[str, pl.LazyFr
     home = attributes.filter(pl.col(HOME) == "1")
     users = home.select("user").collect().to_series()
     if not len(users):
-        raise InputError(f"source.home_state_only: no user has {HOME}=1; switch it off with --no-source.home-state-only.")
+        raise InputError(
+            f"source.home_state_only: no user has {HOME}=1; switch it off with --no-source.home-state-only."
+        )
     return {"frame": scan.frame.filter(pl.col("user").is_in(users.implode())), "attributes": home}

@@ -43,6 +43,6 @@ class PublicLog(Source):
             if (folder / name).is_file():
                 return str(folder / name)
         raise InputError(
-            f"{folder}: holds no {(names or self.files)[0]}; get it from {self.homepage} (licence: {self.licence}), put "
-            f"it there, or say where it is with --source.path."
+            f"{folder}: holds no {(names or self.files)[0]}; get it from {self.homepage} (licence: {self.licence}), "
+            f"put it there, or say where it is with --source.path."
         )

@@ -25,7 +25,10 @@ EARLIEST, LATEST = 10**14, 10**17
 SMALLEST = 10**8
 """Below this a count fits any unit (0, -1 and the like stand for a missing time)."""
 
-_COMPACT = ((r"^(19|20)\d\d[01]\d[0-3]\d$", "%Y%m%d"), (r"^(19|20)\d\d[01]\d[0-3]\d[0-2]\d[0-5]\d[0-5]\d$", "%Y%m%d%H%M%S"))
+_COMPACT = (
+    (r"^(19|20)\d\d[01]\d[0-3]\d$", "%Y%m%d"),
+    (r"^(19|20)\d\d[01]\d[0-3]\d[0-2]\d[0-5]\d[0-5]\d$", "%Y%m%d%H%M%S"),
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,9 @@ def _from_numbers(times: pl.Series, size: float) -> pl.Series:
     frame = pl.DataFrame({"whole": whole.cast(pl.Int64, strict=False)})
     column = pl.col("whole")
     exact = column * int(size) if size >= 1 else column // round(1 / size)
-    bounded = pl.when(column.abs() < int(most / max(size, 1))).then(exact).otherwise(pl.lit(most)) if size > 1 else exact
+    bounded = (
+        pl.when(column.abs() < int(most / max(size, 1))).then(exact).otherwise(pl.lit(most)) if size > 1 else exact
+    )
     parsed = frame.select(pl.when(column.is_not_null()).then(bounded)).to_series()
     if parsed.null_count() == times.null_count():
         return parsed
