@@ -91,10 +91,11 @@ class Store:
 
     def curve(self, cell: str) -> dict[str, np.ndarray]:
         """A cell's learning curve by column."""
-        import pandas as pd
+        import polars as pl
 
-        frame = pd.read_csv(io.BytesIO(self._file(cell, CURVE)), float_precision="round_trip")
-        return {str(name): frame[name].to_numpy() for name in frame.columns}
+        frame = pl.read_csv(io.BytesIO(self._file(cell, CURVE)), infer_schema_length=None)
+        frame = frame.with_columns(pl.col(pl.String).cast(pl.Float64))  # a column of nothing but blanks
+        return {name: frame[name].to_numpy() for name in frame.columns}
 
     def users(self, cell: str) -> dict[str, np.ndarray]:
         """A cell's metrics per query by column."""
@@ -107,9 +108,9 @@ class Store:
         """A cell's parameters, as they were given."""
         return self._file(cell, CHECKPOINT)
 
-    def has_users(self, cell: str) -> bool:
-        """Whether metrics per query are kept for the cell."""
-        return (self.folder(cell) / RECORD).exists() and USERS in self._content(cell)["files"]
+    def has(self, cell: str, name: str) -> bool:
+        """Whether a file of that name (CURVE, USERS, CHECKPOINT) is kept for the cell."""
+        return name in self._content(cell)["files"]
 
     def write_cells_table(self, planned: Iterable[CellRecord] | None = None) -> None:
         """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are."""

@@ -13,7 +13,7 @@ import numpy as np
 from lab.cell_record import KINDS, STATUSES, CellRecord, Kind
 from lab.errors import FaultError, InputError
 from lab.evaluation.intervals import Interval, over_seeds, over_users
-from lab.store import Store, days
+from lab.store import USERS, Store, days
 
 SPLIT = "test"
 SLICES = ("all", "repeat", "novel")
@@ -114,7 +114,7 @@ def _refuse_duplicates(line: Line) -> None:
 def _estimates(store: Store, line: Line, split: str) -> Iterator[Estimate]:
     if not line.done:
         return
-    queries = _Queries.of(line, {cell.id: store.users(cell.id) for cell in line.done if store.has_users(cell.id)})
+    queries = _Queries.of(line, {cell.id: store.users(cell.id) for cell in line.done if store.has(cell.id, USERS)})
     asked = ((m.slice, m.metric) for cell in line.done for m in cell.metrics if m.split == split)
     for slice_name, metric in dict.fromkeys(pair for pair in asked if pair[1] != "queries"):
         if metric in queries.metrics:

@@ -1,0 +1,49 @@
+"""Cells with chosen numbers, for the tests of what is done with cells."""
+
+from typing import Any
+
+import numpy as np
+
+from lab.cell_record import CellRecord, Metric
+
+SLICES = ("all", "repeat", "novel")
+
+
+def record(cell: str = "lstm-full-7-0", **changes: Any) -> CellRecord:
+    """A finished cell of an LSTM, with what is named changed."""
+    values: dict[str, Any] = {
+        "id": cell,
+        "kind": "model",
+        "model": "lstm",
+        "features": "full",
+        "target": "interest",
+        "horizon": 7.0,
+        "fold": 0,
+        "seed": 0,
+        "status": "done",
+    }
+    return CellRecord(**(values | changes))
+
+
+def users(values: dict[str, np.ndarray], first: int = 0) -> dict[str, np.ndarray]:
+    """NDCG@10 per query of users first, first + 1, ... at one cutoff, by slice."""
+    return {
+        "user": np.concatenate([np.arange(len(v), dtype=np.int32) + first for v in values.values()]),
+        "cutoff": np.concatenate([np.full(len(v), 86_400_000_000, np.int64) for v in values.values()]),
+        "slice": np.concatenate([np.full(len(v), name) for name, v in values.items()]),
+        "ndcg@10": np.concatenate([np.asarray(v, np.float64) for v in values.values()]),
+    }
+
+
+def metrics(table: dict[str, np.ndarray]) -> tuple[Metric, ...]:
+    """What a cell with these values per query reports."""
+    return tuple(
+        Metric("test", name, "ndcg@10", float(np.nanmean(table["ndcg@10"][table["slice"] == name])))
+        for name in dict.fromkeys(table["slice"].tolist())
+    )
+
+
+def same_everywhere(value: float, queries: int = 20, noise: float = 0.0, seed: int = 0) -> dict[str, np.ndarray]:
+    """Users whose metric is `value` in every slice, give or take `noise`."""
+    rng = np.random.default_rng(seed)
+    return users({name: value + noise * (rng.random(queries) - 0.5) for name in SLICES})

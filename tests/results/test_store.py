@@ -1,0 +1,164 @@
+"""Cells come back as they were put in, or the store says why not."""
+
+import csv
+import math
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
+from lab.errors import FaultError
+from lab.store import CHECKPOINT, CURVE, USERS, Store
+from tests.results.made import metrics, record, same_everywhere
+
+ROOT = Path(__file__).parents[2]
+
+CURVE_COLUMNS = {
+    "step": np.array([10, 20]),
+    "loss": np.array([1 / 3, math.nan]),
+    "valid": np.array([math.nan, math.nan]),
+    "rate": np.array([1e-300, math.inf]),
+}
+
+
+def write(store: Store, cell: CellRecord, value: float = 0.3) -> CellRecord:
+    users = same_everywhere(value)
+    cell = replace(cell, metrics=metrics(users))
+    store.write(cell, curve=CURVE_COLUMNS, users=users, checkpoint=b"\x00weights")
+    return cell
+
+
+def test_a_cell_comes_back_whole(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    config = {"model": {"width": 64}, "horizons": [7, 30], "rate": 0.1 + 0.2}
+    cell = write(store, record(config=config, fingerprints={"data": "ab"}, timing={"train": 1.5}, parameters=12))
+    assert store.read(cell.id) == cell
+    assert list(store.records()) == [cell] and store.finished(cell.id)
+    users, curve = store.users(cell.id), store.curve(cell.id)
+    for name, column in same_everywhere(0.3).items():
+        np.testing.assert_array_equal(users[name], column)
+    for name, column in CURVE_COLUMNS.items():
+        np.testing.assert_array_equal(curve[name], column)
+    assert store.checkpoint(cell.id) == b"\x00weights"
+
+
+@given(st.lists(st.floats()), st.none() | st.integers(0, 2**31))
+def test_numbers_of_any_kind_survive_the_record(values: list[float], seed: int | None) -> None:
+    cell = record(seed=seed, metrics=tuple(Metric("test", "all", str(i), v) for i, v in enumerate(values)))
+    back = from_json(to_json(cell))
+    np.testing.assert_array_equal([m.value for m in back.metrics], values)
+    assert replace(back, metrics=()) == replace(cell, metrics=())
+
+
+def test_cells_csv_has_every_cell_and_exact_numbers(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    done = write(store, record("a", seed=1), 1 / 3)
+    store.write(record("b", seed=2, status="diverged", reason="not finite at step 3"))
+    planned = [record("c", seed=3, status="missing"), record("b", seed=2, status="missing"), done]
+    store.write_cells_table(planned)
+    with (tmp_path / "cells.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["cell"] for row in rows] == ["c", "b", "a", "a", "a"]
+    assert [row["status"] for row in rows] == ["missing", "diverged", "done", "done", "done"]
+    assert [row["seed"] for row in rows] == ["3", "2", "1", "1", "1"]
+    assert [float(row["value"]) for row in rows[2:]] == [m.value for m in done.metrics]
+    columns = "cell,model,features,target,horizon,fold,seed,split,slice,metric,value,status"
+    assert (tmp_path / "cells.csv").read_text().startswith(columns + "\nc,lstm,full,interest,7,0,3,,,,,missing\n")
+
+
+def test_tables_of_all_cells_do_not_depend_on_the_order_of_writing(tmp_path: Path) -> None:
+    cells = [record(f"c{i}", seed=i, horizon=h) for i, h in enumerate((30.0, 7.0, 0.5, 7.0))]
+    tables = []
+    for name, some in (("one", cells), ("other", cells[::-1])):
+        store = Store(tmp_path / name)
+        for cell in some:
+            write(store, cell)
+        store.write_cells_table()
+        tables.append((tmp_path / name / "cells.csv").read_bytes())
+    assert tables[0] == tables[1]
+    assert [cell.id for cell in in_order(cells)] == ["c2", "c1", "c3", "c0"]
+
+
+def test_a_cell_written_again_keeps_nothing_of_the_old_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    cell = write(store, record())
+    (store.folder(cell.id) / ".users.parquet.1.partial").write_bytes(b"left by a killed process")
+    store.write(record(status="failed", reason="out of memory"))
+    assert os.listdir(store.folder(cell.id)) == ["cell.json"]
+    assert not store.finished(cell.id) and not store.has(cell.id, USERS)
+    with pytest.raises(FaultError, match=r"kept without users\.parquet"):
+        store.users(cell.id)
+
+
+@pytest.mark.parametrize("name", ["cell.json", CURVE, USERS, CHECKPOINT])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_damage_is_named_and_never_read(tmp_path: Path, name: str, damage: str) -> None:
+    store = Store(tmp_path)
+    cell = write(store, record()).id
+    path = store.folder(cell) / name
+    content = path.read_bytes()
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-3] if damage == "cut" else bytes([content[0] ^ 1]) + content[1:])
+    with pytest.raises(FaultError) as caught:
+        store.read(cell)
+        store.curve(cell)
+        store.users(cell)
+        store.checkpoint(cell)
+    assert str(path) in str(caught.value)
+
+
+def test_raw_ids_are_kept_out() -> None:
+    with pytest.raises(ValueError, match="row numbers"):
+        Store(Path("nowhere")).write(record(), users={"user": np.array(["alice"])})
+    with pytest.raises(ValueError, match="cell id"):
+        Store(Path("nowhere")).folder("../escape")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from lab.store import Store
+from tests.results.made import metrics, record, same_everywhere
+from dataclasses import replace
+store = Store(Path(sys.argv[1]))
+for i in range(100_000):
+    users = same_everywhere(i)
+    store.write(replace(record(), metrics=metrics(users)), users=users, checkpoint=str(float(i)).encode())
+    if i == 0:
+        print("ready", flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_cell_or_none(tmp_path: Path) -> None:
+    store, found = Store(tmp_path), 0
+    for wait in (0.0, 0.011, 0.023, 0.037):
+        command = [sys.executable, "-c", WRITER, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+            assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(wait)
+            process.send_signal(signal.SIGKILL)
+        for cell in store.records():
+            value = float(store.checkpoint(cell.id))
+            assert set(store.users(cell.id)["ndcg@10"]) == {value}
+            assert {m.value for m in cell.metrics} == {value}
+            found += 1
+    assert found
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
+    Store(tmp_path / "new").check_writable()
+    assert os.listdir(tmp_path / "new") == []
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FaultError, match="file"):
+        Store(tmp_path / "file").check_writable()

@@ -1,0 +1,169 @@
+"""Cells in the real W&B, kept offline; and W&B really failing while the run goes on."""
+
+import os
+import signal
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.cell_record import Metric
+from lab.errors import InputError
+from lab.mirror import flat
+from lab.store import Store
+from lab.tracking import Tracker, Tracking
+from tests.results.made import record
+
+
+def two_cells(root: Path) -> Store:
+    store = Store(root)
+    config = {"model": {"width": 64, "lab.models": "LSTM"}, "training": {"rate": 0.1}}
+    metrics = (Metric("test", "all", "ndcg@10", 0.25), Metric("test", "novel", "ndcg@10", float("nan")))
+    curve = {"step": np.array([10, 20, 30]), "loss": np.array([3.0, 2.5, 2.25]), "valid": np.array([np.nan, 0.2, 0.3])}
+    store.write(record("a", config=config, metrics=metrics), curve=curve)
+    store.write(record("b", seed=1, status="diverged", reason="not finite at step 3"))
+    return store
+
+
+def mirrored(root: Path, settings: Tracking, cells: tuple[str, ...] = ("a", "b")) -> list[str]:
+    said: list[str] = []
+    with Tracker(root, settings, said.append) as tracker:
+        for cell in cells:
+            tracker.cell(cell)
+    return [line for line in said if "waiting up to" not in line]
+
+
+def pid_of(tracker: Tracker) -> int:
+    assert tracker._mirror is not None
+    return tracker._mirror.pid
+
+
+def kept(run: Path) -> list:
+    """The protocol buffers that W&B would send for a run.
+
+    Its file has 7 bytes of magic, then LevelDB's log: blocks of 32 KiB with pieces of records, each after a
+    header of checksum (4 bytes), length (2) and type (1: whole, 2: first, 3: middle, 4: last).
+    """
+    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]  # made at run time
+
+    content, place, whole, found = next(run.glob("*.wandb")).read_bytes(), 7, b"", []
+    while place + 7 <= len(content):
+        if 32_768 - place % 32_768 < 7:  # a header is never split: the block's end is padding
+            place += 32_768 - place % 32_768
+        length, kind = struct.unpack_from("<HB", content, place + 4)
+        whole += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):
+            found.append(Record.FromString(whole))
+            whole = b""
+    return found
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    root = tmp_path_factory.mktemp("results") / "lstm_vs_transformer"
+    two_cells(root)
+    return root, mirrored(root, Tracking(project="lab-tests"))
+
+
+def test_a_run_per_cell_is_kept_offline_and_said_in_one_line(offline: tuple[Path, list[str]]) -> None:
+    root, said = offline
+    assert len(list((root / "wandb").glob("offline-run-*"))) == 2
+    assert said == [f"W&B: 2 runs kept offline; to send them: wandb sync {root}/wandb/offline-run-*"]
+
+
+def test_a_run_carries_what_its_cell_is(offline: tuple[Path, list[str]]) -> None:
+    root, _ = offline
+    runs = {}
+    for folder in (root / "wandb").glob("offline-run-*"):
+        records = kept(folder)
+        run = next(one.run for one in records if one.HasField("run"))
+        runs[run.display_name] = run, records
+    run, records = runs["a"]
+    assert (run.project, run.run_group, run.job_type) == ("lab-tests", "lstm_vs_transformer", "model")
+    assert set(run.tags) == {"lstm", "full", "interest", "7 days", "done"}
+    config = {item.key for one in records if one.HasField("run") for item in one.run.config.update}
+    assert {"cell/id", "config/model/width", "config/model/lab_models", "config/training/rate"} <= config
+    assert not any("." in key for key in config)
+    history = [one.history for one in records if one.HasField("history")]
+    assert len(history) == 3
+    metrics = {one.metric.name or one.metric.glob_name for one in records if one.HasField("metric")}
+    assert metrics >= {"step", "*"}
+    assert "diverged" in runs["b"][0].tags
+
+
+def test_handing_a_cell_over_takes_no_time(tmp_path: Path) -> None:
+    two_cells(tmp_path)
+    with Tracker(tmp_path, Tracking(mode="offline", patience=0), lambda line: None) as tracker:
+        tracker.cell("a")  # starts the process
+        begin = time.perf_counter()
+        for _ in range(20_000):  # more than a pipe holds
+            tracker.cell("b" * 100)
+        assert time.perf_counter() - begin < 2
+
+
+def test_off_is_off(tmp_path: Path) -> None:
+    two_cells(tmp_path)
+    assert mirrored(tmp_path, Tracking(mode="off")) == []
+    assert not (tmp_path / "wandb").exists()
+
+
+def test_a_refusal_by_wandb_is_told_once(tmp_path: Path) -> None:
+    two_cells(tmp_path)
+    (said,) = mirrored(tmp_path, Tracking(mode="offline", project="no/such?project"))
+    assert "no/such?project" in said and "results are complete without it" in said
+
+
+def test_a_server_that_is_not_there_leaves_the_runs_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_cells(tmp_path)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "1")
+    warned, told = mirrored(tmp_path, Tracking(mode="online"))
+    assert "from here on runs are kept offline" in warned and "2 runs kept offline" in told
+
+
+def test_a_killed_mirror_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:
+    two_cells(tmp_path)
+    said: list[str] = []
+    with Tracker(tmp_path, Tracking(mode="offline"), said.append) as tracker:
+        tracker.cell("a")
+        os.kill(pid_of(tracker), signal.SIGKILL)
+        time.sleep(0.1)
+        tracker.cell("b")
+        tracker.cell("b")
+    assert len(said) == 1 and "results are complete without it" in said[0]
+
+
+def test_a_mirror_that_does_not_end_is_left(tmp_path: Path) -> None:
+    two_cells(tmp_path)
+    said: list[str] = []
+    with Tracker(tmp_path, Tracking(mode="offline", patience=0.2), said.append) as tracker:
+        tracker.cell("a")
+        os.kill(pid := pid_of(tracker), signal.SIGSTOP)
+    assert said == ["W&B: not done within 0.2 s and left; the results are complete without it."]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_folder_for_wandb_that_cannot_be_made_is_told_once(tmp_path: Path) -> None:
+    two_cells(tmp_path)
+    (tmp_path / "wandb").write_bytes(b"in the way")
+    (said,) = mirrored(tmp_path, Tracking(mode="offline"))
+    assert "results are complete without it" in said
+
+
+def test_settings_are_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"tracking\.mode"):
+        Tracking(mode="on")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"tracking\.patience"):
+        Tracking(patience=-1)
+    monkeypatch.setenv("WANDB_MODE", "banana")
+    with pytest.raises(InputError, match="WANDB_MODE: 'banana'"):
+        Tracker(tmp_path, Tracking(), print)
+
+
+def test_nested_settings_become_one_level_without_dots() -> None:
+    assert flat({"a": {"b.c": 1, "d": {}}, "e": [1, 2]}) == {"a/b_c": 1, "a/d": {}, "e": [1, 2]}
