@@ -256,6 +256,7 @@ def test_columns_come_in_the_order_asked(shop):
     whole = shop.oracle(users, cutoffs, 7 * DAY, names)
     assert np.array_equal(shop.oracle(users, cutoffs, 7 * DAY, names[[9, 2]]), whole[:, [9, 2]])
     assert np.array_equal(shop.oracle(users[1:2], cutoffs[1:2], 7 * DAY, names)[0], whole[1])
+    assert np.array_equal(shop.oracle(users.astype(str).astype(object), cutoffs, 7 * DAY, names), whole)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +286,8 @@ def test_wrong_settings_are_named(wrong, said):
 def test_strange_users_and_categories_are_named(shop):
     with pytest.raises(InputError, match="no category 'zeppelins'"):
         shop.oracle(np.array([0]), np.array([shop.first_instant]), DAY, np.array(["zeppelins"], object))
+    with pytest.raises(InputError, match="whole numbers .*'ann'"):
+        shop.oracle(np.array(["ann"], object), np.array([shop.first_instant]), DAY, shop.world.shelves.names)
     with pytest.raises(InputError, match="users 0 to 1999, not 2000 to 2000"):
         shop.oracle(np.array([2000]), np.array([shop.first_instant]), DAY, shop.world.shelves.names)
 

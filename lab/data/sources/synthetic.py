@@ -93,7 +93,8 @@ class SyntheticShop(ShopSettings, Source):
     ) -> np.ndarray:
         """float64[Q, C]: the truth's own prediction for each of Q queries, to rank C `categories` by.
 
-        - users: [Q], raw ids as in `scan`, as numbers or as text; cutoffs: int64[Q], microseconds; horizon: microseconds.
+        - users: [Q], raw ids as in `scan`, as numbers or as the text that histories keep;
+          cutoffs: int64[Q], microseconds; horizon: microseconds.
         - default: the chance that the user touches a category in (cutoff, cutoff + horizon];
           with `counts`, the expected number of events there. Windows end with the log at the latest.
 
@@ -112,16 +113,22 @@ class SyntheticShop(ShopSettings, Source):
 
         Raises InputError for a user or a category that this shop does not have.
         """
-        columns = self._columns(categories)
-        users = np.asarray(users).astype(np.int64)  # histories keep raw ids as text
-        if len(users) and (users.min() < 0 or users.max() >= self.users):
-            raise InputError(f"users: the shop has users 0 to {self.users - 1}, not {users.min()} to {users.max()}.")
+        columns, users = self._columns(categories), self._rows(users)
         found = np.empty((len(users), len(columns)))
         for cutoff in np.unique(cutoffs):
             asked = cutoffs == cutoff
-            events, touched = self._outlook(np.asarray(users)[asked], int(cutoff), horizon)
+            events, touched = self._outlook(users[asked], int(cutoff), horizon)
             found[asked] = (events if counts else touched)[:, columns]
         return found
+
+    def _rows(self, users: np.ndarray) -> np.ndarray:
+        try:
+            rows = np.asarray(users).astype(np.int64)
+        except ValueError as error:
+            raise InputError(f"users: the shop's users are whole numbers ({error}).") from None
+        if len(rows) and (rows.min() < 0 or rows.max() >= self.users):
+            raise InputError(f"users: the shop has users 0 to {self.users - 1}, not {rows.min()} to {rows.max()}.")
+        return rows
 
     def _columns(self, categories: np.ndarray) -> np.ndarray:
         place = {name: i for i, name in enumerate(self.world.shelves.names)}
