@@ -122,9 +122,7 @@ def _by_company(
     place = np.full(len(histories.item_names), -1, np.int32)
     place[items] = np.arange(len(items), dtype=np.int32)
     users, column = np.unique(histories.user_of_event[known], return_inverse=True)
-    taken = csr_matrix(
-        (np.ones(len(column)), (place[histories.item[known]], column)), shape=(len(items), len(users))
-    )
+    taken = csr_matrix((np.ones(len(column)), (place[histories.item[known]], column)), shape=(len(items), len(users)))
     taken.data[:] = 1.0
     _, _, label = _reduce_and_cluster(TfidfTransformer().fit_transform(taken), clusters)
     cluster = np.full(len(histories.item_names), -1, np.int32)

@@ -10,7 +10,7 @@ from lab.data.batch import Columns, EntryArrays, LabelArrays, QueryArrays, Rows
 from lab.data.entries import Entries, trace_entries
 from lab.data.packing import Packing, Segments, cut, pack
 from lab.data.queries import FoldView, Labels, Queries
-from lab.data.search import expand
+from lab.data.search import events_until, expand
 from lab.data.steps import Steps, lay_steps
 from lab.data.timeline import DAY, Timeline, date_text
 from lab.data.view import known_at
@@ -112,9 +112,7 @@ def _build_split(
         },
         query=layout.queries(),
         entry=layout.entries(view, entries),
-        entry_columns={
-            g: {k: layout.entry_column(entries, v) for k, v in c.items()} for g, c in event_columns.items()
-        },
+        entry_columns={g: {k: layout.entry_column(entries, v) for k, v in c.items()} for g, c in event_columns.items()},
         label=layout.labels(labels),
     )
     tables: Columns = {g.name: g.tables(view, steps, states[g.name]) for g in groups if g.side == "candidate"}
@@ -153,8 +151,6 @@ def _rows_of(labels: Labels, some: np.ndarray) -> Labels:
 
 def seen_by(view: FoldView, queries: Queries) -> np.ndarray:
     """bool[Q, C]: which candidates each query's user has touched by its cutoff."""
-    from lab.data.search import events_until
-
     histories = view.histories
     stop = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
     event, owner = expand(histories.offsets[queries.user], stop)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.data.histories import Histories
+from lab.data.search import expand
 from lab.data.timeline import Fold
 
 
@@ -39,6 +40,12 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def take(self, rows: np.ndarray) -> "Labels":
+        """The labels of some queries, in the order of `rows`."""
+        begin, stop = self.offsets[rows], self.offsets[rows + 1]
+        place, _ = expand(begin, stop)
+        return Labels(np.append(0, np.cumsum(stop - begin)), self.ids[place], self.weights[place], self.cold)
 
 
 @dataclass(frozen=True)

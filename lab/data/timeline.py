@@ -66,7 +66,9 @@ class Timeline:
         if self.folds < 1:
             raise InputError(f"timeline.folds: {self.folds} is not a number of folds; use 1 or more.")
         if self.min_events < 1:
-            raise InputError(f"timeline.min_events: {self.min_events} would ask users nothing is known of; use 1 or more.")
+            raise InputError(
+                f"timeline.min_events: {self.min_events} would ask users nothing is known of; use 1 or more."
+            )
         for name in ("query_every", "active_days"):
             days = getattr(self, name)
             if days is not None and not days > 0:

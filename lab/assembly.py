@@ -1,0 +1,99 @@
+"""From declarations to what trains: a model's program and its cells' arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lab.cells import Cell
+from lab.data.dataset import Dataset
+from lab.experiment import Experiment
+from lab.features.base import Shape
+from lab.models.base import Model
+from lab.models.network import Network
+from lab.training.devices import Layout, plan_layout
+from lab.training.fit import Feed
+from lab.training.program import Program
+from lab.training.state import CellArrays
+from lab.training.step import Learner
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """One program and the chunks of cells that go through it."""
+
+    program: Program
+    cells: Sequence[Cell]
+    parameters: int
+
+    def chunks(self) -> list[list[Cell]]:
+        """The cells in chunks of what the layout takes at once, first seeds first."""
+        size = self.program.layout.cells_at_once
+        ordered = sorted(self.cells, key=lambda cell: -1 if cell.seed is None else cell.seed)
+        return [list(ordered[first : first + size]) for first in range(0, len(ordered), size)]
+
+
+def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequence[Cell]) -> Assembly:
+    """Build the program that all of a model's cells on one fold share."""
+    training = experiment.training
+    network = build_network(model, data, jnp.dtype(training.dtype))
+    rows = data.splits["train"].rows
+    batch = min(training.batch, rows.count)
+    shapes = jax.eval_shape(Learner(network, experiment.target, training).init, *_example(data, cells[0]))
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes.params))
+    layout = plan_layout(training, len(cells), _bytes_per_cell(parameters, model, data, training.batch))
+    learner = Learner(network, experiment.target, training, layout.average)
+    return Assembly(Program(learner, layout, rows.count, batch), cells, parameters)
+
+
+def build_network(model: Model, data: Dataset, dtype: Any) -> Network:
+    """The network of a model on a dataset's feature groups."""
+    shape = Shape(model.width, data.view.candidates, dtype)
+    modules = {name: group.module(data.states[name], shape) for name, group in data.groups.items()}
+    sides = {side: {n: modules[n] for n, g in data.groups.items() if g.side == side} for side in ("step", "candidate")}
+    return Network(
+        encoder=model.encoder(dtype),
+        step_groups=sides["step"],
+        candidate_groups=sides["candidate"],
+        order=tuple(sorted(data.groups)),
+        candidates=data.view.candidates,
+        width=model.width,
+        dtype=dtype,
+    )
+
+
+def cell_arrays(cell: Cell, groups: Mapping[str, Any]) -> CellArrays:
+    """What tells this cell from the others of its program."""
+    training = cell.experiment.training
+    used = cell.experiment.features[cell.features]
+    return CellArrays(
+        seed=np.uint32(cell.seed or 0),
+        on=np.array([name in used for name in sorted(groups)], np.float32),
+        horizon=np.int32(cell.experiment.horizons.index(cell.horizon)),
+        learning_rate=np.float32(training.learning_rate),
+        weight_decay=np.float32(training.weight_decay),
+        dropout=np.float32(training.dropout),
+        label_smoothing=np.float32(training.label_smoothing),
+        live=np.bool_(True),
+    )
+
+
+def feed(data: Dataset, split: str) -> Feed:
+    """A split's rows and tables."""
+    return Feed(data.splits[split].rows, data.splits[split].tables)
+
+
+def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
+    one = jax.tree.map(lambda leaf: leaf[:1], data.splits["train"].rows)
+    return cell_arrays(cell, data.groups), one, data.splits["train"].tables
+
+
+def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int) -> int:
+    """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept."""
+    rows = data.splits["train"].rows
+    steps, queries = rows.start.shape[1], rows.query.position.shape[1]
+    activations = batch * (steps * model.width * 64 + queries * data.view.candidates * 6)
+    return 4 * (6 * parameters + activations)

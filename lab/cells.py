@@ -1,0 +1,118 @@
+"""The grid an experiment spans, cell by cell, and what each cell is called."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lab.baselines.base import Baseline
+from lab.cell_record import CellRecord, Kind, Status
+from lab.experiment import Experiment, label
+from lab.fingerprints import canonical, code_fingerprint, digest
+from lab.models.base import Model
+
+MACHINE_SETTINGS = ("cells_at_once", "resident_gib")
+"""Training settings that decide where numbers are computed and not which."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trained model, fitted baseline or oracle: a point of the grid."""
+
+    experiment: Experiment
+    data: str
+    """Fingerprint of the histories."""
+    kind: Kind
+    settings: Model | Baseline | None
+    """None for the oracle."""
+    features: str
+    """Name of the feature set, empty where there is none."""
+    horizon: float
+    """Days."""
+    fold: int
+    seed: int | None
+
+    @property
+    def model(self) -> str:
+        """What tables call it."""
+        return "oracle" if self.settings is None else label(self.settings)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Everything its numbers depend on, with all defaults, as plain values."""
+        asked = self.experiment
+        config: dict[str, Any] = {
+            "kind": self.kind,
+            "settings": canonical(self.settings),
+            "horizon": self.horizon,
+            "horizons": asked.horizons,
+            "fold": self.fold,
+            "seed": self.seed,
+            "target": asked.target,
+            "timeline": asked.timeline,
+        }
+        if self.kind == "model":
+            names = asked.features[self.features]
+            training = canonical(asked.training)
+            config["training"] = {k: v for k, v in training.items() if k not in MACHINE_SETTINGS}
+            config["groups"] = {name: asked.group(name) for name in names}
+        return canonical(config)
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Of the data and of the code."""
+        parts = [self.settings, self.experiment.target, *map(self.experiment.group, self._groups())]
+        return {"data": self.data, "code": code_fingerprint([part for part in parts if part is not None])}
+
+    def _groups(self) -> tuple[str, ...]:
+        return self.experiment.features[self.features] if self.kind == "model" else ()
+
+    @cached_property
+    def id(self) -> str:
+        """Readable, and unique by the digest of config and fingerprints at its end."""
+        parts = [self.model, self.features, f"h{self.horizon:g}", f"f{self.fold}"]
+        if self.seed is not None:
+            parts.append(f"s{self.seed}")
+        readable = "-".join(re.sub(r"[^a-z0-9.=]+", "_", part.lower()) for part in parts if part)
+        return f"{readable[:80]}-{digest([self.config, self.fingerprints])[:12]}"
+
+    def record(self, status: Status, **values: Any) -> CellRecord:
+        """Its record, with what is known of it by now."""
+        return CellRecord(
+            id=self.id,
+            kind=self.kind,
+            model=self.model,
+            features=self.features,
+            target=self.experiment.target.name,
+            horizon=self.horizon,
+            fold=self.fold,
+            seed=self.seed,
+            status=status,
+            config=self.config,
+            fingerprints=self.fingerprints,
+            **values,
+        )
+
+
+def grid(experiment: Experiment, data: str, oracle: bool) -> list[Cell]:
+    """Every cell of the experiment; the oracle's where the source knows its own truth."""
+    return [*_untrained(experiment, data, oracle), *_trained(experiment, data)]
+
+
+def _untrained(experiment: Experiment, data: str, oracle: bool) -> Iterator[Cell]:
+    for fold in range(experiment.timeline.folds):
+        for horizon in experiment.horizons:
+            if oracle:
+                yield Cell(experiment, data, "oracle", None, "", horizon, fold, None)
+            for baseline in experiment.baselines:
+                yield Cell(experiment, data, "baseline", baseline, "", horizon, fold, None)
+
+
+def _trained(experiment: Experiment, data: str) -> Iterator[Cell]:
+    for fold in range(experiment.timeline.folds):
+        for model in experiment.models:
+            for seed in range(experiment.seeds):
+                for horizon in experiment.horizons:
+                    for features in experiment.features:
+                        yield Cell(experiment, data, "model", model, features, horizon, fold, seed)

@@ -1,0 +1,109 @@
+"""What is asked: one declaration that spans a grid of cells."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lab.baselines import default_baselines
+from lab.baselines.base import Baseline
+from lab.data.cleaning import Cleaning
+from lab.data.sources.base import Source
+from lab.data.timeline import Timeline
+from lab.errors import InputError
+from lab.features.base import FeatureGroup
+from lab.models.base import Model
+from lab.registry import find
+from lab.targets.base import Target
+from lab.training.settings import Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A question, as the grid model x feature set x horizon x fold x seed, with the baselines beside it."""
+
+    name: str
+    """Name of the experiment and of its folder of results."""
+    source: Source
+    """Where the log comes from."""
+    target: Target
+    """What is predicted."""
+    horizons: tuple[float, ...]
+    """How many days ahead."""
+    features: Mapping[str, tuple[str, ...]]
+    """Feature sets: a name, and the feature groups in it."""
+    models: tuple[Model, ...]
+    """The models that are trained."""
+    seeds: int = 5
+    """How many times each is trained, from seeds 0, 1, 2, ..."""
+    timeline: Timeline = Timeline()
+    """Cutoffs, ticks and folds."""
+    cleaning: Cleaning = Cleaning()
+    """What is removed from the log."""
+    training: Training = Training()
+    """The training loop."""
+    groups: tuple[FeatureGroup, ...] = ()
+    """Feature groups with settings of their own; the others have their defaults."""
+    baselines: tuple[Baseline, ...] = field(default_factory=default_baselines)
+    """What every model is compared with."""
+
+    def __post_init__(self) -> None:
+        # 7 and 7.0 are one horizon, and one cell.
+        object.__setattr__(self, "horizons", tuple(float(h) for h in self.horizons))
+        self._check_sizes()
+        self._check_features()
+        self._check_distinct("models", [label(model) for model in self.models])
+        self._check_distinct("baselines", [label(baseline) for baseline in self.baselines])
+
+    def _check_sizes(self) -> None:
+        if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
+            raise InputError(f"name: {self.name!r} must be letters, digits, _ and -; it names a folder.")
+        if not self.horizons or min(self.horizons) <= 0:
+            raise InputError(f"horizons: {self.horizons} must be one or more positive numbers of days.")
+        self._check_distinct("horizons", [f"{h:g}" for h in self.horizons])
+        if self.seeds < 1:
+            raise InputError(f"seeds: {self.seeds} trains nothing; use 1 or more.")
+        if not self.models:
+            raise InputError("models: none is named; name at least one, such as LSTM().")
+
+    def _check_features(self) -> None:
+        if not self.features:
+            raise InputError('features: no feature set is named; name one, such as {"ids": ("category",)}.')
+        for name, groups in self.features.items():
+            if not groups:
+                raise InputError(f"features.{name}: no feature group is named.")
+            for group in groups:
+                find("feature group", group, f"features.{name}")
+            self._check_distinct(f"features.{name}", list(groups))
+        self._check_distinct("groups", [group.name for group in self.groups])
+        for group in self.groups:
+            if all(group.name not in names for names in self.features.values()):
+                raise InputError(f"groups: settings for {group.name!r}, which no feature set uses.")
+
+    def _check_distinct(self, name: str, values: list[str]) -> None:
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            raise InputError(f"{name}: {', '.join(twice)} stands there twice.")
+
+    def group(self, name: str) -> FeatureGroup:
+        """A feature group by name, with the experiment's settings for it."""
+        own = {group.name: group for group in self.groups}
+        return own[name] if name in own else find("feature group", name, "features")()
+
+    def group_names(self) -> tuple[str, ...]:
+        """Every group that some feature set uses, sorted: the places of a cell's vector `on`."""
+        return tuple(sorted({group for groups in self.features.values() for group in groups}))
+
+
+def label(settings: Model | Baseline) -> str:
+    """What tables call a model or baseline: its class, and the settings that are not the defaults."""
+    from dataclasses import fields
+
+    changed = [
+        f"{f.name}={getattr(settings, f.name):g}"
+        if isinstance(getattr(settings, f.name), float)
+        else f"{f.name}={getattr(settings, f.name)}"
+        for f in fields(settings)
+        if getattr(settings, f.name) != f.default
+    ]
+    name = getattr(settings, "name", None)
+    base = name if isinstance(name, str) else type(settings).__name__
+    return " ".join([base, *changed])

@@ -1,0 +1,64 @@
+"""Run an experiment: python -m lab.run FILE [settings]
+
+    python -m lab.run experiments/lstm_vs_transformer.py
+    python -m lab.run experiments/lstm_vs_transformer.py --help
+    python -m lab.run experiments/lstm_vs_transformer.py --dry-run
+    python -m lab.run experiments/lstm_vs_transformer.py --seeds 3 --horizons 7 30 --training.steps 200 --out DIR
+    python -m lab.run experiments/lstm_vs_transformer.py source:table --source.path log.csv --source.user visitor
+
+FILE is a Python file that registers one experiment. Every setting it declares can be changed on the
+command line. What is finished is kept: the same command again goes on where the last one stopped.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+from lab.errors import LabError
+
+
+def main() -> None:
+    """Run what the command line says, and leave: 0 done, 1 a fault, 2 a mistake of the user's, 130 stopped."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        sys.exit(0 if arguments else 2)
+    try:
+        sys.exit(_run(arguments[0], arguments[1:]))
+    except LabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        command = " ".join(["python -m lab.run", *arguments])
+        print(f"\nStopped. Finished cells are kept; go on with:\n  {command}", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run(file: str, arguments: list[str]) -> int:
+    from lab.command_line import parse
+    from lab.loading import load_experiment
+
+    declared, about = load_experiment(Path(file))
+    experiment, options = parse(declared, f"python -m lab.run {file}", about, arguments)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+
+    from rich.console import Console
+
+    from lab.backend import prepare_backend
+    from lab.runner import Place, Run
+
+    prepare_backend(options.cache)
+    run = Run(experiment, Place(options.out, options.cache, options.tracking, Console()))
+    if options.dry_run:
+        run.show_plan()
+        return 0
+    return run.compute()
+
+
+def _as_interrupt(number: int, frame: object) -> None:
+    """A polite request to end is answered as Ctrl-C is."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""AdamW with warm-up and cosine, whose rates are data and may differ from cell to cell."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from lab.training.settings import Training
+from lab.training.state import CellArrays
+
+
+def moments(training: Training) -> optax.GradientTransformation:
+    """Clipping by global norm, then Adam's direction (arXiv:1412.6980)."""
+    return optax.chain(optax.clip_by_global_norm(training.clip), optax.scale_by_adam())
+
+
+def learning_rate(training: Training, cell: CellArrays, step: Int[Array, ""]) -> Float[Array, ""]:
+    """Linear rise over the warm-up, then half a cosine down to zero at the last step."""
+    rise = max(round(training.warmup * training.steps), 1)
+    done = (step - rise) / max(training.steps - rise, 1)
+    factor = jnp.where(step < rise, (step + 1) / rise, 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(done, 0.0, 1.0))))
+    return cell.learning_rate * factor
+
+
+def move(params: Any, direction: Any, rate: Float[Array, ""], decay: Float[Array, ""]) -> Any:
+    """p - rate * (direction + decay * p), decaying matrices and tables alone (arXiv:1711.05101)."""
+
+    def one(p: Array, d: Array) -> Array:
+        return p - rate * (d + decay * p if p.ndim > 1 else d)
+
+    return jax.tree.map(one, params, direction)

@@ -1,0 +1,131 @@
+"""The compiled functions that all cells of one shape share."""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lab.data.batch import Columns, Rows
+from lab.training.devices import Layout
+from lab.training.state import CellArrays, TrainState, row_order
+from lab.training.step import Learner, StepMetrics
+
+
+class Verdict(NamedTuple):
+    """What a look at the valid split found."""
+
+    step: Any
+    stopped: Any
+    loss: Any
+    """Mean valid loss, NaN for a cell that had already stopped."""
+
+
+class Program:
+    """A learner laid over devices: every method is one compiled call on stacked cells.
+
+    Cells and states are `cell` arguments of the layout; rows and tables are shared, and may lie on the
+    device already (`Layout.share`).
+    """
+
+    def __init__(self, learner: Learner, layout: Layout, rows: int, batch: int) -> None:
+        self.learner, self.layout = learner, layout
+        self.rows, self.batch = rows, batch
+        """How many rows the training split has, and how many an update takes."""
+
+        def order(seeds: Any, step: Any, steps: int) -> Any:
+            return jax.vmap(lambda seed: row_order(seed, step, steps, batch, rows))(seeds)
+
+        self._order = jax.jit(order, static_argnums=2)
+
+    def order(self, seeds: np.ndarray, step: int, steps: int) -> np.ndarray:
+        """int32[S, N, B] on the host: which rows each cell's next steps see."""
+        return np.asarray(self._order(seeds, np.int32(step), steps))
+
+    @cached_property
+    def init(self):
+        """(lane, cells, one row, tables) -> state."""
+
+        def run(lane: Any, cells: CellArrays, rows: Rows, tables: Columns) -> TrainState:
+            return self.layout.over_cells(lambda cell: self.learner.init(cell, rows, tables))(cells)
+
+        return self.layout.pmap(run, ("batch", "cell", "share", "share"), "cell")
+
+    @cached_property
+    def run_resident(self):
+        """(state, cells, order, rows, tables) -> state, metrics: as many steps as `order` has, rows on the device."""
+
+        def run(state: TrainState, cells: CellArrays, order: Any, rows: Rows, tables: Columns) -> Any:
+            def one(state: TrainState, cell: CellArrays, order: Any) -> Any:
+                return self._steps(state, cell, order, tables, lambda i: jax.tree.map(lambda a: a[i], rows))
+
+            return self.layout.over_cells(one)(state, cells, order)
+
+        return self.layout.pmap(run, ("cell", "cell", "batch", "share", "share"), ("cell", "cell"), donate=(0,))
+
+    @cached_property
+    def run_streamed(self):
+        """(state, cells, batches, tables) -> state, metrics: the rows of every step come from the host."""
+
+        def run(state: TrainState, cells: CellArrays, batches: Rows, tables: Columns) -> Any:
+            def one(state: TrainState, cell: CellArrays, batches: Rows) -> Any:
+                return self._steps(state, cell, batches, tables, lambda rows: rows)
+
+            return self.layout.over_cells(one)(state, cells, batches)
+
+        return self.layout.pmap(run, ("cell", "cell", "batch", "share"), ("cell", "cell"), donate=(0,))
+
+    def _steps(self, state: TrainState, cell: CellArrays, xs: Any, tables: Columns, fetch: Any) -> Any:
+        def body(state: TrainState, x: Any) -> tuple[TrainState, StepMetrics]:
+            return self.learner.update(state, cell, fetch(x), tables)
+
+        def rest(state: TrainState) -> tuple[TrainState, StepMetrics]:
+            steps = jax.tree.leaves(xs)[0].shape[0]
+            return state, StepMetrics(*(jnp.full(steps, jnp.nan, jnp.float32) for _ in StepMetrics._fields))
+
+        # A stopped cell costs nothing where cells run one after the other.
+        return jax.lax.cond(state.stopped, rest, lambda s: jax.lax.scan(body, s, xs), state)
+
+    @cached_property
+    def measure(self):
+        """(state, cells, total, block, tables) -> total: adds the block's sum of losses and its count, float32[S, 2]."""
+
+        def run(state: TrainState, cells: CellArrays, total: Any, rows: Rows, tables: Columns) -> Any:
+            def one(state: TrainState, cell: CellArrays, total: Any) -> Any:
+                def look(params: Any) -> Any:
+                    return jnp.stack(self.layout.average(self.learner.losses(params, cell, rows, tables, None)))
+
+                return total + jax.lax.cond(state.stopped, lambda _: jnp.zeros(2), look, state.params)
+
+            return self.layout.over_cells(one)(state, cells, total)
+
+        rows_kind = "share" if self.layout.mode == "cells" else "batch"
+        return self.layout.pmap(run, ("cell", "cell", "cell", rows_kind, "share"), "cell")
+
+    @cached_property
+    def judge(self):
+        """(lane, state, total) -> state, Verdict: keep the best parameters, stop the patient."""
+
+        def run(lane: Any, state: TrainState, total: Any) -> tuple[TrainState, Verdict]:
+            def one(state: TrainState, total: Any) -> tuple[TrainState, Verdict]:
+                loss = total[0] / jnp.maximum(total[1], 1.0)
+                after = self.learner.judge(state, loss)
+                return after, Verdict(after.step, after.stopped, jnp.where(state.stopped, jnp.nan, loss))
+
+            return self.layout.over_cells(one)(state, total)
+
+        return self.layout.pmap(run, ("batch", "cell", "cell"), ("cell", "cell"), donate=(1,))
+
+    @cached_property
+    def scores(self):
+        """(best params, cells, block, tables) -> float32[S, rows, Q, C] for each lane."""
+
+        def run(params: Any, cells: CellArrays, rows: Rows, tables: Columns) -> Any:
+            def one(params: Any, cell: CellArrays) -> Any:
+                return self.learner.scores(params, cell, rows, tables)
+
+            return self.layout.over_cells(one)(params, cells)
+
+        rows_kind = "share" if self.layout.mode == "cells" else "batch"
+        return self.layout.pmap(run, ("cell", "cell", rows_kind, "share"), "batch")

@@ -1,0 +1,62 @@
+"""How cells are trained."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Settings of the training loop, one for all cells of an experiment."""
+
+    steps: int = 600
+    """Updates of the parameters, at most."""
+    batch: int = 16
+    """Rows an update sees."""
+    row_length: int = 128
+    """Steps in a row; a longer history is cut into several."""
+    overlap: int = 32
+    """Steps of context that a later piece of a cut history repeats."""
+    learning_rate: float = 4e-3
+    """Peak of the learning rate (AdamW)."""
+    warmup: float = 0.1
+    """Share of the steps over which the learning rate rises; after it, it falls along a cosine to zero."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay of matrices and tables."""
+    clip: float = 1.0
+    """Largest global norm of a gradient."""
+    dropout: float = 0.1
+    """Share of activations dropped between the encoder's blocks."""
+    label_smoothing: float = 0.0
+    """Share of each query's label weight that is spread over all candidates."""
+    accumulate: int = 1
+    """Pieces a batch is cut into, one after the other, where the whole does not fit memory."""
+    evaluate_every: int = 50
+    """Steps between looks at the valid split."""
+    patience: int = 4
+    """Looks without a better valid loss after which a cell stops; 0: never. The best parameters are kept either way."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """What the network computes in; parameters, losses and the optimiser stay float32."""
+    split: Literal["auto", "cells", "batch"] = "auto"
+    """What several devices share: the cells, or each cell's batch. auto: cells, but the batch where an accelerator
+    has more devices than there are cells."""
+    cells_at_once: int | None = None
+    """Cells trained side by side on one device. Default: 1 on a CPU, what fits memory on an accelerator."""
+    resident_gib: float = 4.0
+    """Rows larger than this stream from the host instead of lying on the device."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "row_length", "accumulate", "evaluate_every", "learning_rate", "clip"):
+            self._check(name, getattr(self, name) > 0, "above 0")
+        for name in ("warmup", "dropout", "label_smoothing"):
+            self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
+        for name in ("weight_decay", "patience", "resident_gib"):
+            self._check(name, getattr(self, name) >= 0, "0 or more")
+        self._check("overlap", 0 <= self.overlap < self.row_length, f"from 0 to below row_length ({self.row_length})")
+        self._check("accumulate", self.batch % self.accumulate == 0, f"a divisor of batch ({self.batch})")
+        self._check("cells_at_once", self.cells_at_once is None or self.cells_at_once > 0, "1 or more")
+
+    def _check(self, name: str, ok: bool, right: str) -> None:
+        if not ok:
+            raise InputError(f"training.{name}: {getattr(self, name)} will not do; it must be {right}.")

@@ -1,0 +1,127 @@
+"""One update, pure: (state, batch) -> (state, metrics)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from lab.data.batch import Columns, Rows
+from lab.models.network import Network
+from lab.targets.base import Target
+from lab.training.optimiser import learning_rate, moments, move
+from lab.training.settings import Training
+from lab.training.state import CellArrays, TrainState, stream
+
+
+class StepMetrics(NamedTuple):
+    """What one update reports."""
+
+    loss: Float[Array, ""]
+    """Mean over the batch's labelled queries."""
+    gradient_norm: Float[Array, ""]
+    learning_rate: Float[Array, ""]
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The pure functions of one program: a network, a target and how it is trained."""
+
+    network: Network
+    target: Target
+    training: Training
+    average: Callable[[Any], Any] = lambda tree: tree
+    """Sums a tree over the devices that share a batch; the identity where none do."""
+
+    def init(self, cell: CellArrays, rows: Rows, tables: Columns) -> TrainState:
+        """A fresh state; `rows` gives shapes and nothing else."""
+        params = self.network.init(stream(cell.seed, "init"), rows, tables, cell.on, None)["params"]
+        optimiser = moments(self.training).init(params)
+        zero = jnp.zeros((), jnp.int32)
+        infinite = jnp.asarray(jnp.inf, jnp.float32)
+        # Not the same buffers twice: the state is donated.
+        best = jax.tree.map(jnp.copy, params)
+        return TrainState(params, optimiser, zero, best, infinite, zero, zero, ~cell.live, zero - 1)
+
+    def losses(
+        self, params: Any, cell: CellArrays, rows: Rows, tables: Columns, key: Array | None
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Sum of losses over the labelled queries of the rows, and their number; dropout only with a key."""
+        dropout, rngs = (None, {}) if key is None else (cell.dropout, {"dropout": key})
+        logits = self.network.apply({"params": params}, rows, tables, cell.on, dropout, rngs=rngs)
+        query, id, weight = (jnp.take(part, cell.horizon, axis=1) for part in rows.label)
+        smoothing = cell.label_smoothing if key is not None else jnp.zeros((), jnp.float32)
+        return self.target.loss(logits, query, id, weight, smoothing)
+
+    def gradient(
+        self, params: Any, cell: CellArrays, rows: Rows, tables: Columns, step: Int[Array, ""]
+    ) -> tuple[Float[Array, ""], Any]:
+        """Mean loss and its gradient over the batch, in `accumulate` pieces one after the other."""
+        pieces = self.training.accumulate
+        key = jax.random.fold_in(stream(cell.seed, "dropout"), step)
+
+        def piece(index: Array, part: Rows) -> tuple[tuple[Array, Array], Any]:
+            k = jax.random.fold_in(key, index)
+            (loss, count), grads = jax.value_and_grad(self.losses, has_aux=True)(params, cell, part, tables, k)
+            return (loss, count), grads
+
+        if pieces == 1:
+            total = piece(jnp.zeros((), jnp.int32), rows)
+        else:
+            parts = jax.tree.map(lambda a: a.reshape(pieces, a.shape[0] // pieces, *a.shape[1:]), rows)
+            zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: piece(jnp.zeros((), jnp.int32), rows)))
+
+            def add(total: Any, indexed: Any) -> tuple[Any, None]:
+                return jax.tree.map(jnp.add, total, piece(*indexed)), None
+
+            total, _ = jax.lax.scan(add, zeros, (jnp.arange(pieces), parts))
+        (loss, count), grads = self.average(total)
+        count = jnp.maximum(count, 1.0)
+        return loss / count, jax.tree.map(lambda g: g / count, grads)
+
+    def update(
+        self, state: TrainState, cell: CellArrays, rows: Rows, tables: Columns
+    ) -> tuple[TrainState, StepMetrics]:
+        """One step of AdamW; a stopped cell stays as it is, a loss that is not finite stops it."""
+        loss, grads = self.gradient(state.params, cell, rows, tables, state.step)
+        norm = optax.global_norm(grads)
+        rate = learning_rate(self.training, cell, state.step)
+        direction, optimiser = moments(self.training).update(grads, state.optimiser)
+        params = move(state.params, direction, rate, cell.weight_decay)
+        finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+        moved = finite & ~state.stopped
+
+        def keep(new: Any, old: Any) -> Any:
+            return jax.tree.map(lambda a, b: jnp.where(moved, a, b), new, old)
+
+        new_divergence = ~finite & ~state.stopped
+        state = state._replace(
+            params=keep(params, state.params),
+            optimiser=keep(optimiser, state.optimiser),
+            step=state.step + moved.astype(jnp.int32),
+            stopped=state.stopped | ~finite,
+            diverged_at=jnp.where(new_divergence, state.step, state.diverged_at),
+        )
+        return state, StepMetrics(loss, norm, rate)
+
+    def judge(self, state: TrainState, loss: Float[Array, ""]) -> TrainState:
+        """Keep the parameters if the valid loss is the best so far; stop after `patience` that were not."""
+        finite = jnp.isfinite(loss)
+        better = (loss < state.best_loss) & ~state.stopped
+        worse = jnp.where(better, 0, state.worse + (~state.stopped).astype(jnp.int32))
+        patience = self.training.patience
+        return state._replace(
+            best_params=jax.tree.map(lambda a, b: jnp.where(better, a, b), state.params, state.best_params),
+            best_loss=jnp.where(better, loss, state.best_loss),
+            best_step=jnp.where(better, state.step, state.best_step),
+            worse=worse,
+            stopped=state.stopped | (worse >= patience if patience else False) | ~finite,
+            diverged_at=jnp.where(finite | state.stopped, state.diverged_at, state.step),
+        )
+
+    def scores(self, params: Any, cell: CellArrays, rows: Rows, tables: Columns) -> Float[Array, "B Q C"]:
+        """Logits of every candidate at every query slot."""
+        return self.network.apply({"params": params}, rows, tables, cell.on, None)
