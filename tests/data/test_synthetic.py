@@ -286,7 +286,7 @@ def test_wrong_settings_are_named(wrong, said):
 def test_strange_users_and_categories_are_named(shop):
     with pytest.raises(InputError, match="no category 'zeppelins'"):
         shop.oracle(np.array([0]), np.array([shop.first_instant]), DAY, np.array(["zeppelins"], object))
-    with pytest.raises(InputError, match="whole numbers .*'ann'"):
+    with pytest.raises(InputError, match=r"whole numbers .*'ann'"):
         shop.oracle(np.array(["ann"], object), np.array([shop.first_instant]), DAY, shop.world.shelves.names)
     with pytest.raises(InputError, match="users 0 to 1999, not 2000 to 2000"):
         shop.oracle(np.array([2000]), np.array([shop.first_instant]), DAY, shop.world.shelves.names)

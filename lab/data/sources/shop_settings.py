@@ -29,7 +29,7 @@ class ShopSettings:
     drift: float = 0.008
     """Chance per day that an interest drifts to a category much like its own."""
     switch: float = 0.008
-    """Chance per day that an interest switches to one that tends to follow its own (tents, then boots)."""
+    """Chance per day that an interest switches to one that tends to follow its own."""
     comeback: float = 0.015
     """Chance per day that an interest returns to the category in which that user's interest began."""
     durable: float = 0.8

@@ -50,9 +50,9 @@ class SyntheticShop(ShopSettings, Source):
     What a real log has that this one lacks: duplicates, missing values, bots, returns, quantities, texts,
     promotions and stock-outs, price changes, outside shocks, households that share an account, users who
     influence each other or are steered by what the shop shows them, visits across several categories, habits
-    of a single item (refills), pauses of weeks, and tastes that no map of a few dimensions holds. Categories never
-    change their names, and all users follow one law of moving. A model that does well here has shown that it
-    can learn order, recency and novelty, not that it will sell.
+    of a single item (refills), pauses of weeks, and tastes that no map of a few dimensions holds. Names mean
+    nothing: which category follows which has to be seen in the log. All users follow one law of moving. A model
+    that does well here has shown that it can learn order, recency and novelty, not that it will sell.
     """
 
     name: ClassVar[str] = "synthetic shop"
