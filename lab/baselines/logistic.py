@@ -1,7 +1,7 @@
 """A classical learner: logistic regression on what is known of each (query, candidate) pair."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -147,7 +147,7 @@ def _fit_logistic(features: np.ndarray, is_label: np.ndarray, weight: np.ndarray
     scale = np.where(scale > 0, scale, 1)
     # One thread: the order of partial sums, and with it the last bits, depends on how many run.
     with threadpool_limits(1):
-        learner = LogisticRegression(max_iter=500)
+        learner: Any = LogisticRegression(max_iter=500)
         learner.fit((features - centre) / scale, is_label, sample_weight=weight)
     slope = learner.coef_[0] / scale
     return np.append(slope, learner.intercept_[0] - slope @ centre)

@@ -99,7 +99,7 @@ def test_every_per_query_metric_agrees_with_scikit_learn(case: Case) -> None:
             # Each label is one observation of its class, weighted by its share.
             "log_loss": sk.log_loss(
                 np.flatnonzero(weight),
-                np.tile(p, (np.count_nonzero(weight), 1)),
+                np.repeat(p[None], int((weight > 0).sum()), axis=0),
                 sample_weight=weight[weight > 0],
                 labels=np.arange(len(p)),
             )
