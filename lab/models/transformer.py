@@ -1,7 +1,8 @@
 """Transformer: causal, pre-norm, time-aware.
 
 Vaswani et al. 2017 (arXiv 1706.03762) with normalisation before each branch (Xiong et al. 2020,
-arXiv 2002.04745), no biases, and rotary positions by order and time (`lab.models.rotary`).
+arXiv 2002.04745), squared ReLU (So et al. 2021, arXiv 2109.08668), no biases in its products, and rotary
+positions by order and time (`lab.models.rotary`).
 """
 
 from dataclasses import dataclass
@@ -12,16 +13,11 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
 from lab.errors import InputError
+from lab.models.attention import attend, visible
 from lab.models.base import Model
 from lab.models.layers import LayerNorm, Linear, dropout
 from lab.models.recurrence import check_layers
-from lab.models.rotary import rotate, turns
-
-
-def same_history(starts: Bool[Array, "B T"]) -> Bool[Array, "B 1 T T"]:
-    """Whether two steps of a row belong to one history."""
-    history = jnp.cumsum(starts, axis=1, dtype=jnp.int32)
-    return (history[:, :, None] == history[:, None, :])[:, None]
+from lab.models.rotary import turns
 
 
 class Attention(nn.Module):
@@ -34,10 +30,7 @@ class Attention(nn.Module):
     def __call__(self, x: Float[Array, "B T D"], cos: Array, sin: Array, mask: Array) -> Float[Array, "B T D"]:
         rows, steps, width = x.shape
         qkv = Linear(3 * width, name="qkv")(x).reshape(rows, steps, 3, self.heads, width // self.heads)
-        q, k, v = (qkv[:, :, i] for i in range(3))
-        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        with jax.numpy_dtype_promotion("standard"):  # the library's function mixes bfloat16 with float32
-            y = jax.nn.dot_product_attention(q, k, v, mask=mask, is_causal=True)
+        y = attend(qkv, cos, sin, mask)
         return Linear(width, self.out_init, name="out")(y.reshape(x.shape))
 
 
@@ -59,7 +52,7 @@ class Encoder(nn.Module):
     ) -> Float[Array, "B T D"]:
         width = steps.shape[-1]
         cos, sin = turns(starts, time, width // self.heads // 2)
-        mask = same_history(starts)
+        mask = visible(starts)
         # Branches that end small leave the sum's variance near 1 at any depth (Radford et al. 2019).
         out_init = nn.initializers.variance_scaling(1 / (2 * self.layers), "fan_in", "truncated_normal")
         x = dropout(steps.astype(self.dtype), rate, self)
@@ -68,7 +61,7 @@ class Encoder(nn.Module):
             y = Attention(self.heads, out_init, name=f"attention_{layer}")(y, cos, sin, mask)
             x = x + dropout(y, rate, self)
             y = LayerNorm(name=f"mlp_norm_{layer}")(x)
-            y = jax.nn.silu(Linear(self.mlp_ratio * width, name=f"mlp_in_{layer}")(y))
+            y = jnp.square(jax.nn.relu(Linear(self.mlp_ratio * width, name=f"mlp_in_{layer}")(y)))
             x = x + dropout(Linear(width, out_init, name=f"mlp_out_{layer}")(y), rate, self)
         return LayerNorm(name="norm")(x)
 
