@@ -10,6 +10,9 @@ from lab.baselines.known import Past, past, popularity
 from lab.baselines.popularity import WINDOWS, RecentPopularity
 from lab.data.queries import FoldView, Queries
 
+USERS_AT_ONCE = 1 << 16
+"""Users whose pasts are in memory at once while transitions are counted."""
+
 
 @dataclass(frozen=True)
 class Transitions:
@@ -38,15 +41,17 @@ class Transitions:
 
 def count_transitions(view: FoldView, moment: int) -> Transitions:
     """Count the transitions of all users up to an instant."""
-    from scipy.sparse import coo_array
+    from scipy.sparse import csr_array
 
-    users = np.arange(view.histories.users, dtype=np.int32)
-    runs = past(view, Queries(users, np.full(len(users), moment))).runs()
-    inside = runs.query[1:] == runs.query[:-1]
-    origin, target = runs.candidate[:-1][inside], runs.candidate[1:][inside]
     size = view.candidates
-    counts = coo_array((np.ones(len(origin)), (origin, target)), shape=(size, size)).tocsr()
-    return Transitions(counts, np.bincount(origin, minlength=size).astype(np.float64))
+    counts: Any = csr_array((size, size))
+    for first in range(0, view.histories.users, USERS_AT_ONCE):
+        users = np.arange(first, min(first + USERS_AT_ONCE, view.histories.users), dtype=np.int32)
+        runs = past(view, Queries(users, np.full(len(users), moment))).runs()
+        inside = runs.query[1:] == runs.query[:-1]
+        pair = (runs.candidate[:-1][inside], runs.candidate[1:][inside])
+        counts = counts + csr_array((np.ones(len(pair[0])), pair), shape=(size, size))
+    return Transitions(counts, np.asarray(counts.sum(axis=1)).ravel())
 
 
 @dataclass(frozen=True)
