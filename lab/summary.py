@@ -5,14 +5,14 @@ target and one horizon; its cells differ in fold and seed alone. Means are over 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lab.cell_record import KINDS, STATUSES, CellRecord, Kind
 from lab.errors import FaultError, InputError
-from lab.evaluation.intervals import Interval, over_seeds, over_users
+from lab.evaluation.intervals import Interval, over_seeds, over_users_each
 from lab.store import USERS, Store, days
 
 SPLIT = "test"
@@ -116,11 +116,9 @@ def _estimates(store: Store, line: Line, split: str) -> Iterator[Estimate]:
         return
     queries = _Queries.of(line, {cell.id: store.users(cell.id) for cell in line.done if store.has(cell.id, USERS)})
     asked = ((m.slice, m.metric) for cell in line.done for m in cell.metrics if m.split == split)
-    for slice_name, metric in dict.fromkeys(pair for pair in asked if pair[1] != "queries"):
-        if metric in queries.metrics:
-            yield queries.estimate(slice_name, metric)
-        else:
-            yield _of_cells(line, split, slice_name, metric)
+    names = list(dict.fromkeys(pair for pair in asked if pair[1] != "queries"))
+    of_queries = queries.estimates([pair for pair in names if pair[1] in queries.metrics])
+    yield from (of_queries[pair] if pair in of_queries else _of_cells(line, split, *pair) for pair in names)
 
 
 def _of_cells(line: Line, split: str, slice_name: str, metric: str) -> Estimate:
@@ -158,20 +156,30 @@ class _Queries:
             {name: np.concatenate([fold.metrics[name] for fold in folds], axis=1) for name in names},
         )
 
-    def estimate(self, slice_name: str, metric: str) -> Estimate:
-        here = self.slice == slice_name
-        values, user = self.metrics[metric][:, here], self.user[here]
-        known = ~np.isnan(values)
-        counts = known.any(axis=0)
-        # A seed whose cell of some fold is not done would be a mean over other queries than the rest.
-        whole = known[:, counts].all(axis=1)
-        means = values[whole][:, counts].mean(axis=1) if counts.any() else np.empty(0)
+    def estimates(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Estimate]:
+        """The estimates of (slice, metric) pairs, users being drawn once for all of them."""
+        samples = [self._sample(*pair) for pair in names]
         # One stream for every line: what differs between two lines is the lines, not the draws.
-        users = over_users(values, user, np.random.default_rng(0))
-        mean = float(values[known].mean()) if counts.any() else float("nan")
-        return Estimate(
-            slice_name, metric, mean, users, over_seeds(means), int(counts.sum()), len(np.unique(user[counts]))
-        )
+        intervals = over_users_each(samples, np.random.default_rng(0))
+        return {
+            pair: _estimate(*pair, *sample, users)
+            for pair, sample, users in zip(names, samples, intervals, strict=True)
+        }
+
+    def _sample(self, slice_name: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+        here = self.slice == slice_name
+        return self.metrics[metric][:, here], self.user[here]
+
+
+def _estimate(slice_name: str, metric: str, values: np.ndarray, user: np.ndarray, users: Interval | None) -> Estimate:
+    """The estimate from values float64[S, Q], and its interval over users."""
+    known = ~np.isnan(values)
+    counts = known.any(axis=0)
+    # A seed whose cell of some fold is not done would be a mean over other queries than the rest.
+    whole = known[:, counts].all(axis=1)
+    means = values[whole][:, counts].mean(axis=1) if counts.any() else np.empty(0)
+    mean = float(values[known].mean()) if counts.any() else float("nan")
+    return Estimate(slice_name, metric, mean, users, over_seeds(means), int(counts.sum()), len(np.unique(user[counts])))
 
 
 _KEYS = ("user", "cutoff", "slice")

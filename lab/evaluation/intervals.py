@@ -1,5 +1,6 @@
 """How far a mean can be trusted: 95 % intervals over users and over seeds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,20 +30,46 @@ def over_users(values: np.ndarray, user: np.ndarray, rng: np.random.Generator) -
     expanded (Hesterberg 2015). More than GROUPS users are first dealt at random into GROUPS groups that are
     drawn as one, which bounds the cost and leaves the width as it is.
     """
-    total, size = _sums(np.atleast_2d(values), user)
-    total, size = total[size > 0], size[size > 0]
-    if len(size) < 2:
-        return None
-    mean = total.sum() / size.sum()
-    # Deviations from the mean, so that float32 products lose nothing that matters.
-    deviation = np.stack([total - mean * size, size], axis=1)
+    return over_users_each([(values, user)], rng)[0]
+
+
+def over_users_each(
+    samples: Iterable[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
+) -> list[Interval | None]:
+    """The interval of each sample (values, user), users being drawn once for all of them.
+
+    Drawing is most of the work, so that all metrics and slices of one cell cost little more than one. A user
+    who is in one sample and not in another counts nothing there.
+    """
+    sums = [_sums(np.atleast_2d(values), user) for values, user in samples]
+    users = max((len(size) for _, size in sums), default=0)
+    deviation = np.stack([_padded(part, users) for one in sums for part in _deviations(*one)] or [np.empty(0)], axis=1)
+    deviation = deviation[(deviation != 0).any(axis=1)]
     if len(deviation) > GROUPS:
         deviation = _dealt(deviation, rng)
     drawn = _poisson(rng, (RESAMPLES, len(deviation))) @ deviation.astype(np.float32)
-    drawn = drawn[drawn[:, 1] > 0].astype(np.float64)
-    tail = _expanded_tail(len(size))
+    return [_interval(*one, drawn[:, 2 * i : 2 * i + 2].astype(np.float64)) for i, one in enumerate(sums)]
+
+
+def _interval(total: np.ndarray, size: np.ndarray, drawn: np.ndarray) -> Interval | None:
+    """The interval of one sample from its resampled sums, float64[RESAMPLES, 2]."""
+    users = int(np.count_nonzero(size))
+    if users < 2:
+        return None
+    mean = total.sum() / size.sum()
+    drawn = drawn[drawn[:, 1] > 0]
+    tail = _expanded_tail(users)
     low, high = mean + np.quantile(drawn[:, 0] / drawn[:, 1], [tail, 1 - tail])
     return Interval(float(mean), float(low), float(high))
+
+
+def _deviations(total: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Deviations from the mean, so that float32 products lose nothing that matters; and sizes."""
+    return total - total.sum() / max(size.sum(), 1) * size, size
+
+
+def _padded(column: np.ndarray, length: int) -> np.ndarray:
+    return np.pad(column, (0, length - len(column)))
 
 
 def over_seeds(means: np.ndarray) -> Interval | None:

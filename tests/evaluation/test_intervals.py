@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from lab.evaluation.intervals import _poisson, over_seeds, over_users
+from lab.evaluation.intervals import _poisson, over_seeds, over_users, over_users_each
 
 
 def clustered(rng: np.random.Generator, users: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,3 +92,24 @@ def test_speed() -> None:
         return time.perf_counter() - begin
 
     assert min(seconds() for _ in range(3)) < 0.05
+
+
+def test_samples_drawn_together_have_the_intervals_they_have_alone() -> None:
+    rng = np.random.default_rng(1)
+    user = rng.integers(0, 80, 300)
+    values = rng.random((2, 300))
+    later = np.isin(np.arange(300), np.unique(user, return_index=True)[1], invert=True)
+    some = np.where(later & (rng.random(300) < 0.3), np.nan, values)  # each user keeps one, and so its draws
+    together = over_users_each([(values, user), (some, user)], np.random.default_rng(0))
+    alone = [over_users(one, user, np.random.default_rng(0)) for one in (values, some)]
+    for a, b in zip(together, alone, strict=True):
+        assert a is not None and b is not None
+        assert (a.mean, a.low, a.high) == pytest.approx((b.mean, b.low, b.high))
+
+
+def test_a_sample_without_a_value_has_no_interval_beside_one_that_has() -> None:
+    user, values = np.arange(30), np.random.default_rng(0).random(30)
+    nothing = (np.full(30, np.nan), user)
+    found = over_users_each([nothing, (values, user), (values[:1], user[:1])], np.random.default_rng(0))
+    assert found[0] is None and found[1] is not None and found[2] is None
+    assert over_users_each([], np.random.default_rng(0)) == []
