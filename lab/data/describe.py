@@ -163,7 +163,8 @@ def _horizons(span: int) -> str:
     if not fits:
         return f"none of a day or more fits; the longest has {span / DAY / 3:.3g} days"
     most = ", ".join(f"{span / DAY / (2 + f):,.3g} with {f}" for f in (1, 2, 3))
-    return f"{', '.join(f'{h:g}' for h in fits)} {'day fits' if fits == (1,) else 'days fit'}; the longest, by folds: {most}"
+    fit = "day fits" if fits == (1,) else "days fit"
+    return f"{', '.join(f'{h:g}' for h in fits)} {fit}; the longest, by folds: {most}"
 
 
 def _percent(share: float) -> str:

@@ -48,6 +48,7 @@ def test_histories_hold_what_the_log_held(tmp_path: Path) -> None:
     assert found.category.tolist() == [1, -1, 0, 0]
     assert found.category_names.tolist() == ["cat", "dog"]
     assert found.item_text.tolist() == ["X first", "Y", None]
+    assert found.price is not None
     assert np.array_equal(found.price, np.array([3, np.nan, 1, 4], np.float32), equal_nan=True)
     assert found.quantity is None
     assert found.user_names.tolist() == ["a", "b"]
@@ -75,7 +76,9 @@ def test_what_matters_has_its_own_folder_and_what_does_not_shares_one(tmp_path: 
     plain = Cleaning(outliers=None, bots=None)
     keys = [
         prepared(tmp_path, long, cleaning=plain, horizons=(7,)).folder,
-        prepared(tmp_path, long, cleaning=plain, horizons=(2, 5)).folder,  # no rule is fitted: the horizons do not matter
+        prepared(
+            tmp_path, long, cleaning=plain, horizons=(2, 5)
+        ).folder,  # no rule is fitted: the horizons do not matter
         prepared(tmp_path, long, horizons=(7,)).folder,
         prepared(tmp_path, long, horizons=(2, 7)).folder,  # only the longest horizon moves the cutoff
         prepared(tmp_path, long, horizons=(5,)).folder,

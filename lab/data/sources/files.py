@@ -5,6 +5,7 @@ import difflib
 import glob
 import gzip
 import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,8 +175,8 @@ def head_lines(file: Path, encoding: str, most: int = 200) -> list[str]:
     try:
         with opener(file, "rb") as stream:
             raw = [line for _, line in zip(range(most), stream, strict=False)]
-    except (OSError, EOFError) as error:
-        raise InputError(f"{file}: cannot be read: {first_line(error)}.") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise read_error(error, (file,), None) from None
     try:
         lines = [line.decode(encoding).rstrip("\r\n") for line in raw]
     except LookupError:
@@ -255,9 +256,9 @@ def read_error(error: Exception, files: tuple[Path, ...], style: TextStyle | Non
     if "utf-8" in text:
         broken = [message for file in files if "is not" in (message := bad_bytes(file, encoding)) and "line" in message]
         return InputError(broken[0] if broken else f"{name}: is not {encoding} text.")
-    if "end of file" in text or "gzip" in text or "deflate" in text:
+    if any(said in text for said in ("end of file", "end-of-stream", "gzip", "deflate", "compress")):
         return InputError(f"{name}: the compressed file is cut short or damaged ({first_line(error)}); get it anew.")
-    if "could not parse" in text:
+    if "could not parse" in text or "malformed" in text:
         return InputError(
             f"{name}: a field holds a quotation mark where none can be ({first_line(error)}); "
             f"if the file does not quote its fields, set the quote to nothing."
@@ -273,6 +274,6 @@ def _unreadable(files: tuple[Path, ...]) -> str:
                 with gzip.open(file, "rb") as stream:
                     while stream.read(1 << 20):
                         pass
-            except (OSError, EOFError):
+            except (OSError, EOFError, zlib.error):
                 return str(file)
     return str(files[0])

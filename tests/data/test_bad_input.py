@@ -1,0 +1,196 @@
+"""What a user can get wrong: one clear sentence, exit code 2, nothing left behind."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.data.cache import prepare
+from lab.data.describe import main
+from lab.data.sources import Table
+from lab.errors import InputError
+
+HEADER = "user,item,time,category,price\n"
+GOOD = HEADER + "".join(f"u{k % 3},i{k % 4},2020-01-{k % 28 + 1:02},c{k % 2},{k}.5\n" for k in range(60))
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Describes a file of these bytes and gives back what was said on stderr."""
+
+    def run(content: bytes | str | None, *flags: str, name: str = "log.csv") -> str:
+        log, cache = tmp_path / name, tmp_path / "cache"
+        if content is not None:
+            log.write_bytes(content if isinstance(content, bytes) else content.encode())
+        assert main([str(log), "--cache", str(cache), *flags]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1 and err.endswith(".\n"), err
+        left = [p for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock" and p.parent.name != "digests"]
+        assert left == []
+        return err.strip().replace(str(tmp_path) + "/", "")
+
+    return run
+
+
+def described(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str], *flags: str) -> str:
+    (tmp_path / "log.csv").write_text(text)
+    assert main([str(tmp_path / "log.csv"), "--cache", str(tmp_path / "cache"), *flags]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert max(len(line) for line in out.splitlines()) <= 80
+    return out
+
+
+def test_missing_file(refused, tmp_path: Path) -> None:
+    (tmp_path / "logs.csv").write_text(GOOD)
+    assert refused(None) == "log.csv: no such file; the nearest in that folder is 'logs.csv'."
+
+
+def test_empty_file(refused) -> None:
+    assert refused("") == "log.csv: the file is empty."
+    assert refused(HEADER) == "log.csv: holds no rows."
+    assert refused("\n\n") == "log.csv: the file holds no rows."
+    assert refused(gzip.compress(b""), name="log.csv.gz") == "log.csv.gz: the file holds no rows."
+
+
+def test_folder_without_logs(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("x")
+    with pytest.raises(InputError, match="the folder holds no file ending in"):
+        Table(path=str(tmp_path)).scan()
+
+
+def test_wrong_column_names_the_nearest(refused) -> None:
+    assert refused(GOOD, "--user", "usr") == "source.user: log.csv has no column 'usr'; the nearest is 'user'."
+    assert refused(GOOD, "--price", "Price") == "source.price: log.csv has no column 'Price'; the nearest is 'price'."
+    said = refused(GOOD, "--item", "zzzz")
+    assert said == ("source.item: log.csv has no column 'zzzz'; it has 'category', 'item', 'price', 'time', 'user'.")
+
+
+def test_wrong_separator(refused) -> None:
+    said = refused(GOOD, "--separator", ";")
+    head = "'user,item,time,category,price'"
+    assert said == f"log.csv: separator ';' leaves one column in the first line ({head}); ',' would give 5."
+    assert "no separator cuts its first line into columns" in refused("user\nann\nbob\n")
+
+
+def test_unparsable_times_name_their_rows(refused) -> None:
+    rows = GOOD.splitlines()
+    rows[3], rows[5], rows[7], rows[9] = (
+        row.replace("2020-01", "sometime") for row in (rows[3], rows[5], rows[7], rows[9])
+    )
+    said = refused("\n".join(rows))
+    assert said == (
+        "log.csv: column 'time', rows 3, 5, 7, 9: 'sometime-03' cannot be read as an ISO date or date-time; 4 of 60 "
+        "rows (6.67 %) break the schema, more than cleaning.quarantine_share allows (5 %)."
+    )
+
+
+def test_a_few_broken_rows_go_to_the_quarantine(tmp_path: Path, capsys) -> None:
+    out = described(tmp_path, GOOD + "u1,i1,soon,c1,1\nu1,i1,2020-01-01,c1,free\n", capsys)
+    assert "quarantined     2 rows (3.23 %), listed in" in out
+    found = prepare(Table(path=str(tmp_path / "log.csv")), cache=tmp_path / "cache").facts["quarantine"]
+    assert Path(found["file"]).read_text().splitlines()[1:] == [
+        f"{tmp_path}/log.csv,61,time,soon,cannot be read as an ISO date or date-time",
+        f"{tmp_path}/log.csv,62,price,free,is not a number",
+    ]
+
+
+def test_mixed_units_of_time_name_their_rows(refused) -> None:
+    times = [1511544070 + 60 * k for k in range(50)]
+    times[20], times[30] = 1000 * times[20], 1000 * times[30]
+    said = refused("user,item,time\n" + "".join(f"a,b,{t}\n" for t in times))
+    assert said == (
+        "log.csv: column 'time', rows 21, 31: '1511545270000' is in another unit of time than the others, which are "
+        "read as s since 1970."
+    )
+
+
+def test_numbers_among_dates_name_their_rows(refused) -> None:
+    text = "user,item,time\n" + "a,b,2020-01-01\n" * 5 + "a,b,1511544070\n"
+    assert "row 6: '1511544070' cannot be read as an ISO date" in refused(text)
+
+
+def test_all_events_at_one_instant(tmp_path: Path, capsys) -> None:
+    text = "user,item,time\n" + "".join(f"u{k % 5},i{k},2020-01-01\n" for k in range(20))
+    out = described(tmp_path, text, capsys)
+    assert "100 % of the events share their time" in out
+    assert "none of a day or more fits" in out
+    with pytest.raises(InputError, match="the log spans 0 days"):
+        prepare(Table(path=str(tmp_path / "log.csv")), horizons=(1,), cache=tmp_path / "cache")
+
+
+def test_a_log_shorter_than_the_horizons_says_which_fit(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(GOOD)
+    with pytest.raises(InputError, match=r"spans 27 days.*of those asked, 7 would fit"):
+        prepare(Table(path=str(tmp_path / "log.csv")), horizons=(7, 30), cache=tmp_path / "cache")
+    assert [p for p in (tmp_path / "cache" / "histories").iterdir() if p.suffix != ".lock"] == []
+
+
+@pytest.mark.parametrize("text", [GOOD.replace("u1", "u0").replace("u2", "u0"), GOOD.replace("c1", "c0")])
+def test_one_user_and_one_category_are_a_log(tmp_path: Path, capsys, text: str) -> None:
+    assert ("of              1 users" in (out := described(tmp_path, text, capsys))) != ("1 categories" in out)
+
+
+def test_negative_prices_are_left_out_and_counted(tmp_path: Path, capsys) -> None:
+    out = described(tmp_path, GOOD.replace(",7.5", ",-7.5"), capsys)
+    assert "1 by negative: rows with a price or quantity below 0" in out
+    assert "by negative" not in described(tmp_path, GOOD.replace(",7.5", ",-7.5"), capsys, "--cleaning.no-negative")
+
+
+def test_bytes_that_are_no_text(refused) -> None:
+    said = refused(GOOD.encode() + b"u1,caf\xe9,2020-01-01,c,1\n")
+    assert said == (
+        "log.csv: line 62 is not utf-8 text (byte 0xe9 at position 7); state the file's encoding, for example latin-1."
+    )
+    assert "is not known" in refused(GOOD, "--encoding", "klingon")
+
+
+@pytest.mark.parametrize("size", [20, 40_000])
+def test_a_truncated_gzip(refused, size: int) -> None:
+    raw = HEADER.encode() + b"".join(b"u%d,i%d,2020-01-01,c,%d\n" % (k % 99, k * k % 9973, k) for k in range(50_000))
+    said = refused(gzip.compress(raw)[:size], name="log.csv.gz")
+    assert said.startswith("log.csv.gz: ")
+    assert "cut short" in said
+
+
+def test_a_stray_quotation_mark(refused) -> None:
+    said = refused(GOOD + 'u1,"i1,2020-01-01,c,1\n')
+    assert "set the quote to nothing" in said
+
+
+def test_broken_json_lines_and_parquet(refused) -> None:
+    said = refused('{"user": "a", "item": "b", "time": "2020-01-01"}\n{"user": \n', name="log.jsonl")
+    assert said.startswith("log.jsonl: cannot be read")
+    assert refused("PAR1 but not really", name="log.parquet").startswith("log.parquet: cannot be read as parquet")
+
+
+def test_an_unknown_behaviour(refused) -> None:
+    text = "user,item,time,behaviour\n" + "a,b,2020-01-01,view\n" * 3 + "a,b,2020-01-02,stroll\n"
+    said = refused(text)
+    assert "column 'behaviour', row 4: 'stroll' is no behaviour of the mapping" in said
+
+
+def test_rows_alone_that_no_rule_keeps(refused) -> None:
+    said = refused("user,item,time\n,i,2020-01-01\n,j,2020-01-02\n")
+    assert said == ("log.csv: no events are left after cleaning (missing: 2 rows without a user, an item or a time).")
+
+
+def test_unknown_zone_and_format(refused) -> None:
+    assert "'Mars/Olympus' is no zone" in refused(GOOD, "--timezone", "Mars/Olympus")
+    assert "'weeks' is none of auto, iso" in refused(GOOD, "--time-format", "weeks")
+
+
+def test_a_flag_that_is_not_there_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["log.csv", "--usr", "visitor"])
+    assert left.value.code == 2
+    assert "--user" in capsys.readouterr().err
+
+
+def test_a_figure_is_drawn_on_request(tmp_path: Path, capsys) -> None:
+    described(tmp_path, GOOD, capsys, "--figure", str(tmp_path / "log.png"))
+    assert (tmp_path / "log.png").read_bytes().startswith(b"\x89PNG")
+    assert main([str(tmp_path / "log.csv"), "--cache", str(tmp_path / "cache"), "--figure", "log.what"]) == 2
+    assert "what" in capsys.readouterr().err
