@@ -176,13 +176,26 @@ def unmatched(log: Log) -> np.ndarray:
     pair = log["user"][rows].astype(np.int64) * len(touched) + log["item"][rows]
     order = np.argsort(pair, kind="stable")
     rows, pair = rows[order], pair[order]
-    frame = pl.DataFrame({"pair": pair, "step": np.where(cancels[rows], -1, 1)})
-    balance = pl.col("step").cum_sum().over("pair")
-    lowest = balance.cum_min().over("pair").clip(upper_bound=0)
-    before = lowest.shift(1, fill_value=0).over("pair")
+    step = np.where(cancels[rows], -1, 1)
+    starts = np.flatnonzero(np.concatenate([[True], pair[1:] != pair[:-1]])) if len(pair) else np.zeros(0, np.int64)
+    lowest = _running_minimum(step, starts)
+    before = np.concatenate([[0], lowest[:-1]])[: len(lowest)]
+    before[starts] = 0
     found = np.zeros(len(log), bool)
-    found[rows] = frame.select((pl.col("step") < 0) & (lowest < before)).to_series().to_numpy()
+    found[rows] = lowest < before
     return found
+
+
+def _running_minimum(step: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The lowest running sum so far, at most 0, within each run of steps that begins at one of `starts`.
+
+    Each run is shifted below all of the one before it, so that one accumulate serves them all.
+    """
+    total = np.cumsum(step)
+    run = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(step))))
+    local = total - np.concatenate([[0], total])[starts][run]
+    shift = run * (2 * len(step) + 2)
+    return np.minimum.accumulate(np.minimum(local, 0) - shift) + shift
 
 
 def _purchases(log: Log) -> np.ndarray:
