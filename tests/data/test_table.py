@@ -66,7 +66,9 @@ def test_a_frame_is_a_log(frame) -> None:
 
 
 def test_pandas_floats_of_ids_with_gaps_are_whole_again() -> None:
-    frame = pd.DataFrame({"user": [17850.0, None], "item": [1, 2], "time": pd.to_datetime(["2020-01-01", "2020-01-02"])})
+    frame = pd.DataFrame(
+        {"user": [17850.0, None], "item": [1, 2], "time": pd.to_datetime(["2020-01-01", "2020-01-02"])}
+    )
     assert Table(frame=frame).scan().frame.collect()["user"].to_list() == ["17850", None]
 
 
@@ -182,7 +184,19 @@ def test_fingerprint_is_of_the_content(tmp_path: Path) -> None:
 
 
 def test_fields_are_flags() -> None:
-    flags = ["--path", "log.csv", "--user", "visitor", "--behaviours", "pv", "view", "buy", "purchase", "--header", "False"]
+    flags = [
+        "--path",
+        "log.csv",
+        "--user",
+        "visitor",
+        "--behaviours",
+        "pv",
+        "view",
+        "buy",
+        "purchase",
+        "--header",
+        "False",
+    ]
     assert tyro.cli(Table, args=flags) == Table(
         path="log.csv", user="visitor", behaviours={"pv": "view", "buy": "purchase"}, header=False
     )

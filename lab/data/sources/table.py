@@ -14,7 +14,7 @@ from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
 from lab.data.sources.files import FILE, ROW, SURPLUS, Opened, TextStyle, find_files, first_line, open_files
 from lab.data.sources.mapping import DATE_PARTS, identifier, map_table, nearest
-from lab.data.sources.times import TimeFormat, detect
+from lab.data.sources.times import TimeFormat, detect, iso
 from lab.errors import InputError
 
 CONVENTIONAL = {
@@ -170,6 +170,8 @@ class Table(Source):
             sample = table.select(columns["time"]).head(SAMPLE).collect().to_series()
         except (pl.exceptions.PolarsError, OSError) as error:
             raise (opened.explain(error) if opened else error) from None
+        if self.time_format == "iso" and not sample.dtype.is_temporal():
+            return iso(sample.drop_nulls().cast(pl.String), self.timezone)
         return detect(sample, self.timezone)
 
     def _attributes(self) -> pl.LazyFrame | None:

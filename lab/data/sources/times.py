@@ -1,6 +1,7 @@
 """From whatever a log writes as a time to int64 microseconds UTC, a whole column at once."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,8 @@ class TimeFormat:
     """Zone of the times that state none."""
     detected: bool = False
     """Whether the kind was read off the values."""
+    likeliest: str = SHAPES[0]
+    """For `iso`: the shape to try first."""
 
     def __post_init__(self) -> None:
         if self.kind not in UNITS and self.kind not in ("iso", "date-time") and "%" not in self.kind:
@@ -54,7 +57,8 @@ class TimeFormat:
             return _from_datetimes(times, self.zone)
         if self.kind in UNITS:
             return _from_numbers(times, UNITS[self.kind])
-        return _from_text(times.cast(pl.String), SHAPES if self.kind == "iso" else (self.kind,), self.zone)
+        shapes = dict.fromkeys((self.likeliest, *SHAPES)) if self.kind == "iso" else (self.kind,)
+        return _from_text(times.cast(pl.String), shapes, self.zone)
 
     def expression(self, column: pl.Expr) -> pl.Expr:
         """`parse` as a lazy expression."""
@@ -81,8 +85,13 @@ def detect(sample: pl.Series, zone: str) -> TimeFormat:
             return TimeFormat(shape, zone, detected=True)
     numbers = values.cast(pl.Float64, strict=False)
     if numbers.count() <= len(values) / 2:
-        return TimeFormat("iso", zone, detected=True)
+        return iso(text, zone, detected=True)
     return TimeFormat(_unit(numbers.drop_nulls()), zone, detected=True)
+
+
+def iso(text: pl.Series, zone: str, detected: bool = False) -> TimeFormat:
+    """ISO dates, the shape of these values to be tried first."""
+    return TimeFormat("iso", zone, detected, _likeliest(text))
 
 
 def _unit(numbers: pl.Series) -> str:
@@ -123,12 +132,12 @@ def _from_numbers(times: pl.Series, size: float) -> pl.Series:
     return parsed.zip_with(parsed.is_not_null(), rounded)
 
 
-def _from_text(text: pl.Series, shapes: tuple[str, ...], zone: str) -> pl.Series:
-    """Each shape is tried on what the shapes before it could not read, likeliest first."""
+def _from_text(text: pl.Series, shapes: Iterable[str], zone: str) -> pl.Series:
+    """Each shape is tried on what the shapes before it could not read."""
     text = text.str.strip_chars()
     parsed = pl.Series(text.name, [None], pl.Int64).new_from_index(0, len(text))
     left = text.is_not_null()
-    for shape in sorted(shapes, key=lambda shape: shape != _likeliest(text, shapes)):
+    for shape in shapes:
         if not left.any():
             break
         found = _with_shape(text if left.all() else text.filter(left), shape, zone)
@@ -137,10 +146,10 @@ def _from_text(text: pl.Series, shapes: tuple[str, ...], zone: str) -> pl.Series
     return parsed
 
 
-def _likeliest(text: pl.Series, shapes: tuple[str, ...]) -> str:
-    """The shape of the first value that has one."""
-    head = text.drop_nulls().head(1)
-    return next((shape for shape in shapes if _with_shape(head, shape, "UTC").count()), shapes[0])
+def _likeliest(text: pl.Series) -> str:
+    """The shape that reads the most of these values."""
+    head = text.head(100).str.strip_chars()
+    return max(SHAPES, key=lambda shape: _with_shape(head, shape, "UTC").count())
 
 
 def _with_shape(text: pl.Series, shape: str, zone: str) -> pl.Series:
