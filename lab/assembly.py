@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,11 +15,12 @@ from lab.experiment import Experiment
 from lab.features.base import Shape
 from lab.models.base import Model
 from lab.models.network import Network
-from lab.training.devices import Layout, plan_layout
+from lab.training.devices import plan_layout
 from lab.training.fit import Feed
+from lab.training.flat import Flattening
 from lab.training.program import Program
 from lab.training.state import CellArrays
-from lab.training.step import Learner
+from lab.training.step import Learner, initial_params
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,10 @@ def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequenc
     network = build_network(model, data, jnp.dtype(training.dtype))
     rows = data.splits["train"].rows
     batch = min(training.batch, rows.count)
-    shapes = jax.eval_shape(Learner(network, experiment.target, training).init, *_example(data, cells[0]))
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(shapes.params))
-    layout = plan_layout(training, len(cells), _bytes_per_cell(parameters, model, data, training.batch))
-    learner = Learner(network, experiment.target, training, layout.average)
-    return Assembly(Program(learner, layout, rows.count, batch), cells, parameters)
+    flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
+    layout = plan_layout(training, len(cells), _bytes_per_cell(flat.size, model, data, training.batch))
+    learner = Learner(network, experiment.target, training, flat, layout.average)
+    return Assembly(Program(learner, layout, rows.count, batch), cells, flat.size)
 
 
 def build_network(model: Model, data: Dataset, dtype: Any) -> Network:

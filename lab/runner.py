@@ -7,7 +7,6 @@ from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
-import jax
 import numpy as np
 from flax import serialization
 from rich.console import Console
@@ -22,7 +21,6 @@ from lab.data.timeline import Fold, folds
 from lab.data.view import look
 from lab.errors import InputError, LabError
 from lab.experiment import Experiment
-from lab.features.base import FeatureGroup
 from lab.judging import Judge, Truth, judge_baseline, judge_oracle
 from lab.plan import print_fold, print_log, print_plan
 from lab.progress import Progress
@@ -176,20 +174,21 @@ class Run:
         self._progress.advance((self.experiment.training.steps - told) * len(chunk), text)
         timing = {"train": (between - begun) / len(chunk), "judge": (end - between) / len(chunk)}
         for cell, result, judge in zip(chunk, trained, judges, strict=True):
-            self._keep_trained(cell, result, judge, timing, assembly.parameters)
+            self._keep_trained(cell, result, judge, timing, assembly)
 
     def _keep_trained(
-        self, cell: Cell, result: Trained, judge: Judge | None, timing: dict[str, float], parameters: int
+        self, cell: Cell, result: Trained, judge: Judge | None, timing: dict[str, float], assembly: Assembly
     ) -> None:
         curve = {name: np.array([asdict(look)[name] for look in result.curve]) for name in CURVE}
-        kept = {"timing": timing, "parameters": parameters}
+        kept = {"timing": timing, "parameters": assembly.parameters}
         if judge is None:
             reason = diverged(result)
             return self._keep(cell.record("diverged", reason=reason, **kept), curve=curve)
         metrics, users = judge.result()
         chosen = (Metric("valid", "all", "loss", result.best_loss), Metric("valid", "all", "step", result.best_step))
         record = cell.record("done", metrics=(*chosen, *metrics), **kept)
-        self._keep(record, curve=curve, users=users, checkpoint=serialization.to_bytes(result.params))
+        params = assembly.program.learner.flat.unravel(result.params)
+        self._keep(record, curve=curve, users=users, checkpoint=serialization.to_bytes(params))
 
     def _keep(self, record: CellRecord, **files: object) -> None:
         self.store.write(record, **files)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
@@ -43,8 +42,8 @@ class Look:
 class Trained:
     """One cell after training."""
 
-    params: Any
-    """Best parameters, on the host."""
+    params: np.ndarray
+    """float32[P], the best parameters, flattened."""
     steps: int
     best_step: int
     best_loss: float
@@ -73,7 +72,7 @@ def train(program: Program, cells: list[CellArrays], feed: Feed, valid: Feed, re
     advance = _resident(program, laid, feed, tables) if is_resident(feed.rows, program.learner.training) else None
     advance = advance or _streamed(program, laid, stacked.seed, feed, tables)
     judge = _judge(program, laid, lane, valid)
-    state = program.init(lane, laid, jax.tree.map(lambda leaf: leaf[:1], feed.rows), tables)
+    state = program.fresh(stacked, feed.rows, feed.tables)
     looks: list[tuple[Verdict, StepMetrics]] = []
     step = 0
     for count in dispatches(program.learner.training):
@@ -126,7 +125,7 @@ def _collect(layout: Layout, state: TrainState, looks: list[tuple[Verdict, StepM
     history = [(layout.take_cells(v), layout.take_cells(m)) for v, m in looks]
     return [
         Trained(
-            params=jax.tree.map(lambda leaf, i=i: leaf[i], end.best_params),
+            params=end.best_params[i],
             steps=int(end.step[i]),
             best_step=int(end.best_step[i]),
             best_loss=float(end.best_loss[i]),
@@ -153,14 +152,14 @@ def _look(verdict: Verdict, metrics: StepMetrics, i: int) -> Look:
 
 
 def predict(
-    program: Program, cells: list[CellArrays], params: list[Any], feed: Feed
+    program: Program, cells: list[CellArrays], params: list[np.ndarray], feed: Feed
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Scores of every query slot, block by block: rows int64[b] (-1: none) and float32[cells, b, Q, C]."""
     layout = program.layout
     idle = layout.cells_at_once - len(cells)
     laid = layout.lay_cells(stack([*cells, *[cells[0]] * idle]))
-    weights = layout.lay_cells(jax.tree.map(lambda *leaves: np.stack(leaves), *params, *[params[0]] * idle))
-    weights, tables = layout.share_cells(weights), layout.share(feed.tables)
+    weights = layout.share_cells(layout.lay_cells(np.stack([*params, *[params[0]] * idle])))
+    tables = layout.share(feed.tables)
     for index, block in blocks(feed.rows, evaluation_rows(program.learner.training), layout):
         scores = program.scores(weights, laid, layout.lay_block(block), tables)
         yield index, layout.take_scores(scores)[: len(cells)]

@@ -1,8 +1,5 @@
 """AdamW with warm-up and cosine, whose rates are data and may differ from cell to cell."""
 
-from typing import Any
-
-import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
@@ -24,10 +21,11 @@ def learning_rate(training: Training, cell: CellArrays, step: Int[Array, ""]) ->
     return cell.learning_rate * factor
 
 
-def move(params: Any, direction: Any, rate: Float[Array, ""], decay: Float[Array, ""]) -> Any:
-    """p - rate * (direction + decay * p), decaying matrices and tables alone (arXiv:1711.05101)."""
-
-    def one(p: Array, d: Array) -> Array:
-        return p - rate * (d + decay * p if p.ndim > 1 else d)
-
-    return jax.tree.map(one, params, direction)
+def move(
+    params: Float[Array, " P"],
+    direction: Float[Array, " P"],
+    rate: Float[Array, ""],
+    decay: Float[Array, " P"],
+) -> Float[Array, " P"]:
+    """p - rate * (direction + decay * p), the decoupled weight decay of arXiv:1711.05101."""
+    return params - rate * (direction + decay * params)

@@ -44,13 +44,17 @@ class Program:
         return np.asarray(self._order(seeds, np.int32(step), steps))
 
     @cached_property
-    def init(self):
-        """(lane, cells, one row, tables) -> state."""
+    def _fresh(self):
+        # Dozens of small draws: optimising their code takes far longer than running them, once a cell.
+        return jax.jit(self.learner.init, compiler_options={"xla_backend_optimization_level": 0})
 
-        def run(lane: Any, cells: CellArrays, rows: Rows, tables: Columns) -> TrainState:
-            return self.layout.over_cells(lambda cell: self.learner.init(cell, rows, tables))(cells)
-
-        return self.layout.pmap(run, ("batch", "cell", "share", "share"), "cell")
+    def fresh(self, cells: CellArrays, rows: Rows, tables: Columns) -> TrainState:
+        """States before training of stacked cells [S, ...], laid out for the devices."""
+        one = jax.tree.map(lambda leaf: leaf[:1], rows)
+        count = len(cells.seed)
+        each = [self._fresh(jax.tree.map(lambda leaf, i=i: leaf[i], cells), one, tables) for i in range(count)]
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(each))
+        return self.layout.share_cells(self.layout.lay_cells(stacked))
 
     @cached_property
     def run_resident(self):

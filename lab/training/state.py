@@ -27,10 +27,11 @@ class CellArrays(NamedTuple):
 class TrainState(NamedTuple):
     """What an update reads and writes."""
 
-    params: Any
+    params: Float[Array, " P"]
+    """All parameters, flattened (lab.training.flat)."""
     optimiser: Any
     step: Int[Array, ""]
-    best_params: Any
+    best_params: Float[Array, " P"]
     best_loss: Float[Array, ""]
     """Lowest valid loss so far."""
     best_step: Int[Array, ""]

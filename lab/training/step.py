@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 from lab.data.batch import Columns, Rows
 from lab.models.network import Network
 from lab.targets.base import Target
+from lab.training.flat import Flattening
 from lab.training.optimiser import learning_rate, moments, move
 from lab.training.settings import Training
 from lab.training.state import CellArrays, TrainState, stream
@@ -26,6 +27,11 @@ class StepMetrics(NamedTuple):
     learning_rate: Float[Array, ""]
 
 
+def initial_params(network: Network, cell: CellArrays, rows: Rows, tables: Columns) -> Any:
+    """The cell's parameters before training, from its seed; `rows` gives shapes and nothing else."""
+    return network.init(stream(cell.seed, "init"), rows, tables, cell.on, None)["params"]
+
+
 @dataclass(frozen=True)
 class Learner:
     """The pure functions of one program: a network, a target and how it is trained."""
@@ -33,17 +39,18 @@ class Learner:
     network: Network
     target: Target
     training: Training
+    flat: Flattening
     average: Callable[[Any], Any] = lambda tree: tree
     """Sums a tree over the devices that share a batch; the identity where none do."""
 
     def init(self, cell: CellArrays, rows: Rows, tables: Columns) -> TrainState:
         """A fresh state; `rows` gives shapes and nothing else."""
-        params = self.network.init(stream(cell.seed, "init"), rows, tables, cell.on, None)["params"]
+        params = self.flat.ravel(initial_params(self.network, cell, rows, tables))
         optimiser = moments(self.training).init(params)
         zero = jnp.zeros((), jnp.int32)
         infinite = jnp.asarray(jnp.inf, jnp.float32)
         # Not the same buffers twice: the state is donated.
-        best = jax.tree.map(jnp.copy, params)
+        best = jnp.copy(params)
         return TrainState(params, optimiser, zero, best, infinite, zero, zero, ~cell.live, zero - 1)
 
     def losses(
@@ -51,7 +58,7 @@ class Learner:
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Sum of losses over the labelled queries of the rows, and their number; dropout only with a key."""
         dropout, rngs = (None, {}) if key is None else (cell.dropout, {"dropout": key})
-        logits = self.network.apply({"params": params}, rows, tables, cell.on, dropout, rngs=rngs)
+        logits = self.network.apply({"params": self.flat.unravel(params)}, rows, tables, cell.on, dropout, rngs=rngs)
         query, id, weight = (jnp.take(part, cell.horizon, axis=1) for part in rows.label)
         smoothing = cell.label_smoothing if key is not None else jnp.zeros((), jnp.float32)
         return self.target.loss(logits, query, id, weight, smoothing)
@@ -90,17 +97,14 @@ class Learner:
         norm = optax.global_norm(grads)
         rate = learning_rate(self.training, cell, state.step)
         direction, optimiser = moments(self.training).update(grads, state.optimiser)
-        params = move(state.params, direction, rate, cell.weight_decay)
+        params = move(state.params, direction, rate, cell.weight_decay * self.flat.decayed)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
         moved = finite & ~state.stopped
 
-        def keep(new: Any, old: Any) -> Any:
-            return jax.tree.map(lambda a, b: jnp.where(moved, a, b), new, old)
-
         new_divergence = ~finite & ~state.stopped
         state = state._replace(
-            params=keep(params, state.params),
-            optimiser=keep(optimiser, state.optimiser),
+            params=jnp.where(moved, params, state.params),
+            optimiser=jax.tree.map(lambda new, old: jnp.where(moved, new, old), optimiser, state.optimiser),
             step=state.step + moved.astype(jnp.int32),
             stopped=state.stopped | ~finite,
             diverged_at=jnp.where(new_divergence, state.step, state.diverged_at),
@@ -114,7 +118,7 @@ class Learner:
         worse = jnp.where(better, 0, state.worse + (~state.stopped).astype(jnp.int32))
         patience = self.training.patience
         return state._replace(
-            best_params=jax.tree.map(lambda a, b: jnp.where(better, a, b), state.params, state.best_params),
+            best_params=jnp.where(better, state.params, state.best_params),
             best_loss=jnp.where(better, loss, state.best_loss),
             best_step=jnp.where(better, state.step, state.best_step),
             worse=worse,
@@ -124,4 +128,4 @@ class Learner:
 
     def scores(self, params: Any, cell: CellArrays, rows: Rows, tables: Columns) -> Float[Array, "B Q C"]:
         """Logits of every candidate at every query slot."""
-        return self.network.apply({"params": params}, rows, tables, cell.on, None)
+        return self.network.apply({"params": self.flat.unravel(params)}, rows, tables, cell.on, None)
