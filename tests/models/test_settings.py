@@ -1,0 +1,36 @@
+"""What a user may set, and what listing the models costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lab import models
+from lab.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "field"),
+    [
+        ("LSTM", {"layers": 0}, "layers"),
+        ("RNN", {"width": 0}, "width"),
+        ("GRU", {"layers": -1}, "layers"),
+        ("Transformer", {"heads": 0}, "heads"),
+        ("Transformer", {"mlp_ratio": 0}, "mlp_ratio"),
+        ("Transformer", {"heads": 3}, "heads"),
+        ("Transformer", {"width": 20, "heads": 2}, "heads"),
+    ],
+)
+def test_impossible_settings_name_the_field_and_the_value(name: str, settings: dict[str, int], field: str) -> None:
+    with pytest.raises(InputError, match=rf"model\.{field}: {settings[field]} "):
+        getattr(models, name)(**settings)
+
+
+def test_listing_the_models_imports_no_jax() -> None:
+    code = "import sys, lab.models as m; assert 'LSTM' in dir(m) and 'jax' not in sys.modules; m.LSTM"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_unknown_models_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Lstm'"):
+        _ = models.Lstm  # pyright: ignore[reportAttributeAccessIssue]
