@@ -32,6 +32,7 @@ def sensitivity(built: Built, packed: Rows) -> np.ndarray:
     return np.abs(np.asarray(jacobian))[:, 0].max(-1)
 
 
+@pytest.mark.usefixtures("quick_compile")
 def test_gradient_is_exactly_zero_from_later_steps_and_from_across_a_start(built: Built) -> None:
     starts = np.zeros((3, 17), bool)
     starts[:, [0, 6, 7]] = True
@@ -87,6 +88,7 @@ def test_dropout_depends_on_the_key_alone(built: Built) -> None:
     assert np.abs(one - other).max() > 0.01
 
 
+@pytest.mark.usefixtures("quick_compile")
 def test_cells_of_one_program_have_their_own_rates(name: str) -> None:
     built, packed = build(name, layers=1), rows(12)
     rates, keys = jnp.array([0.0, 0.2, 0.6], jnp.float32), jax.random.split(jax.random.key(3), 3)
@@ -103,6 +105,7 @@ def test_cells_of_one_program_have_their_own_rates(name: str) -> None:
         jax.tree.map(lambda g, e: np.testing.assert_allclose(g, e, rtol=2e-3, atol=1e-5), got, expected)
 
 
+@pytest.mark.usefixtures("quick_compile")
 def test_bfloat16_computes_roughly_the_same_with_float32_parameters(name: str) -> None:
     def loss(params: Any, built: Built) -> tuple[jax.Array, jax.Array]:
         out = built._replace(params=params)(rows(13))

@@ -13,6 +13,8 @@ from lab.models.recurrence import Cell, orthogonal_blocks, recur
 from lab.models.rotary import order, rotate, turns
 from tests.models.packed import rows
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
 
 def normal(seed: int, *shape: int) -> jax.Array:
     return jax.random.normal(jax.random.key(seed), shape)
