@@ -83,7 +83,7 @@ def map_table(
             made[name] = _number(pl.col(f"raw_{name}"), schema[columns[name]])
     if "behaviour" in columns:
         named = identifier(pl.col("raw_behaviour"), schema[columns["behaviour"]])
-        made["behaviour"] = named.replace_strict(dict(behaviours), default=None, return_dtype=pl.String)
+        made["behaviour"] = _renamed(named, dict(behaviours))
     else:
         made["behaviour"] = pl.lit(DEFAULT_BEHAVIOUR)
     checks = list(_checks(columns, times, behaviours, bool(surplus)))
@@ -118,6 +118,18 @@ def _checks(columns: Mapping[str, str], times: TimeFormat, behaviours: Mapping[s
         known = ", ".join(list(behaviours)[:8])
         reason = f"is no behaviour of the mapping ({known}{', ...' if len(behaviours) > 8 else ''})"
         yield Fault(columns["behaviour"], reason), value.is_not_null() & pl.col("behaviour").is_null(), value
+
+
+def _renamed(column: pl.Expr, names: dict[str, str]) -> pl.Expr:
+    """The mapping's name for each value, null where it has none.
+
+    By batches, because polars 2.1 cannot stream `replace_strict` and would hold the whole table for it.
+    """
+
+    def rename(values: pl.Series) -> pl.Series:
+        return values.replace_strict(names, default=None, return_dtype=pl.String)
+
+    return column.map_batches(rename, return_dtype=pl.String, is_elementwise=True)
 
 
 def identifier(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
