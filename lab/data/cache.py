@@ -61,7 +61,7 @@ def prepare(
     """
     cleaning, timeline = cleaning or Cleaning(), timeline or Timeline()
     root = cache_root(cache) / "histories"
-    with _faults(root, "the cache cannot be used"):
+    with _faults(root, "opening the cache or the log"):
         root.mkdir(parents=True, exist_ok=True)
         key = cache_key(source, cleaning, timeline, horizons, cache)
     folder = root / key
@@ -231,7 +231,7 @@ def _faults(place: Path, doing: str) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         why = "the disk is full" if full else (error.strerror or str(error))
         raise FaultError(
-            f"{place}: {why} while {doing}; free some space or name another folder with --cache."
+            f"{error.filename or place}: {why} while {doing}; free some space or name another folder with --cache."
         ) from None
 
 
