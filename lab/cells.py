@@ -42,6 +42,8 @@ class Cell:
     def config(self) -> dict[str, Any]:
         """Everything its numbers depend on, with all defaults, as plain values."""
         asked = self.experiment
+        # How many folds there are moves none of them.
+        timeline = {k: v for k, v in canonical(asked.timeline).items() if k != "folds"}
         config: dict[str, Any] = {
             "kind": self.kind,
             "settings": canonical(self.settings),
@@ -50,7 +52,7 @@ class Cell:
             "fold": self.fold,
             "seed": self.seed,
             "target": asked.target,
-            "timeline": asked.timeline,
+            "timeline": timeline,
         }
         if self.kind == "model":
             names = asked.features[self.features]

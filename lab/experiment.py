@@ -1,13 +1,14 @@
 """What is asked: one declaration that spans a grid of cells."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
 
 from lab.baselines import default_baselines
 from lab.baselines.base import Baseline
 from lab.data.cleaning import Cleaning
 from lab.data.sources.base import Source
-from lab.data.timeline import Timeline
+from lab.data.timeline import Timeline, is_span
 from lab.errors import InputError
 from lab.features.base import FeatureGroup
 from lab.models.base import Model
@@ -56,18 +57,24 @@ class Experiment:
     def _check_sizes(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
             raise InputError(f"name: {self.name!r} must be letters, digits, _ and -; it names a folder.")
-        if not self.horizons or min(self.horizons) <= 0:
+        if not self.horizons or not all(map(is_span, self.horizons)):
             raise InputError(f"horizons: {self.horizons} must be one or more positive numbers of days.")
         self._check_distinct("horizons", [f"{h:g}" for h in self.horizons])
         if self.seeds < 1:
             raise InputError(f"seeds: {self.seeds} trains nothing; use 1 or more.")
         if not self.models:
             raise InputError("models: none is named; name at least one, such as LSTM().")
+        for model in self.models:
+            if not model.causal:
+                # Queries are read off one pass over a history, which would show such a model their future.
+                raise InputError(f"models: {label(model)} is not causal; rows of several queries need one that is.")
 
     def _check_features(self) -> None:
         if not self.features:
             raise InputError('features: no feature set is named; name one, such as {"ids": ("category",)}.')
         for name, groups in self.features.items():
+            if isinstance(groups, str):
+                raise InputError(f"features.{name}: {groups!r} is no list of groups; write ({groups!r},).")
             if not groups:
                 raise InputError(f"features.{name}: no feature group is named.")
             for group in groups:
@@ -95,15 +102,11 @@ class Experiment:
 
 def label(settings: Model | Baseline) -> str:
     """What tables call a model or baseline: its class, and the settings that are not the defaults."""
-    from dataclasses import fields
-
-    changed = [
-        f"{f.name}={getattr(settings, f.name):g}"
-        if isinstance(getattr(settings, f.name), float)
-        else f"{f.name}={getattr(settings, f.name)}"
-        for f in fields(settings)
-        if getattr(settings, f.name) != f.default
-    ]
+    changed = {f.name: getattr(settings, f.name) for f in fields(settings) if getattr(settings, f.name) != _default(f)}
+    said = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items()]
     name = getattr(settings, "name", None)
-    base = name if isinstance(name, str) else type(settings).__name__
-    return " ".join([base, *changed])
+    return " ".join([name if isinstance(name, str) else type(settings).__name__, *said])
+
+
+def _default(of: Field[Any]) -> Any:
+    return of.default if of.default_factory is MISSING else of.default_factory()

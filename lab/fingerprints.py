@@ -1,8 +1,10 @@
 """Identity of settings and of code: what decides whether a stored number is still the number asked for."""
 
+import ast
 import hashlib
 import inspect
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -21,7 +23,10 @@ NUMBERLESS = ("data/__main__.py", "data/describe.py", "data/sketch.py")
 
 
 def canonical(value: Any) -> Any:
-    """Settings as plain JSON values: dataclasses with all their defaults, tuples as lists, whole floats as ints."""
+    """Settings as plain JSON values: dataclasses with all their defaults, tuples as lists, whole floats as ints.
+
+    Raises TypeError for anything else: a setting is a plain value, so that its text can identify it.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         settings = {f.name: canonical(getattr(value, f.name)) for f in fields(value)}
         return {"type": type(value).__name__, **settings}
@@ -31,6 +36,8 @@ def canonical(value: Any) -> Any:
         return [canonical(part) for part in value]
     if isinstance(value, (float, np.floating)):
         return int(value) if float(value).is_integer() else float(value)
+    if isinstance(value, np.integer):
+        return int(value)
     if isinstance(value, Path):
         return str(value)
     if value is None or isinstance(value, (bool, int, str)):
@@ -58,7 +65,27 @@ def _shipped_code() -> str:
 
 
 def code_fingerprint(used: Iterable[Any]) -> str:
-    """The code that numbers can depend on: the lab's own, and the source of classes from elsewhere that are used."""
-    own = sorted({type(thing) for thing in used}, key=lambda cls: cls.__qualname__)
-    foreign = [cls for cls in own if not cls.__module__.startswith("lab.")]
-    return digest([_shipped_code(), *[inspect.getsource(cls) for cls in foreign]])
+    """The code that numbers can depend on: the lab's own, and the files that define other classes in use."""
+    classes = {base for thing in used for base in type(thing).__mro__}
+    foreign = {cls.__module__: cls for cls in classes if cls.__module__.partition(".")[0] not in _OWN}
+    return digest([_shipped_code(), *[definitions(foreign[name]) for name in sorted(foreign)]])
+
+
+_OWN = {"lab", *sys.stdlib_module_names}
+
+
+def definitions(cls: type) -> str:
+    """The file that defines a class, without its bare expressions: the docstring and what it registers.
+
+    What the class uses of its file (a module, a function, a constant) counts, an experiment's settings do
+    not: those are in each cell's config.
+    """
+    source = inspect.getsource(sys.modules[cls.__module__])
+    lines = source.splitlines()
+    kept = [node for node in ast.parse(source).body if not isinstance(node, ast.Expr)]
+    return "\n".join("\n".join(lines[_first_line(node) - 1 : node.end_lineno]) for node in kept)
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.errors import InputError
 from lab.experiment import Experiment
-from lab.registry import experiments
+from lab.registry import experiments, forget
 
 
 def load_experiment(path: Path) -> tuple[Experiment, str]:
@@ -20,9 +20,10 @@ def load_experiment(path: Path) -> tuple[Experiment, str]:
         raise InputError(
             f"{path}: there is no such file; name an experiment such as experiments/lstm_vs_transformer.py."
         )
-    before = set(experiments())
+    forget(str(path))
+    before = experiments()
     about = _execute(path)
-    added = [experiment for name, experiment in experiments().items() if name not in before]
+    added = [experiment for name, experiment in experiments().items() if before.get(name) is not experiment]
     if len(added) != 1:
         names = ", ".join(e.name for e in added) or "none"
         raise InputError(f"{path}: registers {len(added)} experiments ({names}); a file must register exactly one.")

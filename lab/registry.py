@@ -9,6 +9,7 @@ What ships with the lab is named by its package's exports; anything else registe
 """
 
 import inspect
+import sys
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, TypeVar
@@ -33,18 +34,25 @@ T = TypeVar("T")
 def register(thing: T) -> T:
     """Make an experiment, or a class of one of the kinds above, known by its name.
 
-    Raises InputError naming both places when the name is taken.
+    The same line may register again, as when its file is run twice. Raises InputError naming both places
+    when the name is taken.
     """
     kind, name = _kind(thing), name_of(thing)
-    place = _place(thing)
-    key = (kind, name)
-    taken = _added.get(key)
-    shipped = kind in PACKAGES and name in shipped_names(kind)
-    if (taken and taken[1] != place) or shipped:
-        other = taken[1] if taken else PACKAGES[kind][0]
-        raise InputError(f"{place}: the {kind} {name!r} is already registered at {other}; choose another name.")
-    _added[key] = (thing, place)
+    caller = sys._getframe(1)
+    place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    taken = _added.get((kind, name))
+    if kind in PACKAGES and name in shipped(kind):
+        raise InputError(f"{place}: the {kind} {name!r} ships with {PACKAGES[kind][0]}; choose another name.")
+    if taken and taken[1] != place:
+        raise InputError(f"{place}: the {kind} {name!r} is already registered at {taken[1]}; choose another name.")
+    _added[kind, name] = (thing, place)
     return thing
+
+
+def forget(file: str) -> None:
+    """Take back all that a file registered, so that it can be run again after a change."""
+    for key in [key for key, (_, place) in _added.items() if place.rpartition(":")[0] == file]:
+        del _added[key]
 
 
 def experiments() -> dict[str, Any]:
@@ -65,7 +73,7 @@ def find(kind: str, name: str, field: str) -> Any:
 
 def classes(kind: str) -> dict[str, type]:
     """Every class of a kind by name, those that ship first."""
-    return shipped(kind) | {n: thing for (k, n), (thing, _) in sorted(_added.items(), key=_by_key) if k == kind}
+    return shipped(kind) | {name: _added[k, name][0] for k, name in sorted(_added) if k == kind}
 
 
 def shipped(kind: str) -> dict[str, type]:
@@ -75,11 +83,6 @@ def shipped(kind: str) -> dict[str, type]:
     parent = getattr(module, base)
     found = [getattr(module, export) for export in module.__all__ if export != base]
     return {name_of(cls): cls for cls in found if inspect.isclass(cls) and issubclass(cls, parent)}
-
-
-def shipped_names(kind: str) -> list[str]:
-    """Names of what ships of a kind."""
-    return list(shipped(kind))
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -96,10 +99,6 @@ def name_of(thing: Any) -> str:
     return thing.__name__.lower()
 
 
-def _by_key(item: tuple[tuple[str, str], Any]) -> tuple[str, str]:
-    return item[0]
-
-
 def _kind(thing: Any) -> str:
     if not inspect.isclass(thing):
         from lab.experiment import Experiment
@@ -111,11 +110,3 @@ def _kind(thing: Any) -> str:
         if issubclass(thing, getattr(import_module(package), base)):
             return kind
     raise InputError(f"register: {thing.__name__} extends none of {', '.join(base for _, base in PACKAGES.values())}.")
-
-
-def _place(thing: Any) -> str:
-    """`file:line` of a class, or of the call that registers an experiment."""
-    if inspect.isclass(thing):
-        return f"{inspect.getsourcefile(thing)}:{inspect.getsourcelines(thing)[1]}"
-    frame = inspect.stack()[2]
-    return f"{frame.filename}:{frame.lineno}"

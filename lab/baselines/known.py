@@ -86,11 +86,6 @@ def past(view: FoldView, queries: Queries) -> Past:
     )
 
 
-def touched(view: FoldView, queries: Queries) -> np.ndarray:
-    """bool[Q, C]: the candidates each query's user touched by the cutoff, cancelled later or not."""
-    return past(view, queries).touched()
-
-
 def everybody(view: FoldView, cutoff: int, days: float = np.inf) -> np.ndarray:
     """float64[C]: all users' events with cutoff - days < time <= cutoff, at least 0."""
     histories = view.histories

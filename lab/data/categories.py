@@ -36,7 +36,7 @@ class Categories:
 
     def __post_init__(self) -> None:
         if self.clusters < 2:
-            raise InputError(f"categories.clusters: {self.clusters} leaves nothing to rank; use 2 or more.")
+            raise InputError(f"target.categories.clusters: {self.clusters} leaves nothing to rank; use 2 or more.")
 
 
 def assign(settings: Categories, histories: Histories, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:

@@ -2,7 +2,9 @@
 
 Every event opens an entry for its candidate that lives until the user's next event on the same
 candidate. At any query exactly one entry is alive for each candidate the user has touched, so what is
-known of a user's past is linear in the events, whatever the number of queries or candidates.
+known of a user's past is linear in the events, whatever the number of queries or candidates. A
+cancellation opens one only for a candidate touched before (as in `lab.data.seen`): it changes what is
+known of it, but is no touch itself.
 """
 
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import numpy as np
 
 from lab.data.packing import Segments
 from lab.data.queries import FoldView
+from lab.data.search import expand
 from lab.data.steps import Steps
 
 
@@ -30,19 +33,15 @@ class Entries:
 
 def trace_entries(view: FoldView, steps: Steps, segments: Segments) -> Entries:
     """Find the entries alive at the queries of each segment, those begun before it included."""
-    step = np.flatnonzero(steps.is_event)
-    step = step[view.candidate[steps.event[step]] >= 0]
-    until = _next_touch(view, steps, step)
+    step, until = _lifetimes(view, steps)
     segment_of_query = np.repeat(np.arange(len(segments)), segments.query_stop - segments.query_begin)
     low, high = np.searchsorted(steps.asked, step + 1), np.searchsorted(steps.asked, until)
     # Queries between one history's first and last lie in consecutive segments.
     alive = high > low
     step, until, low, high = step[alive], until[alive], low[alive], high[alive]
-    first, last = segment_of_query[low], segment_of_query[high - 1]
-    spread = last - first + 1
-    segment = np.repeat(first, spread) + np.arange(spread.sum()) - np.repeat(np.cumsum(spread) - spread, spread)
+    segment, source = expand(segment_of_query[low], segment_of_query[high - 1] + 1)
     order = np.argsort(segment, kind="stable")
-    segment, source = segment[order], np.repeat(np.arange(len(step)), spread)[order]
+    segment, source = segment[order], source[order]
     return Entries(
         segment=segment.astype(np.int32),
         event=steps.event[step[source]],
@@ -51,12 +50,26 @@ def trace_entries(view: FoldView, steps: Steps, segments: Segments) -> Entries:
     )
 
 
-def _next_touch(view: FoldView, steps: Steps, step: np.ndarray) -> np.ndarray:
-    """For each event step, the step of the user's next event on the same candidate, or the history's end."""
-    owner = steps.owner[step]
-    candidate = view.candidate[steps.event[step]]
-    order = np.lexsort((step, candidate, owner))
+def _lifetimes(view: FoldView, steps: Steps) -> tuple[np.ndarray, np.ndarray]:
+    """The steps that open an entry, ascending, and for each the step of the user's next event on its candidate."""
+    step = np.flatnonzero(steps.is_event)
+    step = step[view.candidate[steps.event[step]] >= 0]
+    owner, candidate = steps.owner[step], view.candidate[steps.event[step]]
+    order = np.lexsort((step, candidate, owner))  # runs: one user's events on one candidate, in time order
     same = (owner[order][1:] == owner[order][:-1]) & (candidate[order][1:] == candidate[order][:-1])
     until = steps.offsets[owner + 1]
     until[order[:-1][same]] = step[order[1:][same]]
-    return until
+    touched = np.empty(len(step), bool)
+    touched[order] = _touched_so_far(view.histories.sign[view.histories.behaviour[steps.event[step[order]]]], same)
+    return step[touched], until[touched]
+
+
+def _touched_so_far(sign: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """bool: whether an event with a positive sign lies at or before each one in its run.
+
+    `same` tells of each event but the first whether it is in the run of the one before it.
+    """
+    place = np.arange(len(sign))
+    begin = np.maximum.accumulate(np.where(np.append(True, ~same)[: len(sign)], place, 0))
+    latest = np.maximum.accumulate(np.where(sign > 0, place, -1))
+    return latest >= begin

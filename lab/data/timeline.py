@@ -11,6 +11,8 @@ and fold f moves all three back by f * H. Cutoffs are the same for every user.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 import numpy as np
 
@@ -25,15 +27,21 @@ def microseconds(days: float) -> int:
     return round(days * DAY)
 
 
+def is_span(days: float) -> bool:
+    """Whether a number of days is a span of time: finite, and a microsecond at least."""
+    return isfinite(days) and microseconds(days) > 0
+
+
 def instant(text: str) -> int:
     """An ISO date or date-time (UTC when it names no zone) as microseconds since 1970."""
     try:
-        moment = np.datetime64(text.removesuffix("Z"), "us")
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
             f"timeline.end: {text!r} is not a date; write one like 2022-08-31 or 2022-08-31T12:00:00."
         ) from None
-    return int(moment.astype(np.int64))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def days_text(span: int) -> str:
@@ -71,8 +79,10 @@ class Timeline:
             )
         for name in ("query_every", "active_days"):
             days = getattr(self, name)
-            if days is not None and not days > 0:
+            if days is not None and not is_span(days):
                 raise InputError(f"timeline.{name}: {days} is not a positive number of days.")
+        if self.end is not None:
+            instant(self.end)
 
 
 @dataclass(frozen=True)

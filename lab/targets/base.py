@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from jaxtyping import Array, Float, Int
 
+from lab.data.categories import Categories
 from lab.data.queries import FoldView, Labels, Queries
 
 
@@ -13,6 +14,9 @@ class Target:
     """Settings of a target; a subclass names itself and fills in the methods."""
 
     name: ClassVar[str]
+
+    categories: Categories = Categories()
+    """What a category is."""
 
     def labels(self, view: FoldView, queries: Queries, horizon: int) -> Labels:
         """Labels of each query for the window (cutoff, cutoff + horizon], in microseconds."""

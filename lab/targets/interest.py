@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import jax
@@ -9,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from lab.data.categories import Categories
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.search import events_until, expand
 from lab.errors import InputError
 from lab.targets.base import Target
 
 _EVENTS_AT_ONCE = 4_000_000
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,6 @@ class Interest(Target):
     """With weights=behaviour: weight of each behaviour (1 where not named)."""
     behaviours: tuple[str, ...] = ()
     """Count only these behaviours (default: all)."""
-    categories: Categories = Categories()
-    """What a category is."""
 
     def __post_init__(self) -> None:
         if self.behaviour_weights and self.weights != "behaviour":
@@ -44,39 +43,47 @@ class Interest(Target):
                 f"use weights='behaviour' or leave them out."
             )
         for name, weight in self.behaviour_weights.items():
-            if not weight >= 0:
-                raise InputError(f"target.behaviour_weights.{name}: {weight} is negative; use 0 or more.")
+            if not 0 <= weight < float("inf"):
+                raise InputError(f"target.behaviour_weights.{name}: {weight} is no weight; use a number from 0 on.")
 
     def labels(self, view: FoldView, queries: Queries, horizon: int) -> Labels:
         histories = view.histories
         begin = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
         stop = events_until(histories.offsets, histories.time, queries.user, queries.cutoff + horizon)
         value = self._value(view)
-        parts = [self._block(view, value, begin, stop, a, b) for a, b in _blocks(stop - begin)]
-        query, ids, weight = (np.concatenate(column) for column in zip(*(p[:3] for p in parts), strict=True))
+        parts = [self._block(view, value, begin, stop, block) for block in _blocks(stop - begin)]
+        query, ids, weight = (np.concatenate([part[column] for part in parts]) for column in range(3))
         total = np.bincount(query, weight, len(queries))
         share = (weight / total[query]).astype(np.float32)
         offsets = np.append(0, np.cumsum(np.bincount(query, minlength=len(queries))))
-        return Labels(offsets, ids.astype(np.int32), share, cold=sum(p[3] for p in parts))
+        return Labels(offsets, ids.astype(np.int32), share, cold=sum(part[3] for part in parts))
 
     def _value(self, view: FoldView) -> np.ndarray:
-        """float64[behaviours]: what one event adds to its category's weight."""
-        names = [b.name for b in view.histories.behaviours]
+        """float64[behaviours]: what one event adds to its category's weight.
+
+        A cancellation takes away what the purchase it cancels added: nothing where purchases are not counted.
+        """
+        histories = view.histories
+        names = [b.name for b in histories.behaviours if b.sign > 0]
         for field_, asked in (("behaviours", self.behaviours), ("behaviour_weights", self.behaviour_weights)):
             for name in asked:
                 if name not in names:
-                    raise InputError(f"target.{field_}: the log has no behaviour {name!r}; it has {', '.join(names)}.")
-        value = view.histories.sign.astype(np.float64)
-        if self.behaviours:
-            # A cancellation takes back what it cancels, whichever behaviours are counted.
-            counted = np.array([name in self.behaviours for name in names]) | (value < 0)
-            value = value * counted
-        if self.weights == "behaviour":
-            value = value * np.array([self.behaviour_weights.get(name, 1.0) for name in names])
-        return value
+                    raise InputError(
+                        f"target.{field_}: the log has no behaviour {name!r} to count; it has {', '.join(names)}."
+                    )
+        weight = np.array([self._weight(b.name) for b in histories.behaviours])
+        return histories.sign * weight[histories.channel]
 
-    def _block(self, view: FoldView, value: np.ndarray, begin: np.ndarray, stop: np.ndarray, a: int, b: int):
-        """Labels of queries a..b: query, candidate, weight, and how many events had no known candidate."""
+    def _weight(self, behaviour: str) -> float:
+        if self.behaviours and behaviour not in self.behaviours:
+            return 0.0
+        return self.behaviour_weights.get(behaviour, 1.0) if self.weights == "behaviour" else 1.0
+
+    def _block(
+        self, view: FoldView, value: np.ndarray, begin: np.ndarray, stop: np.ndarray, block: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """Labels of a range of queries: query, candidate, weight, and how many events had no known candidate."""
+        a, b = block
         event, owner = expand(begin[a:b], stop[a:b])
         candidate = view.candidate[event]
         worth = value[np.asarray(view.histories.behaviour)[event]]
@@ -84,7 +91,9 @@ class Interest(Target):
         key = (owner[known] + a) * view.candidates + candidate[known]
         keys, place = np.unique(key, return_inverse=True)
         total = np.bincount(place, worth[known], len(keys))
-        keys, total = keys[total > 0], total[total > 0]
+        # What is taken back leaves nothing, but for the rounding of weights like 0.1.
+        kept = total > _ROUNDING * value.max()
+        keys, total = keys[kept], total[kept]
         weight = np.ones_like(total) if self.weights == "set" else total
         return keys // view.candidates, keys % view.candidates, weight, int((~known & (worth > 0)).sum())
 
@@ -106,7 +115,7 @@ class Interest(Target):
 
 
 def _blocks(size: np.ndarray) -> list[tuple[int, int]]:
-    """Ranges of queries whose windows together hold a bounded number of events."""
+    """Ranges of queries whose windows together hold a bounded number of events; one, if empty, of no queries."""
     block = np.cumsum(size) // _EVENTS_AT_ONCE
-    edges = np.append(np.flatnonzero(np.diff(block, prepend=-1)), len(size))
-    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    edges = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(size)]
+    return list(pairwise(edges))

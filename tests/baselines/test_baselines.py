@@ -23,11 +23,12 @@ from lab.baselines import (
     default_baselines,
 )
 from lab.baselines.base import mean_ndcg
-from lab.baselines.known import everybody, past, touched
+from lab.baselines.known import everybody, past
 from lab.baselines.markov import count_transitions
 from lab.baselines.personal import FrequencyScorer
 from lab.data.queries import FoldView, Queries
 from lab.data.schema import Behaviour
+from lab.data.seen import seen_by
 from lab.data.timeline import microseconds
 from lab.errors import InputError
 from tests.small_logs import small_histories, small_queries, small_view, touched_within
@@ -263,7 +264,7 @@ def test_thinning_keeps_answered_queries_with_their_labels() -> None:
 def test_what_is_known() -> None:
     view = view_of([*ANCHORS, (1, "i", "b", 4), (1, "i", "b", 6, "cancellation"), (1, "i", "c", 20)])
     queries: Queries = small_queries([(1, 10), (2, 10), (1, 20)])
-    assert [view.names[row].tolist() for row in touched(view, queries)] == [["b"], [], ["b", "c"]]
+    assert [view.names[row].tolist() for row in seen_by(view, queries)] == [["b"], [], ["b", "c"]]
     own = past(view, queries)
     assert own.counts().sum() == 1 and own.recency()[2].tolist() == [0, 1 / 17, 1]
     assert own.runs().steps_back().tolist() == [0, 1, 0]
