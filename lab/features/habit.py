@@ -21,16 +21,27 @@ from lab.data.queries import FoldView
 from lab.data.timeline import DAY
 from lab.errors import InputError
 from lab.features.base import FeatureGroup, Shape, State
+from lab.models.layers import dropout
 
 if TYPE_CHECKING:
     from lab.models.network import Asking
 
+_NEARNESS = (2.0, 8.0, 32.0)
+"""Scales, in events, on which it counts how long ago a candidate was last touched."""
+
+_MIXES = 4
+"""In how many ways the time constants and behaviours of a count are weighed for exploring."""
+
 
 class HabitScore(nn.Module):
-    """Scores seen candidates by their counts, with weights and a gate that the encoder's state sets.
+    """Scores candidates by the counts of what was touched, in two parts.
 
-    score(q, c) = gate(h_q) + sum over k, s of w(h_q)[k, s] * log(1 + n[c, k, s]) for a seen c, 0 for another:
-    gate is the log-odds of going back to what was seen against exploring.
+    going back:  gate(h_q) + sum over k, s of w(h_q)[k, s] * f[c, k, s]          for a seen candidate c, else 0
+    exploring:   (sum over seen c' of sum over m of a[c', m] * from_m[c']) . to[c]   for every candidate c
+
+    with f = log(1 + n) and a = f @ mix. The gate is the log-odds of going back against exploring, which the
+    encoder sets query by query; the second part is a low-rank table of what goes with what, weighted by the
+    user's whole past however long ago it left the row.
     """
 
     days: tuple[float, ...]
@@ -40,14 +51,36 @@ class HabitScore(nn.Module):
     @nn.compact
     def __call__(self, asking: "Asking") -> Float[Array, "B Q C"]:
         counts = self._counts_at_queries(asking)
-        features = jnp.log1p(jnp.maximum(counts, 0.0)).reshape(*counts.shape[:3], -1)
+        counts = jnp.log1p(jnp.maximum(counts, 0.0)).reshape(*counts.shape[:3], -1)
+        features = jnp.concatenate([counts, self._nearness(asking)], axis=-1)
+        features = jnp.where(asking.alive[..., None], features, 0.0)
+        return asking.spread(self._going_back(asking, features)) + self._exploring(asking, features)
+
+    def _going_back(self, asking: "Asking", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
         size = features.shape[-1]
         base = self.param("weight", nn.initializers.constant(1.0 / len(self.days)), (size,))
         steer = nn.Dense(size + 1, kernel_init=nn.initializers.zeros, dtype=self.shape.dtype, name="steer")
         steering = steer(asking.hidden).astype(jnp.float32)
         weight, gate = base + steering[..., :-1], steering[..., -1:]
-        score = gate + jnp.einsum("bqef,bqf->bqe", features, weight)
-        return asking.spread(score)
+        return gate + jnp.einsum("bqef,bqf->bqe", features, weight)
+
+    def _exploring(self, asking: "Asking", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q C"]:
+        rank, candidates = self.shape.width, self.shape.candidates
+        mix = self.param("mix", nn.initializers.normal(0.1), (features.shape[-1], _MIXES))
+        sources = self.param("from", nn.initializers.normal(0.1), (candidates, _MIXES * rank))
+        targets = self.param("to", nn.initializers.zeros, (rank, candidates))
+        amount = jnp.einsum("bqef,fm->bqem", features, mix)
+        touched = sources[asking.entry.candidate].reshape(*asking.entry.candidate.shape, _MIXES, rank)
+        profile = jnp.einsum("bqem,bemr->bqr", amount, touched)
+        length = jnp.sqrt(1.0 + jnp.square(profile).mean(-1, keepdims=True))
+        return dropout(profile / length, asking.dropout, self) @ targets
+
+    def _nearness(self, asking: "Asking") -> Float[Array, "B Q E N"]:
+        """exp(-d / scale), d the user's events since the candidate was last touched: 1 for the very last one."""
+        place = asking.columns["place"].astype(jnp.float32)
+        latest = jnp.max(jnp.where(asking.alive, place[:, None], 0.0), axis=-1, keepdims=True)
+        since = jnp.maximum(latest - place[:, None], 0.0)
+        return jnp.exp(since[..., None] * jnp.asarray([-1.0 / scale for scale in _NEARNESS], jnp.float32))
 
     def _counts_at_queries(self, asking: "Asking") -> Float[Array, "B Q E K S"]:
         rate = jnp.asarray([-1.0 / tau for tau in self.days], jnp.float32)
@@ -76,7 +109,12 @@ class Habit(FeatureGroup):
         return {"behaviours": len(known.histories.behaviours)}
 
     def transform_events(self, view: FoldView, state: State) -> dict[str, np.ndarray]:
-        return {"count": decayed_counts(view, self.days).reshape(view.histories.events, -1)}
+        histories = view.histories
+        place = np.arange(histories.events) - histories.offsets[histories.user_of_event]
+        return {
+            "count": decayed_counts(view, self.days).reshape(histories.events, -1),
+            "place": place.astype(np.float32),
+        }
 
     def module(self, state: State, shape: Shape) -> nn.Module:
         return HabitScore(self.days, state["behaviours"], shape)
