@@ -35,11 +35,11 @@ class Experiment:
     """The models that are trained."""
     seeds: int = 5
     """How many times each is trained, from seeds 0, 1, 2, ..."""
-    timeline: Timeline = Timeline()
+    timeline: Timeline = field(default_factory=Timeline)
     """Cutoffs, ticks and folds."""
-    cleaning: Cleaning = Cleaning()
+    cleaning: Cleaning = field(default_factory=Cleaning)
     """What is removed from the log."""
-    training: Training = Training()
+    training: Training = field(default_factory=Training)
     """The training loop."""
     groups: tuple[FeatureGroup, ...] = ()
     """Feature groups with settings of their own; the others have their defaults."""

@@ -65,7 +65,8 @@ class Rows(NamedTuple):
     label: LabelArrays
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """R; nobody counts equal arrays in a tuple, which is what the name would otherwise do."""
         return self.start.shape[0]
 
 

@@ -9,16 +9,14 @@ The rule, in this order unless the target states one of them:
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from lab.data.clusters import cluster_by_company, cluster_by_text
 from lab.data.histories import Histories
 from lab.data.vocabulary import fit_vocabulary
 from lab.errors import InputError
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 Rule = Literal["auto", "given", "item", "text", "together"]
 
@@ -87,86 +85,5 @@ def _clusters(
             f"use fewer, or rule='item'."
         )
     if rule == "text":
-        return _by_text(settings.clusters, histories, items)
-    return _by_company(settings.clusters, histories, items, known)
-
-
-def _by_text(clusters: int, histories: Histories, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    assert histories.item_text is not None
-    words = TfidfVectorizer(token_pattern=r"(?u)\b[^\W\d_]{2,}\b", sublinear_tf=True, min_df=2)
-    text = [str(t or "") for t in histories.item_text]
-    try:
-        matrix = words.fit_transform([text[i] for i in items])
-    except ValueError:
-        raise InputError("target.categories.rule: the items' texts share no words; use rule='together'.") from None
-    space, centres, label = _reduce_and_cluster(matrix, clusters)
-    cluster = np.full(len(text), -1, np.int32)
-    cluster[items] = label
-    # An item that appears after the cutoff brings its name along: its words place it.
-    rest = np.setdiff1d(np.arange(len(text)), items)
-    if len(rest):
-        later = words.transform([text[i] for i in rest])
-        placed = _nearest(space(later), centres)
-        cluster[rest] = np.where(later.getnnz(axis=1) > 0, placed, -1)
-    return cluster, _text_names(matrix, label, words.get_feature_names_out(), clusters)
-
-
-def _by_company(
-    clusters: int, histories: Histories, items: np.ndarray, known: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.sparse import csr_matrix
-    from sklearn.feature_extraction.text import TfidfTransformer
-
-    place = np.full(len(histories.item_names), -1, np.int32)
-    place[items] = np.arange(len(items), dtype=np.int32)
-    users, column = np.unique(histories.user_of_event[known], return_inverse=True)
-    taken = csr_matrix((np.ones(len(column)), (place[histories.item[known]], column)), shape=(len(items), len(users)))
-    taken.data[:] = 1.0
-    _, _, label = _reduce_and_cluster(TfidfTransformer().fit_transform(taken), clusters)
-    cluster = np.full(len(histories.item_names), -1, np.int32)
-    cluster[items] = label
-    counts = np.asarray(taken.sum(axis=1)).ravel()
-    first = [items[label == k][np.argmax(counts[label == k])] for k in range(clusters)]
-    return cluster, np.array([f"with {histories.item_names[i]}" for i in first], object)
-
-
-def _reduce_and_cluster(matrix: "csr_matrix", clusters: int):
-    """k-means in the space of the first singular vectors, rows scaled to length one."""
-    from sklearn.cluster import KMeans
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.preprocessing import normalize
-    from threadpoolctl import threadpool_limits
-
-    # One thread: the order of k-means' partial sums, and with it the last bits, depends on how many run.
-    with threadpool_limits(1):
-        size = min(64, min(matrix.shape) - 1)
-        svd = TruncatedSVD(size, algorithm="randomized", random_state=0).fit(matrix)
-
-        def space(rows: "csr_matrix") -> np.ndarray:
-            return normalize(svd.transform(rows))
-
-        means = KMeans(clusters, n_init=2, random_state=0).fit(space(matrix))
-    return space, means.cluster_centers_, means.labels_.astype(np.int32)
-
-
-def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    distance = (centres**2).sum(1) - 2 * points @ centres.T
-    return distance.argmin(1).astype(np.int32)
-
-
-def _text_names(matrix: "csr_matrix", label: np.ndarray, words: np.ndarray, clusters: int) -> np.ndarray:
-    """The three weightiest words of each cluster, with its number where two would be called alike."""
-    names: list[str] = []
-    for k in range(clusters):
-        weight = np.asarray(matrix[label == k].sum(axis=0)).ravel()
-        best = np.argsort(-weight, kind="stable")[:3]
-        names.append(" ".join(words[i] for i in best if weight[i] > 0) or "no words")
-    seen: dict[str, int] = {}
-    return np.array([_distinct(name, seen) for name in names], object)
-
-
-def _distinct(name: str, seen: dict[str, int]) -> str:
-    seen[name] = seen.get(name, 0) + 1
-    return name if seen[name] == 1 else f"{name} ({seen[name]})"
+        return cluster_by_text(settings.clusters, histories, items)
+    return cluster_by_company(settings.clusters, histories, items, known)

@@ -63,7 +63,7 @@ class Item(FeatureGroup):
 
     def _hash(self, name: str) -> list[int]:
         """Rows 1..table; a hash of the name alone, so that an item met later needs no new row."""
-        return [1 + xxhash.xxh3_64_intdigest(name, seed) % self.table for seed in range(_HASHES)]
+        return [1 + xxhash.xxh3_64_intdigest(name.encode(), seed) % self.table for seed in range(_HASHES)]
 
     def module(self, state: State, shape: Shape) -> nn.Module:
         if state["hashed"]:

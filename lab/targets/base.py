@@ -1,6 +1,6 @@
 """What every target is: the labels of a query, the loss they give, and how predictions are judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from jaxtyping import Array, Float, Int
@@ -15,7 +15,7 @@ class Target:
 
     name: ClassVar[str]
 
-    categories: Categories = Categories()
+    categories: Categories = field(default_factory=Categories)
     """What a category is."""
 
     def labels(self, view: FoldView, queries: Queries, horizon: int) -> Labels:
