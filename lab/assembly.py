@@ -11,6 +11,7 @@ import numpy as np
 
 from lab.cells import Cell
 from lab.data.dataset import Dataset
+from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.features.base import Shape
 from lab.models.base import Model
@@ -19,6 +20,7 @@ from lab.training.devices import plan_layout
 from lab.training.fit import Feed
 from lab.training.flat import Flattening
 from lab.training.program import Program
+from lab.training.settings import Training
 from lab.training.state import CellArrays
 from lab.training.step import Learner, initial_params
 
@@ -42,12 +44,23 @@ def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequenc
     """Build the program that all of a model's cells on one fold share."""
     training = experiment.training
     network = build_network(model, data, jnp.dtype(training.dtype))
-    rows = data.splits["train"].rows
-    batch = min(training.batch, rows.count)
+    rows = data.splits["train"].rows.count
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
     layout = plan_layout(training, len(cells), _bytes_per_cell(flat.size, model, data, training.batch))
-    learner = Learner(network, experiment.target, training, flat, layout.average)
-    return Assembly(Program(learner, layout, rows.count, batch), cells, flat.size)
+    learner = Learner(network, experiment.target, training, flat, layout.total, layout.place)
+    batch = _batch(training, rows, layout.batch_shares * training.accumulate)
+    return Assembly(Program(learner, layout, rows, batch), cells, flat.size)
+
+
+def _batch(training: Training, rows: int, pieces: int) -> int:
+    """Rows of an update: what is asked, or as many as there are, in equal pieces."""
+    batch = min(training.batch, rows)
+    if batch < pieces:
+        raise InputError(
+            f"training: {rows} training rows cannot be cut into {pieces} pieces; use a smaller training.accumulate, "
+            f"a smaller training.row_length, or fewer devices."
+        )
+    return batch - batch % pieces
 
 
 def build_network(model: Model, data: Dataset, dtype: Any) -> Network:

@@ -30,8 +30,8 @@ class Layout:
     """Devices and what they share."""
 
     mode: Literal["cells", "batch"]
-    devices: tuple[jax.Device, ...]
-    """This process's devices that take part."""
+    devices: tuple[Any, ...]
+    """This process's devices that take part (jax.Device)."""
     cells_per_device: int
 
     @property
@@ -60,9 +60,13 @@ class Layout:
         """Copy arrays to every device once, so that later calls move nothing."""
         return jax.tree.map(lambda leaf: jax.device_put(leaf, self._everywhere), tree)
 
-    def average(self, tree: Any) -> Any:
+    def total(self, tree: Any) -> Any:
         """Inside a mapped function: sums over the devices that share a batch."""
         return jax.lax.psum(tree, AXIS) if self.mode == "batch" else tree
+
+    def place(self) -> Any:
+        """Inside a mapped function: which share of a batch this device has."""
+        return jax.lax.axis_index(AXIS) if self.mode == "batch" else jnp.zeros((), jnp.int32)
 
     def over_cells(self, one: Callable[..., Any]) -> Callable[..., Any]:
         """A function of one cell's arguments as one of stacked cells: vmap on accelerators, lax.map on CPU."""
@@ -72,7 +76,8 @@ class Layout:
 
     def pmap(self, function: Callable[..., Any], takes: Sequence[Kind], gives: Any, donate: tuple[int, ...] = ()):
         """Map over devices; `takes` and `gives` say the kind of each argument and result."""
-        chosen = self.devices if jax.process_count() == 1 else None
+        # Of several processes, each trains cells of its own, or all train the same ones.
+        chosen = self.devices if jax.process_count() == 1 or self.mode == "cells" else None
         return jax.pmap(
             function,
             axis_name=AXIS,
@@ -132,21 +137,27 @@ class Layout:
 def plan_layout(training: Training, cells: int, bytes_per_cell: int) -> Layout:
     """Decide what the devices share, and how many cells each trains side by side."""
     devices = tuple(jax.local_devices())
-    if training.split == "batch" or (
-        training.split == "auto" and devices[0].platform != "cpu" and cells < len(devices) * jax.process_count()
-    ):
-        layout = Layout("batch", devices, 1)
-        if training.batch % (layout.batch_shares * training.accumulate):
-            raise InputError(
-                f"training.batch: {training.batch} rows in {training.accumulate} piece(s) do not divide over "
-                f"{layout.batch_shares} devices; use a multiple of {layout.batch_shares * training.accumulate}."
-            )
+    if _splits_batch(training, devices, cells):
         return Layout("batch", devices, _side_by_side(training, devices, cells, bytes_per_cell))
     share = -(-cells // len(devices))
     return Layout("cells", devices, _side_by_side(training, devices, share, bytes_per_cell))
 
 
-def _side_by_side(training: Training, devices: tuple[jax.Device, ...], most: int, bytes_per_cell: int) -> int:
+def _splits_batch(training: Training, devices: tuple[Any, ...], cells: int) -> bool:
+    """Whether the devices share each batch. Raises InputError where they were told to and it does not divide."""
+    count = len(devices) * jax.process_count()
+    pieces = count * training.accumulate
+    divides = training.batch % pieces == 0
+    if training.split == "batch" and not divides:
+        raise InputError(
+            f"training.batch: {training.batch} rows in {training.accumulate} piece(s) do not divide over "
+            f"{count} devices; use a multiple of {pieces}, or training.split=cells."
+        )
+    wanted = training.split == "auto" and devices[0].platform != "cpu" and cells < count
+    return training.split == "batch" or (wanted and divides)
+
+
+def _side_by_side(training: Training, devices: tuple[Any, ...], most: int, bytes_per_cell: int) -> int:
     if training.cells_at_once is not None:
         return max(min(training.cells_at_once, most), 1)
     if devices[0].platform == "cpu":

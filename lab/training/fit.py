@@ -1,9 +1,10 @@
 """Training a chunk of cells that share one program: the host's loop around the compiled calls."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from lab.data.batch import Columns, Rows
@@ -26,16 +27,26 @@ class Feed:
     tables: Columns
 
 
+class Finite(NamedTuple):
+    """The last update before a cell diverged."""
+
+    step: int
+    loss: float
+    gradient_norm: float
+
+
 @dataclass(frozen=True)
 class Look:
     """What one cell did up to one look at the valid split."""
 
     step: int
     loss: float
-    """Mean training loss of the steps since the look before."""
+    """Mean training loss of the steps since the look before; likewise the norm. NaN where none was finite."""
     gradient_norm: float
     learning_rate: float
+    """Of the last of these steps."""
     valid_loss: float
+    """NaN once the cell has diverged."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class Trained:
     best_loss: float
     diverged_at: int
     """The step that was not finite, -1 where all were."""
+    last_finite: Finite | None
+    """Of the last step that was finite."""
     curve: tuple[Look, ...]
 
 
@@ -65,54 +78,55 @@ def evaluation_rows(training: Training) -> int:
 
 def train(program: Program, cells: list[CellArrays], feed: Feed, valid: Feed, report: Report) -> list[Trained]:
     """Train the cells side by side; fewer than the layout holds are filled up with places that do nothing."""
-    layout = program.layout
+    layout, training = program.layout, program.learner.training
     stacked = stack([*cells, *[cells[0]._replace(live=np.bool_(False))] * (layout.cells_at_once - len(cells))])
-    laid, lane = layout.lay_cells(stacked), np.arange(layout.lanes)
-    tables = layout.share(feed.tables)
-    advance = _resident(program, laid, feed, tables) if is_resident(feed.rows, program.learner.training) else None
-    advance = advance or _streamed(program, laid, stacked.seed, feed, tables)
-    judge = _judge(program, laid, lane, valid)
+    laid = layout.share_cells(layout.lay_cells(stacked))
+    judge = _judge(program, laid, valid)
     state = program.fresh(stacked, feed.rows, feed.tables)
     looks: list[tuple[Verdict, StepMetrics]] = []
-    step = 0
-    for count in dispatches(program.learner.training):
-        order = layout.lay_order(program.order(stacked.seed, step, count))
-        state, metrics = advance(state, order)
-        state, verdict = judge(state)
-        looks.append((verdict, metrics))
-        step += count
-        report(count)
-        # One dispatch late, so that the device never waits for the host.
-        if len(looks) > 1 and layout.take_cells(looks[-2][0].stopped).all():
-            break
+    with closing(_advances(program, laid, stacked.seed, feed)) as advances:
+        for count, advance in zip(dispatches(training), advances, strict=True):
+            state, metrics = advance(state, np.int32(count))
+            state, verdict = judge(state)
+            looks.append((verdict, metrics))
+            report(count)
+            # One dispatch late, so that the device never waits for the host.
+            if len(looks) > 1 and layout.take_cells(looks[-2][0].stopped).all():
+                break
     return _collect(layout, state, looks, len(cells))
 
 
-Advance = Callable[[TrainState, np.ndarray], tuple[TrainState, StepMetrics]]
+Advance = Callable[[TrainState, np.int32], tuple[TrainState, StepMetrics]]
 
 
-def _resident(program: Program, cells: CellArrays, feed: Feed, tables: Columns) -> Advance:
-    """Steps on rows that lie on the device."""
+def _advances(program: Program, cells: CellArrays, seeds: np.ndarray, feed: Feed) -> Generator[Advance, None, None]:
+    """One dispatch after the other, on rows of the device or rows that come from the host."""
+    count = len(dispatches(program.learner.training))
+    tables = program.layout.share(feed.tables)
+    if not is_resident(feed.rows, program.learner.training):
+        with closing(batches(program, seeds, feed.rows, count)) as gathered:
+            for rows in gathered:
+                yield lambda state, n, rows=rows: program.run_streamed(state, cells, rows, n, tables)
+        return
     rows = program.layout.share(feed.rows)
-    return lambda state, order: program.run_resident(state, cells, order, rows, tables)
+    for index in range(count):
+        order = program.layout.lay_order(program.order(seeds, index * program.steps))
+        yield lambda state, n, order=order: program.run_resident(state, cells, order, n, rows, tables)
 
 
-def _streamed(program: Program, cells: CellArrays, seeds: np.ndarray, feed: Feed, tables: Columns) -> Advance:
-    """Steps on rows that come from the host, gathered ahead of their use."""
-    ahead = batches(program, seeds, feed.rows, dispatches(program.learner.training))
-    return lambda state, _: program.run_streamed(state, cells, next(ahead), tables)
+def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainState], tuple[TrainState, Verdict]]:
+    """A look at the whole valid split, which lies on the device where it fits."""
+    layout, training = program.layout, program.learner.training
+    tables, lane = layout.share(valid.tables), np.arange(layout.lanes)
 
+    def lay() -> Iterable[Any]:
+        return (layout.lay_block(block) for _, block in blocks(valid.rows, evaluation_rows(training), layout))
 
-def _judge(program: Program, cells: CellArrays, lane: np.ndarray, valid: Feed):
-    """A look at the whole valid split."""
-    layout = program.layout
-    tables = layout.share(valid.tables)
-    size = evaluation_rows(program.learner.training)
-    laid = [layout.lay_block(block) for _, block in blocks(valid.rows, size, layout)]
+    resident = list(lay()) if is_resident(valid.rows, training) else None
 
     def judge(state: TrainState) -> tuple[TrainState, Verdict]:
         total = zeros_like_cells(cells, 2)
-        for block in laid:
+        for block in lay() if resident is None else resident:
             total = program.measure(state, cells, total, block, tables)
         return program.judge(lane, state, total)
 
@@ -130,23 +144,41 @@ def _collect(layout: Layout, state: TrainState, looks: list[tuple[Verdict, StepM
             best_step=int(end.best_step[i]),
             best_loss=float(end.best_loss[i]),
             diverged_at=int(end.diverged_at[i]),
-            curve=tuple(_look(v, m, i) for v, m in history if _moved(m, i)),
+            last_finite=_last_finite([m for _, m in history], i),
+            curve=tuple(_look(v, m, i) for v, m in history if _taken(m, i).any()),
         )
         for i in range(count)
     ]
 
 
-def _moved(metrics: StepMetrics, i: int) -> bool:
-    """Whether the cell took part in a dispatch at all (a stopped one reports no learning rate)."""
-    return bool(np.isfinite(metrics.learning_rate[i]).any())
+def _taken(metrics: StepMetrics, i: int) -> np.ndarray:
+    """Which steps of a dispatch the cell took at all."""
+    return np.isfinite(metrics.learning_rate[i])
+
+
+def _finite(metrics: StepMetrics, i: int) -> np.ndarray:
+    """Which of them were finite."""
+    return _taken(metrics, i) & np.isfinite(metrics.loss[i]) & np.isfinite(metrics.gradient_norm[i])
+
+
+def _last_finite(history: list[StepMetrics], i: int) -> Finite | None:
+    moved = [_finite(m, i) for m in history]
+    steps = int(np.concatenate(moved).sum())
+    if not steps:
+        return None
+    metrics, finite = next((m, f) for m, f in zip(reversed(history), reversed(moved), strict=True) if f.any())
+    loss, norm = (float(part[i][finite][-1]) for part in metrics[:2])
+    return Finite(steps - 1, loss, norm)
 
 
 def _look(verdict: Verdict, metrics: StepMetrics, i: int) -> Look:
+    finite, rates = _finite(metrics, i), metrics.learning_rate[i]
+    means = [np.mean(part[i][finite], dtype=np.float64) if finite.any() else np.nan for part in metrics[:2]]
     return Look(
         step=int(verdict.step[i]),
-        loss=float(np.mean(metrics.loss[i], dtype=np.float64)),
-        gradient_norm=float(np.mean(metrics.gradient_norm[i], dtype=np.float64)),
-        learning_rate=float(metrics.learning_rate[i][-1]),
+        loss=float(means[0]),
+        gradient_norm=float(means[1]),
+        learning_rate=float(rates[_taken(metrics, i)][-1]),
         valid_loss=float(verdict.loss[i]),
     )
 
@@ -157,7 +189,7 @@ def predict(
     """Scores of every query slot, block by block: rows int64[b] (-1: none) and float32[cells, b, Q, C]."""
     layout = program.layout
     idle = layout.cells_at_once - len(cells)
-    laid = layout.lay_cells(stack([*cells, *[cells[0]] * idle]))
+    laid = layout.share_cells(layout.lay_cells(stack([*cells, *[cells[0]] * idle])))
     weights = layout.share_cells(layout.lay_cells(np.stack([*params, *[params[0]] * idle])))
     tables = layout.share(feed.tables)
     for index, block in blocks(feed.rows, evaluation_rows(program.learner.training), layout):

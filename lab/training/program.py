@@ -34,14 +34,14 @@ class Program:
         self.rows, self.batch = rows, batch
         """How many rows the training split has, and how many an update takes."""
 
-        def order(seeds: Any, step: Any, steps: int) -> Any:
-            return jax.vmap(lambda seed: row_order(seed, step, steps, batch, rows))(seeds)
+    @property
+    def steps(self) -> int:
+        """Steps of a dispatch; the last one rests after those that are left."""
+        return min(self.learner.training.evaluate_every, self.learner.training.steps)
 
-        self._order = jax.jit(order, static_argnums=2)
-
-    def order(self, seeds: np.ndarray, step: int, steps: int) -> np.ndarray:
-        """int32[S, N, B] on the host: which rows each cell's next steps see."""
-        return np.asarray(self._order(seeds, np.int32(step), steps))
+    def order(self, seeds: np.ndarray, step: int) -> np.ndarray:
+        """int32[S, N, B]: which rows each cell's next steps see."""
+        return np.stack([row_order(int(seed), step, self.steps, self.batch, self.rows) for seed in seeds])
 
     @cached_property
     def _fresh(self):
@@ -58,47 +58,47 @@ class Program:
 
     @cached_property
     def run_resident(self):
-        """(state, cells, order, rows, tables) -> state, metrics: as many steps as `order` has, rows on the device."""
+        """(state, cells, order, count, rows, tables) -> state, metrics: `count` steps on rows of the device."""
 
-        def run(state: TrainState, cells: CellArrays, order: Any, rows: Rows, tables: Columns) -> Any:
+        def run(state: TrainState, cells: CellArrays, order: Any, count: Any, rows: Rows, tables: Columns) -> Any:
             def one(state: TrainState, cell: CellArrays, order: Any) -> Any:
-                return self._steps(state, cell, order, tables, lambda i: jax.tree.map(lambda a: a[i], rows))
+                return self._steps(state, cell, order, count, tables, lambda i: jax.tree.map(lambda a: a[i], rows))
 
             return self.layout.over_cells(one)(state, cells, order)
 
-        return self.layout.pmap(run, ("cell", "cell", "batch", "share", "share"), ("cell", "cell"), donate=(0,))
+        takes = ("cell", "cell", "batch", "share", "share", "share")
+        return self.layout.pmap(run, takes, ("cell", "cell"), donate=(0,))
 
     @cached_property
     def run_streamed(self):
-        """(state, cells, batches, tables) -> state, metrics: the rows of every step come from the host."""
+        """(state, cells, batches, count, tables) -> state, metrics: the rows of `count` steps come from the host."""
 
-        def run(state: TrainState, cells: CellArrays, batches: Rows, tables: Columns) -> Any:
+        def run(state: TrainState, cells: CellArrays, batches: Rows, count: Any, tables: Columns) -> Any:
             def one(state: TrainState, cell: CellArrays, batches: Rows) -> Any:
-                return self._steps(state, cell, batches, tables, lambda rows: rows)
+                return self._steps(state, cell, batches, count, tables, lambda rows: rows)
 
             return self.layout.over_cells(one)(state, cells, batches)
 
-        return self.layout.pmap(run, ("cell", "cell", "batch", "share"), ("cell", "cell"), donate=(0,))
+        return self.layout.pmap(run, ("cell", "cell", "batch", "share", "share"), ("cell", "cell"), donate=(0,))
 
-    def _steps(self, state: TrainState, cell: CellArrays, xs: Any, tables: Columns, fetch: Any) -> Any:
-        def body(state: TrainState, x: Any) -> tuple[TrainState, StepMetrics]:
-            return self.learner.update(state, cell, fetch(x), tables)
+    def _steps(self, state: TrainState, cell: CellArrays, xs: Any, count: Any, tables: Columns, fetch: Any) -> Any:
+        def body(state: TrainState, indexed: Any) -> tuple[TrainState, StepMetrics]:
+            index, x = indexed
+            # A stopped cell costs nothing where cells run one after the other.
+            resting = state.stopped | (index >= count)
+            update = lambda state: self.learner.update(state, cell, fetch(x), tables)  # noqa: E731
+            return jax.lax.cond(resting, self.learner.rest, update, state)
 
-        def rest(state: TrainState) -> tuple[TrainState, StepMetrics]:
-            steps = jax.tree.leaves(xs)[0].shape[0]
-            return state, StepMetrics(*(jnp.full(steps, jnp.nan, jnp.float32) for _ in StepMetrics._fields))
-
-        # A stopped cell costs nothing where cells run one after the other.
-        return jax.lax.cond(state.stopped, rest, lambda s: jax.lax.scan(body, s, xs), state)
+        return jax.lax.scan(body, state, (jnp.arange(self.steps), xs))
 
     @cached_property
     def measure(self):
-        """(state, cells, total, block, tables) -> total: adds the block's sum of losses and its count, float32[S, 2]."""
+        """(state, cells, total, block, tables) -> total: adds the block's sum of losses and its count."""
 
         def run(state: TrainState, cells: CellArrays, total: Any, rows: Rows, tables: Columns) -> Any:
             def one(state: TrainState, cell: CellArrays, total: Any) -> Any:
                 def look(params: Any) -> Any:
-                    return jnp.stack(self.layout.average(self.learner.losses(params, cell, rows, tables, None)))
+                    return jnp.stack(self.layout.total(self.learner.losses(params, cell, rows, tables, None)))
 
                 return total + jax.lax.cond(state.stopped, lambda _: jnp.zeros(2), look, state.params)
 

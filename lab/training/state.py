@@ -3,25 +3,32 @@
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 
 class CellArrays(NamedTuple):
-    """Everything that tells one cell of a compiled program from another. Leading axis S when stacked."""
+    """Everything that tells one cell of a compiled program from another. Leading axis S when stacked.
 
-    seed: Int[Array, ""]
-    on: Float[Array, " G"]
-    """1 for each feature group the cell uses."""
-    horizon: Int[Array, ""]
-    """Which of the experiment's horizons."""
-    learning_rate: Float[Array, ""]
-    weight_decay: Float[Array, ""]
-    dropout: Float[Array, ""]
-    label_smoothing: Float[Array, ""]
-    live: Bool[Array, ""]
-    """False for a place that only fills up the last chunk."""
+    Host or device arrays, scalars but for `on`.
+    """
+
+    seed: Any
+    """uint32."""
+    on: Any
+    """float32[G], 1 for each feature group the cell uses."""
+    horizon: Any
+    """int32, which of the experiment's horizons."""
+    learning_rate: Any
+    """float32; its peak."""
+    weight_decay: Any
+    """float32."""
+    dropout: Any
+    """float32."""
+    label_smoothing: Any
+    """float32."""
+    live: Any
+    """bool; False for a place that only fills up the last chunk."""
 
 
 class TrainState(NamedTuple):
@@ -61,13 +68,18 @@ def stack(cells: list[CellArrays]) -> CellArrays:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *cells)
 
 
-def row_order(seed: Int[Array, ""], first_step: Int[Array, ""], steps: int, batch: int, rows: int) -> Int[Array, "N B"]:
-    """Which rows the steps from `first_step` on see: each epoch is a permutation of the rows, its rest left out."""
+def row_order(seed: int, first_step: int, steps: int, batch: int, rows: int) -> np.ndarray:
+    """int32[steps, batch]: the rows that the steps from `first_step` on see.
+
+    Each epoch is a permutation of all rows; what does not fill a last batch waits for another epoch.
+    """
     per_epoch = rows // batch
-    step = first_step + jnp.arange(steps)
-    first_epoch = first_step // per_epoch
-    epochs = first_epoch + jnp.arange(steps // per_epoch + 2)
-    key = stream(seed, "order")
-    orders = jax.vmap(lambda e: jax.random.permutation(jax.random.fold_in(key, e), rows))(epochs)
-    place = (step % per_epoch)[:, None] * batch + jnp.arange(batch)
-    return orders[(step // per_epoch - first_epoch)[:, None], place]
+    step = first_step + np.arange(steps)
+    epochs = range(first_step // per_epoch, int(step[-1]) // per_epoch + 1)
+    drawn = [_epoch(seed, epoch, rows)[: per_epoch * batch].reshape(per_epoch, batch) for epoch in epochs]
+    return np.concatenate(drawn)[step - epochs[0] * per_epoch]
+
+
+def _epoch(seed: int, epoch: int, rows: int) -> np.ndarray:
+    words = np.random.SeedSequence([seed, *b"order", epoch])
+    return np.random.Generator(np.random.PCG64(words)).permutation(rows).astype(np.int32)

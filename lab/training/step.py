@@ -40,8 +40,10 @@ class Learner:
     target: Target
     training: Training
     flat: Flattening
-    average: Callable[[Any], Any] = lambda tree: tree
+    total: Callable[[Any], Any] = lambda tree: tree
     """Sums a tree over the devices that share a batch; the identity where none do."""
+    place: Callable[[], Any] = lambda: jnp.zeros((), jnp.int32)
+    """Which share of the batch this device has."""
 
     def init(self, cell: CellArrays, rows: Rows, tables: Columns) -> TrainState:
         """A fresh state; `rows` gives shapes and nothing else."""
@@ -58,7 +60,7 @@ class Learner:
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Sum of losses over the labelled queries of the rows, and their number; dropout only with a key."""
         dropout, rngs = (None, {}) if key is None else (cell.dropout, {"dropout": key})
-        logits = self.network.apply({"params": self.flat.unravel(params)}, rows, tables, cell.on, dropout, rngs=rngs)
+        logits = self._logits(params, cell, rows, tables, dropout, rngs)
         query, id, weight = (jnp.take(part, cell.horizon, axis=1) for part in rows.label)
         smoothing = cell.label_smoothing if key is not None else jnp.zeros((), jnp.float32)
         return self.target.loss(logits, query, id, weight, smoothing)
@@ -66,50 +68,54 @@ class Learner:
     def gradient(
         self, params: Any, cell: CellArrays, rows: Rows, tables: Columns, step: Int[Array, ""]
     ) -> tuple[Float[Array, ""], Any]:
-        """Mean loss and its gradient over the batch, in `accumulate` pieces one after the other."""
+        """Mean loss and its gradient over the batch, in `accumulate` pieces one after the other.
+
+        The pieces are numbered across the devices that share a batch, and each has dropout of its own.
+        """
         pieces = self.training.accumulate
         key = jax.random.fold_in(stream(cell.seed, "dropout"), step)
 
         def piece(index: Array, part: Rows) -> tuple[tuple[Array, Array], Any]:
-            k = jax.random.fold_in(key, index)
-            (loss, count), grads = jax.value_and_grad(self.losses, has_aux=True)(params, cell, part, tables, k)
-            return (loss, count), grads
+            k = jax.random.fold_in(key, self.place() * pieces + index)
+            return jax.value_and_grad(self.losses, has_aux=True)(params, cell, part, tables, k)
 
         if pieces == 1:
             total = piece(jnp.zeros((), jnp.int32), rows)
         else:
             parts = jax.tree.map(lambda a: a.reshape(pieces, a.shape[0] // pieces, *a.shape[1:]), rows)
-            zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: piece(jnp.zeros((), jnp.int32), rows)))
+            first = jax.tree.map(lambda a: a[0], parts)
+            zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(piece, jnp.zeros((), jnp.int32), first))
 
             def add(total: Any, indexed: Any) -> tuple[Any, None]:
                 return jax.tree.map(jnp.add, total, piece(*indexed)), None
 
             total, _ = jax.lax.scan(add, zeros, (jnp.arange(pieces), parts))
-        (loss, count), grads = self.average(total)
+        (loss, count), grads = self.total(total)
         count = jnp.maximum(count, 1.0)
-        return loss / count, jax.tree.map(lambda g: g / count, grads)
+        return loss / count, grads / count
 
     def update(
         self, state: TrainState, cell: CellArrays, rows: Rows, tables: Columns
     ) -> tuple[TrainState, StepMetrics]:
-        """One step of AdamW; a stopped cell stays as it is, a loss that is not finite stops it."""
+        """One step of AdamW; a loss or gradient that is not finite moves nothing and stops the cell."""
         loss, grads = self.gradient(state.params, cell, rows, tables, state.step)
         norm = optax.global_norm(grads)
         rate = learning_rate(self.training, cell, state.step)
         direction, optimiser = moments(self.training).update(grads, state.optimiser)
-        params = move(state.params, direction, rate, cell.weight_decay * self.flat.decayed)
+        params = move(state.params, jnp.asarray(direction), rate, cell.weight_decay * self.flat.decayed)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-        moved = finite & ~state.stopped
-
-        new_divergence = ~finite & ~state.stopped
         state = state._replace(
-            params=jnp.where(moved, params, state.params),
-            optimiser=jax.tree.map(lambda new, old: jnp.where(moved, new, old), optimiser, state.optimiser),
-            step=state.step + moved.astype(jnp.int32),
-            stopped=state.stopped | ~finite,
-            diverged_at=jnp.where(new_divergence, state.step, state.diverged_at),
+            params=jnp.where(finite, params, state.params),
+            optimiser=jax.tree.map(lambda new, old: jnp.where(finite, new, old), optimiser, state.optimiser),
+            step=state.step + finite.astype(jnp.int32),
+            stopped=~finite,
+            diverged_at=jnp.where(finite, -1, state.step),
         )
         return state, StepMetrics(loss, norm, rate)
+
+    def rest(self, state: TrainState) -> tuple[TrainState, StepMetrics]:
+        """A step that is not taken: its metrics are NaN, the learning rate too."""
+        return state, StepMetrics(*[jnp.full((), jnp.nan, jnp.float32)] * len(StepMetrics._fields))
 
     def judge(self, state: TrainState, loss: Float[Array, ""]) -> TrainState:
         """Keep the parameters if the valid loss is the best so far; stop after `patience` that were not."""
@@ -128,4 +134,7 @@ class Learner:
 
     def scores(self, params: Any, cell: CellArrays, rows: Rows, tables: Columns) -> Float[Array, "B Q C"]:
         """Logits of every candidate at every query slot."""
-        return self.network.apply({"params": self.flat.unravel(params)}, rows, tables, cell.on, None)
+        return self._logits(params, cell, rows, tables, None, {})
+
+    def _logits(self, params: Any, cell: CellArrays, rows: Rows, tables: Columns, dropout: Any, rngs: Any) -> Any:
+        return self.network.apply({"params": self.flat.unravel(params)}, rows, tables, cell.on, dropout, rngs=rngs)
