@@ -80,7 +80,8 @@ def eligible(view: FoldView, timeline: Timeline, calendar: np.ndarray) -> tuple[
         before = _events_by(histories.offsets, histories.time, users, calendar)
         ok = before >= timeline.min_events
         if timeline.active_days is not None:
-            latest = np.asarray(histories.time)[histories.offsets[users, None] + np.maximum(before, 1) - 1]
+            # Of a user with no event by then, some other one's: min_events has ruled that tick out.
+            latest = np.asarray(histories.time)[np.maximum(histories.offsets[users, None] + before - 1, 0)]
             ok &= latest > calendar[None] - microseconds(timeline.active_days)
         rows, tick = np.nonzero(ok)
         parts.append((users[rows].astype(np.int32), tick.astype(np.int32), before[ok]))

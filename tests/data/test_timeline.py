@@ -1,0 +1,93 @@
+"""Cutoffs, windows and the calendar of ticks."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.data.timeline import DAY, Timeline, date_text, fitting, folds, instant, microseconds
+from lab.errors import InputError
+
+
+@given(
+    horizons=st.lists(st.sampled_from([0.5, 1, 3, 7, 30]), min_size=1, max_size=3, unique=True),
+    every=st.sampled_from([None, 0.25, 2, 7, 11]),
+    count=st.integers(1, 3),
+    spare=st.floats(0, 100),
+    first=st.integers(-(10**15), 10**15),
+)
+def test_windows_close_before_the_next_split_opens(
+    horizons: list[float], every: float | None, count: int, spare: float, first: int
+) -> None:
+    longest = max(horizons)
+    last = first + microseconds((2 + count) * longest + spare)
+    placed = folds(Timeline(query_every=every, folds=count), tuple(horizons), first, last)
+    assert [fold.test_cutoff for fold in placed] == [last - (f + 1) * microseconds(longest) for f in range(count)]
+    for fold in placed:
+        assert fold.valid_cutoff + fold.longest == fold.test_cutoff and fold.closes_by("valid") == fold.test_cutoff
+        assert fold.closes_by("test") <= last
+        train, valid, test = (fold.ticks(split) for split in ("train", "valid", "test"))
+        assert valid[-1] == fold.valid_cutoff and test[-1] == fold.test_cutoff
+        # Training knows windows that close by the valid cutoff, and leaves out no other tick of the calendar.
+        assert train.tolist() == [c for c in valid.tolist() if c + min(fold.horizons) <= fold.valid_cutoff]
+        for ticks in (train, valid, test):
+            assert (np.diff(ticks) == fold.query_every).all() and (ticks >= first).all()
+        assert test[0] - fold.query_every < first and valid[0] - fold.query_every < first
+
+
+def test_an_example_by_hand() -> None:
+    (fold,) = folds(Timeline(end="1970-01-31"), (2, 5), 0, 99 * DAY)
+    assert (fold.test_cutoff, fold.valid_cutoff, fold.query_every) == (25 * DAY, 20 * DAY, 2 * DAY)
+    assert (fold.ticks("train") // DAY).tolist() == list(range(0, 19, 2))
+    assert (fold.ticks("test") // DAY).tolist() == list(range(1, 26, 2))
+
+
+def test_a_log_that_is_too_short_says_what_fits() -> None:
+    assert fitting(20 * DAY, (1, 7, 30), 1) == (1,)
+    with pytest.raises(InputError, match=r"spans 20 days.*30 days.*needs 90.*1 would fit.*longest that fits is 6\.67"):
+        folds(Timeline(), (1, 7, 30), 0, 20 * DAY)
+    with pytest.raises(InputError, match="none of those asked fits"):
+        folds(Timeline(folds=3), (7,), 0, 20 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "microseconds_"),
+    [
+        ("1970-01-02", DAY),
+        ("1970-01-01T00:00:01Z", 1_000_000),
+        ("1970-01-01 12:00", DAY // 2),
+        ("1970-01-01T02:00:00+02:00", 0),
+        ("1969-12-31T23:59:59.999999", -1),
+    ],
+)
+def test_instants(text: str, microseconds_: int) -> None:
+    assert instant(text) == microseconds_
+
+
+@pytest.mark.parametrize("text", ["now", "today", "NaT", "", "soon", "31/08/2022", "2022-02-30", "1661904000"])
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"timeline\.end: .* is not a date; write one like"):
+        instant(text)
+    with pytest.raises(InputError, match=r"timeline\.end"):
+        Timeline(end=text)
+
+
+def test_dates_are_written_short() -> None:
+    assert date_text(0) == "1970-01-01" and date_text(DAY // 2) == "1970-01-01T12:00:00"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"folds": 0},
+        {"min_events": 0},
+        {"query_every": 0},
+        {"query_every": 1e-12},
+        {"active_days": -1},
+        {"active_days": float("nan")},
+        {"active_days": float("inf")},
+    ],
+)
+def test_wrong_settings_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=rf"timeline\.{next(iter(wrong))}: "):
+        Timeline(**wrong)  # type: ignore[arg-type]
