@@ -18,16 +18,16 @@ class Training:
     """Steps in a row; a longer history is cut into several."""
     overlap: int = 32
     """Steps of context that a later piece of a cut history repeats."""
-    learning_rate: float = 4e-3
+    learning_rate: float = 2e-3
     """Peak of the learning rate (AdamW)."""
     warmup: float = 0.1
     """Share of the steps over which the learning rate rises; after it, it falls along a cosine to zero."""
-    weight_decay: float = 0.01
+    weight_decay: float = 0.1
     """Decoupled weight decay of matrices and tables."""
     clip: float = 1.0
     """Largest global norm of a gradient."""
-    dropout: float = 0.1
-    """Share of activations dropped between the encoder's blocks."""
+    dropout: float = 0.3
+    """Share of activations dropped in the encoder and before the candidates are scored."""
     label_smoothing: float = 0.0
     """Share of each query's label weight that is spread over all candidates."""
     accumulate: int = 1
