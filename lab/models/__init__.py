@@ -1,4 +1,17 @@
-"""The encoders, imported when first asked for, so that listing models costs no import of flax."""
+"""The encoders, imported when first asked for, so that listing models costs no import of flax.
+
+Parameters of an encoder at width 64, without embedding and head:
+
+| model       | 1 layer | 2 layers | 3 layers | default |
+|-------------|---------|----------|----------|---------|
+| RNN         |   8,256 |   16,640 |   25,024 | 1 layer |
+| LSTM        |  33,024 |   66,176 |   99,328 | 1 layer |
+| GRU         |  24,768 |   49,664 |   74,560 | 1 layer |
+| Transformer |  49,536 |   98,944 |  148,352 | 2 layers |
+
+So LSTM(layers=3) and GRU(layers=4), with 99,456, are the size of the default Transformer, and LSTM() that of
+Transformer(layers=1, mlp_ratio=2), with 33,152.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,6 @@
 """What every encoder must do: follow its formula, never look ahead, and take each history by itself."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lab import models
 from tests.models.oracles import encode
 from tests.models.packed import NAMES, Built, Rows, build, rows
 
@@ -55,6 +57,7 @@ def test_history_reads_alike_wherever_it_is_packed(built: Built) -> None:
         np.testing.assert_allclose(out[row, place : place + 7], out[0, :7], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("quick_compile")
 def test_padding_changes_nothing(built: Built) -> None:
     packed = rows(7)
     padded = Rows(*(jnp.concatenate([a, jnp.full_like(a[:, :5], 9)], 1) for a in packed))
@@ -74,6 +77,7 @@ def test_transformer_sees_time_but_not_when_the_clock_began() -> None:
     assert np.abs(built(slower) - built(packed)).max() > 0.1
 
 
+@pytest.mark.usefixtures("quick_compile")
 def test_evaluating_is_deterministic_and_draws_nothing(built: Built) -> None:
     packed = rows(10)
     np.testing.assert_array_equal(built(packed), built(packed))  # no rng stream is given: drawing would raise
@@ -121,18 +125,18 @@ def test_bfloat16_computes_roughly_the_same_with_float32_parameters(name: str) -
 
 
 def test_parameter_counts_at_width_64_are_as_documented() -> None:
-    counts = {name: {layers: count(name, layers) for layers in (1, 2, 3)} for name in NAMES}
-    assert counts == {
-        "RNN": {1: 8_256, 2: 16_640, 3: 25_024},
-        "LSTM": {1: 33_024, 2: 66_176, 3: 99_328},
-        "GRU": {1: 24_768, 2: 49_664, 3: 74_560},
-        "Transformer": {1: 49_536, 2: 98_944, 3: 148_352},
+    table = {
+        name: [int(number.replace(",", "")) for number in numbers.split("|")[:3]]
+        for name, numbers in re.findall(r"^\| (\w+) +\| (.+)\|$", str(models.__doc__), re.MULTILINE)
+        if name in NAMES
     }
+    assert table == {name: [count(name, layers=layers) for layers in (1, 2, 3)] for name in NAMES}
+    assert count("GRU", layers=4) == 99_456
+    assert count("Transformer", layers=1, mlp_ratio=2) == 33_152
+    assert (count("LSTM"), count("Transformer")) == (table["LSTM"][0], table["Transformer"][1])
 
 
-def count(name: str, layers: int) -> int:
-    from lab import models
-
-    module = getattr(models, name)(layers=layers).encoder(jnp.float32)
+def count(name: str, **settings: int) -> int:
+    module = getattr(models, name)(**settings).encoder(jnp.float32)
     params = jax.eval_shape(lambda: module.init(jax.random.key(0), *rows(0, width=64), None))
     return sum(a.size for a in jax.tree.leaves(params))
