@@ -39,6 +39,11 @@ class Flattening:
         parts = [np.full(n, len(shape) > 1, np.float32) for n, shape in zip(self._sizes, self.shapes, strict=True)]
         return np.concatenate(parts)
 
+    def norm(self, vector: Float[Array, " P"]) -> Float[Array, ""]:
+        """The vector's length, summed leaf by leaf: the zeros of groups a cell does not use change no bit of it."""
+        parts = jnp.split(vector, np.cumsum(self._sizes)[:-1])
+        return jnp.sqrt(sum((jnp.sum(jnp.square(part)) for part in parts), start=jnp.zeros((), vector.dtype)))
+
     def ravel(self, params: Any) -> Float[Array, " P"]:
         """The parameters as one vector."""
         return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(params)])

@@ -7,10 +7,13 @@ from jaxtyping import Array, Float, Int
 from lab.training.settings import Training
 from lab.training.state import CellArrays
 
+ADAM = optax.scale_by_adam()
+"""The direction of arXiv:1412.6980."""
 
-def moments(training: Training) -> optax.GradientTransformation:
-    """Clipping by global norm, then Adam's direction (arXiv:1412.6980)."""
-    return optax.chain(optax.clip_by_global_norm(training.clip), optax.scale_by_adam())
+
+def clipped(gradient: Float[Array, " P"], norm: Float[Array, ""], limit: float) -> Float[Array, " P"]:
+    """The gradient, shortened to the limit where its norm is larger."""
+    return gradient * jnp.minimum(1.0, limit / jnp.maximum(norm, 1e-30))
 
 
 def learning_rate(training: Training, cell: CellArrays, step: Int[Array, ""]) -> Float[Array, ""]:

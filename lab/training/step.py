@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
 from lab.data.batch import Columns, Rows
 from lab.models.network import Network
 from lab.targets.base import Target
 from lab.training.flat import Flattening
-from lab.training.optimiser import learning_rate, moments, move
+from lab.training.optimiser import ADAM, clipped, learning_rate, move
 from lab.training.settings import Training
 from lab.training.state import CellArrays, TrainState, stream
 
@@ -48,7 +47,7 @@ class Learner:
     def init(self, cell: CellArrays, rows: Rows, tables: Columns) -> TrainState:
         """A fresh state; `rows` gives shapes and nothing else."""
         params = self.flat.ravel(initial_params(self.network, cell, rows, tables))
-        optimiser = moments(self.training).init(params)
+        optimiser = ADAM.init(params)
         zero = jnp.zeros((), jnp.int32)
         infinite = jnp.asarray(jnp.inf, jnp.float32)
         # Not the same buffers twice: the state is donated.
@@ -60,7 +59,8 @@ class Learner:
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Sum of losses over the labelled queries of the rows, and their number; dropout only with a key."""
         dropout, rngs = (None, {}) if key is None else (cell.dropout, {"dropout": key})
-        logits = self._logits(params, cell, rows, tables, dropout, rngs)
+        # Held apart, so that the loss is compiled alike, and adds up in one order, whatever groups the network has.
+        logits = jax.lax.optimization_barrier(self._logits(params, cell, rows, tables, dropout, rngs))
         query, id, weight = (jnp.take(part, cell.horizon, axis=1) for part in rows.label)
         smoothing = cell.label_smoothing if key is not None else jnp.zeros((), jnp.float32)
         return self.target.loss(logits, query, id, weight, smoothing)
@@ -99,9 +99,9 @@ class Learner:
     ) -> tuple[TrainState, StepMetrics]:
         """One step of AdamW; a loss or gradient that is not finite moves nothing and stops the cell."""
         loss, grads = self.gradient(state.params, cell, rows, tables, state.step)
-        norm = optax.global_norm(grads)
+        norm = self.flat.norm(grads)
         rate = learning_rate(self.training, cell, state.step)
-        direction, optimiser = moments(self.training).update(grads, state.optimiser)
+        direction, optimiser = ADAM.update(clipped(grads, norm, self.training.clip), state.optimiser)
         params = move(state.params, jnp.asarray(direction), rate, cell.weight_decay * self.flat.decayed)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
         state = state._replace(

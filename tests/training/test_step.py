@@ -1,0 +1,137 @@
+"""One update, on batches whose answer is known."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from lab.assembly import build_network
+from lab.data.batch import Rows
+from lab.training.state import TrainState
+from lab.training.step import Learner
+from tests.training.small import Bench
+
+
+@pytest.fixture(scope="module")
+def learner(alone: Bench) -> Learner:
+    return alone.assembly.program.learner
+
+
+@pytest.fixture(scope="module")
+def rows(alone: Bench) -> Rows:
+    """The first eight rows of the training split."""
+    return jax.tree.map(lambda leaf: leaf[:8], alone.data.splits["train"].rows)
+
+
+@pytest.fixture(scope="module")
+def params(alone: Bench, learner: Learner, rows: Rows) -> Any:
+    return jax.jit(learner.init)(alone.arrays(features="full"), rows, _tables(alone)).params
+
+
+def _tables(bench: Bench) -> Any:
+    return bench.data.splits["train"].tables
+
+
+def _uniform(learner: Learner, bias: np.ndarray) -> Any:
+    """Parameters under which every query's logits are the head's bias."""
+    shapes = jax.tree.unflatten(learner.flat.tree, [np.zeros(shape, np.float32) for shape in learner.flat.shapes])
+    return learner.flat.ravel(shapes | {"bias": jnp.asarray(bias)})
+
+
+def _labels(rows: Rows, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which candidates the labels name, and with what weight."""
+    real = rows.label.weight[:, horizon] > 0
+    return rows.label.id[:, horizon][real], rows.label.weight[:, horizon][real]
+
+
+@pytest.mark.parametrize("days", [7, 14])
+def test_the_loss_of_a_network_that_knows_only_shares(alone: Bench, learner: Learner, rows: Rows, days: int) -> None:
+    candidates = alone.data.view.candidates
+    bias = np.linspace(-1, 1, candidates).astype(np.float32)
+    loss, count = learner.losses(_uniform(learner, bias), alone.arrays(days=days), rows, _tables(alone), None)
+    ids, weights = _labels(rows, (7, 14).index(days))
+    np.testing.assert_allclose(loss, -(weights * log_softmax(bias)[ids]).sum(), rtol=1e-5)
+    np.testing.assert_allclose(count, weights.sum(), rtol=1e-6)
+    assert count == round(float(count))
+
+
+def test_smoothing_moves_its_share_to_all_candidates_in_training_alone(
+    alone: Bench, learner: Learner, rows: Rows
+) -> None:
+    bias = np.linspace(-1, 1, alone.data.view.candidates).astype(np.float32)
+    cell = alone.arrays(label_smoothing=0.2, dropout=0.0)
+    ids, weights = _labels(rows, 0)
+    of_labels = -(weights * log_softmax(bias)[ids]).sum()
+    of_all = -weights.sum() * log_softmax(bias).mean()
+    losses = partial(learner.losses, _uniform(learner, bias), cell, rows, _tables(alone))
+    np.testing.assert_allclose(losses(jax.random.key(0))[0], 0.8 * of_labels + 0.2 * of_all, rtol=1e-5)
+    np.testing.assert_allclose(losses(None)[0], of_labels, rtol=1e-5)
+
+
+def _gradient(learner: Learner, bench: Bench, params: Any, rows: Rows, **changes: float) -> tuple[Any, Any]:
+    cell = bench.arrays(features="full", **changes)
+    return jax.jit(learner.gradient)(params, cell, rows, _tables(bench), jnp.asarray(3))
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(
+    alone: Bench, learner: Learner, params: Any, rows: Rows
+) -> None:
+    pieces = replace(learner, training=replace(learner.training, batch=8, accumulate=4))
+    whole, parts = (_gradient(one, alone, params, rows, dropout=0.0) for one in (learner, pieces))
+    np.testing.assert_allclose(parts[0], whole[0], rtol=1e-6)
+    np.testing.assert_allclose(parts[1], whole[1], atol=1e-6)
+    assert np.abs(whole[1]).max() > 1e-2
+
+
+def test_dropout_falls_otherwise_at_each_step_and_cell(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
+    gradient = jax.jit(learner.gradient)
+    ask = lambda step, **which: float(  # noqa: E731
+        gradient(params, alone.arrays(dropout=0.5, **which), rows, _tables(alone), jnp.asarray(step))[0]
+    )
+    assert len({ask(0), ask(1), ask(0, seed=1)}) == 3
+    assert ask(1) == ask(1)
+
+
+def test_bfloat16_stays_near_float32(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
+    network = build_network(alone.experiment.models[0], alone.data, jnp.dtype("bfloat16"))
+    half = replace(learner, network=network)
+    (loss, gradient), (near, rough) = (_gradient(one, alone, params, rows, dropout=0.0) for one in (learner, half))
+    np.testing.assert_allclose(near, loss, rtol=0.01)
+    assert rough.dtype == np.float32 and not np.array_equal(gradient, rough)
+    cosine = (gradient @ rough) / (jnp.linalg.norm(gradient) * jnp.linalg.norm(rough))
+    assert cosine > 0.99
+
+
+def _state(params: Any, **values: float) -> TrainState:
+    zero = jnp.zeros((), jnp.int32)
+    start = TrainState(params, None, zero, params, jnp.asarray(jnp.inf), zero, zero, jnp.asarray(False), zero - 1)
+    return start._replace(**{name: jnp.asarray(value) for name, value in values.items()})
+
+
+def test_patience_counts_looks_without_a_better_loss(learner: Learner) -> None:
+    patient = replace(learner, training=replace(learner.training, patience=2))
+    state, told = _state(jnp.zeros(2)), []
+    for step, loss in enumerate([3.0, 2.0, 2.5, 1.0, 1.0, 1.5]):
+        state = state._replace(params=jnp.full(2, float(step)), step=jnp.asarray(step))
+        state = patient.judge(state, jnp.asarray(loss))
+        told.append(bool(state.stopped))
+    assert told == [False] * 5 + [True]
+    assert state.best_loss == 1.0 and state.best_step == 3 and state.best_params.tolist() == [3, 3]
+    assert state.diverged_at == -1
+
+
+def test_patience_of_nothing_never_stops(learner: Learner) -> None:
+    state = _state(jnp.zeros(2))
+    for loss in range(50):
+        state = learner.judge(state, jnp.asarray(float(loss)))
+    assert not state.stopped and state.best_loss == 0
+
+
+def test_a_valid_loss_that_is_not_finite_ends_the_cell(learner: Learner) -> None:
+    state = learner.judge(_state(jnp.ones(2), best_loss=2.0, step=7), jnp.asarray(jnp.nan))
+    assert state.stopped and state.diverged_at == 7 and state.best_loss == 2
