@@ -82,6 +82,8 @@ class _Space:
         from threadpoolctl import threadpool_limits
 
         rows, columns = matrix.shape  # type: ignore[misc]
+        if columns == 1:
+            return cls(np.ones((1, 1)))
         # One thread: the order of partial sums, and with it the last bits, depends on how many run.
         with threadpool_limits(1):
             size = max(1, min(64, rows - 1, columns - 1))
