@@ -1,0 +1,135 @@
+"""The command line: what it changes, and what it refuses with exit code 2."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.command_line import Options, field_docs, parse
+from lab.data.sources import SyntheticShop, Table
+from lab.data.timeline import Timeline
+from lab.errors import InputError
+from lab.experiment import Experiment
+from lab.features import Habit
+from lab.models import LSTM
+from tests.small_experiment import asked
+
+
+def told(*arguments: str, of: Experiment | None = None) -> tuple[Experiment, Options]:
+    return parse(of or asked(), "python -m lab.run x.py", "About.", arguments)
+
+
+def test_nothing_said_changes_nothing() -> None:
+    experiment, options = told()
+    assert experiment == asked()
+    assert (options.out, options.cache, options.dry_run) == (Path("results"), None, False)
+
+
+def test_settings_are_changed_by_their_names() -> None:
+    line = (
+        "--seeds 3 --horizons 7 30 --training.steps 200 --out there --dry-run --timeline.end 2024-05-01 "
+        "--timeline.active-days None --features.ids category time --models.0.width 16 --source.users 9"
+    )
+    experiment, options = told(*line.split())
+    assert (experiment.seeds, experiment.horizons, experiment.training.steps) == (3, (7.0, 30.0), 200)
+    assert experiment.timeline == Timeline(end="2024-05-01", active_days=None)
+    assert experiment.features == {"ids": ("category", "time"), "more": ("category", "habit")}
+    assert experiment.models == (LSTM(width=16), asked().models[1])
+    assert experiment.source == SyntheticShop(users=9)
+    assert (options.out, options.dry_run) == (Path("there"), True)
+
+
+def test_another_source_is_chosen_by_its_name() -> None:
+    experiment, _ = told("source:table", "--source.path", "log.csv", "--source.user", "visitor", "--source.time", "ts")
+    assert experiment.source == Table(path="log.csv", user="visitor", time="ts")
+    assert experiment.models == asked().models
+    late, _ = told("--seeds", "4", "source:table", "--source.path", "a.csv", "--training.batch", "8")
+    assert (late.seeds, late.training.batch, late.source) == (4, 8, Table(path="a.csv"))
+
+
+def test_groups_that_the_file_sets_can_be_changed() -> None:
+    experiment, _ = told("--groups.0.days", "2", "9", of=asked(groups=(Habit(),)))
+    assert experiment.groups == (Habit(days=(2, 9)),)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--sed", "2"), "--seeds"),
+        (("--training.step", "2"), "--training.steps"),
+        (("--horizon", "7"), "--horizons"),
+        (("source:tabel",), "source:table"),
+        (("--seeds", "two"), "--seeds"),
+        (("--target.weights", "sets"), "set"),
+    ],
+)
+def test_what_is_unknown_names_the_nearest(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        told(*arguments)
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--horizons", "0"), "horizons: "),
+        (("--seeds", "0"), "seeds: 0"),
+        (("--training.batch", "-1"), r"training\.batch: -1"),
+        (("--timeline.end", "soon"), r"timeline\.end: 'soon'"),
+        (("--features.ids", "categroy"), r"features\.ids: .*did you mean 'category'"),
+        (("--models.1.width", "8", "--models.0.width", "8", "--features.ids"), r"features\.ids: no feature group"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        told(*arguments)
+
+
+def test_help_tells_every_setting_from_its_docstring(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        told("--help")
+    assert stopped.value.code == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for said in (field_docs(Timeline)["min_events"], field_docs(Options)["dry_run"], "About."):
+        assert said in shown
+    # What the table is compared with is the file's to declare.
+    assert "--baselines" not in shown and "--name" not in shown
+
+
+def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).resolve().parents[1])
+    environment = os.environ | {"PYTHONPATH": root}
+    return subprocess.run([sys.executable, "-m", "lab.run", *arguments], cwd=folder, env=environment,
+                          capture_output=True, text=True)  # fmt: skip
+
+
+def test_a_mistake_leaves_with_2_and_no_trace(tmp_path: Path) -> None:
+    missing = run("none.py", folder=tmp_path)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr.startswith("error: none.py: there is no such file") and missing.stderr.count("\n") == 1
+    (tmp_path / "empty.py").write_text("")
+    empty = run("empty.py", folder=tmp_path)
+    assert empty.returncode == 2 and "registers 0 experiments" in empty.stderr
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == ["empty.py"]
+
+
+HELP = """
+import sys
+from lab.run import main
+sys.argv = ["lab.run", "--help"]
+try:
+    main()
+finally:
+    print("jax" in sys.modules)
+"""
+
+
+def test_help_of_the_command_needs_no_jax() -> None:
+    root = Path(__file__).resolve().parents[1]
+    ran = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, cwd=root)
+    assert ran.returncode == 0 and ran.stdout.endswith("False\n") and "FILE is a Python file" in ran.stdout
