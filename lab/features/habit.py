@@ -39,7 +39,7 @@ class HabitScore(nn.Module):
     going back:  gate(h_q) + sum over k, s of w(h_q)[k, s] * f[c, k, s]          for a seen candidate c, else 0
     exploring:   (sum over seen c' of sum over m of a[c', m] * from_m[c']) . to[c]   for every candidate c
 
-    with f = log(1 + n) and a = f @ mix. The gate is the log-odds of going back against exploring, which the
+    with f = log(1 + n), followed by how near the last touch was and how rare c is, and a = f @ mix. The gate is the log-odds of going back against exploring, which the
     encoder sets query by query; the second part is a low-rank table of what goes with what, weighted by the
     user's whole past however long ago it left the row.
     """
@@ -52,17 +52,22 @@ class HabitScore(nn.Module):
     def __call__(self, asking: "Asking") -> Float[Array, "B Q C"]:
         counts = self._counts_at_queries(asking)
         counts = jnp.log1p(jnp.maximum(counts, 0.0)).reshape(*counts.shape[:3], -1)
-        features = jnp.concatenate([counts, self._nearness(asking)], axis=-1)
+        features = jnp.concatenate([counts, self._nearness(asking), self._rarity(asking)], axis=-1)
         features = jnp.where(asking.alive[..., None], features, 0.0)
         return asking.spread(self._going_back(asking, features)) + self._exploring(asking, features)
 
     def _going_back(self, asking: "Asking", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
         size = features.shape[-1]
-        base = self.param("weight", nn.initializers.constant(1.0 / len(self.days)), (size,))
+        base = self.param("weight", self._first_weights, (size,))
         steer = nn.Dense(size + 1, kernel_init=nn.initializers.zeros, dtype=self.shape.dtype, name="steer")
         steering = steer(asking.hidden).astype(jnp.float32)
         weight, gate = base + steering[..., :-1], steering[..., -1:]
         return gate + jnp.einsum("bqef,bqf->bqe", features, weight)
+
+    def _first_weights(self, key: Array, shape: tuple[int, ...]) -> Float[Array, " F"]:
+        """Near a good count to begin with: what was touched leads, by its counts and hardly by how common it is."""
+        weights = jnp.full(shape, 1.0 / len(self.days))
+        return weights.at[-1 - len(_NEARNESS) :].set(jnp.asarray([*[0.3] * len(_NEARNESS), 0.8]))
 
     def _exploring(self, asking: "Asking", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q C"]:
         rank, candidates = self.shape.width, self.shape.candidates
@@ -81,6 +86,11 @@ class HabitScore(nn.Module):
         latest = jnp.max(jnp.where(asking.alive, place[:, None], 0.0), axis=-1, keepdims=True)
         since = jnp.maximum(latest - place[:, None], 0.0)
         return jnp.exp(since[..., None] * jnp.asarray([-1.0 / scale for scale in _NEARNESS], jnp.float32))
+
+    def _rarity(self, asking: "Asking") -> Float[Array, "B Q E 1"]:
+        """-log share of each candidate in the known log: a weight of 1 takes the head's first bias back."""
+        rarity = -asking.prior[asking.entry.candidate]
+        return jnp.broadcast_to(rarity[:, None, :, None], (*asking.alive.shape, 1))
 
     def _counts_at_queries(self, asking: "Asking") -> Float[Array, "B Q E K S"]:
         rate = jnp.asarray([-1.0 / tau for tau in self.days], jnp.float32)

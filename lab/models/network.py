@@ -27,6 +27,8 @@ class Asking(NamedTuple):
     tables: dict[str, Any]
     """The group's own tables."""
     candidates: int
+    prior: Float[Array, " C"]
+    """Log share of each candidate in the known log."""
     dropout: Float[Array, ""] | None
 
     def spread(self, score: Float[Array, "B Q E"]) -> Float[Array, "B Q C"]:
@@ -72,7 +74,7 @@ class Network(nn.Module):
         asked = jnp.take_along_axis(hidden, rows.query.position[..., None], axis=1)
         asked = nn.LayerNorm(dtype=jnp.float32, name="norm")(asked.astype(jnp.float32)).astype(self.dtype)
         logits = self._head(asked, tables["head"]["prior"])
-        asking = self._asking(rows, asked, dropout)
+        asking = self._asking(rows, asked, tables["head"]["prior"], dropout)
         for name in sorted(self.candidate_groups):
             columns = rows.entry_columns.get(name, {})
             view = asking._replace(columns=columns, tables=tables.get(name, {}))
@@ -93,8 +95,10 @@ class Network(nn.Module):
         bias = self.param("bias", lambda _: jnp.asarray(prior, jnp.float32))
         return (asked @ kernel.astype(self.dtype)).astype(jnp.float32) + bias
 
-    def _asking(self, rows: Rows, asked: Float[Array, "B Q D"], dropout: Float[Array, ""] | None) -> Asking:
+    def _asking(
+        self, rows: Rows, asked: Float[Array, "B Q D"], prior: Float[Array, " C"], dropout: Float[Array, ""] | None
+    ) -> Asking:
         position, entry = rows.query.position, rows.entry
         alive = (entry.first[:, None] <= position[..., None]) & (position[..., None] < entry.stop[:, None])
         time = jnp.take_along_axis(rows.time, position, axis=1)
-        return Asking(asked, time, rows.query.calendar, entry, alive, {}, {}, self.candidates, dropout)
+        return Asking(asked, time, rows.query.calendar, entry, alive, {}, {}, self.candidates, prior, dropout)
