@@ -40,6 +40,12 @@ class Assembly:
         return [list(ordered[first : first + size]) for first in range(0, len(ordered), size)]
 
 
+def assemblies(experiment: Experiment, data: Dataset, cells: Sequence[Cell]) -> list[Assembly]:
+    """The programs of a fold's trained cells, one for each model."""
+    mine = {model: [c for c in cells if c.kind == "model" and c.settings == model] for model in experiment.models}
+    return [assemble(experiment, data, model, own) for model, own in mine.items() if own]
+
+
 def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequence[Cell]) -> Assembly:
     """Build the program that all of a model's cells on one fold share."""
     training = experiment.training

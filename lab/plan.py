@@ -1,91 +1,90 @@
-"""What a run tells about its log, its folds and the work ahead."""
+"""What a run tells about its log, its folds and the work ahead, within 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from lab.assembly import Assembly
+from lab.cells import Cell
 from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
-from lab.data.timeline import DAY, Fold, date_text, days_text
+from lab.data.timeline import DAY, date_text, days_text
+from lab.training.devices import Layout
 from lab.training.fit import dispatches
 
 
-def print_log(console: Console, histories: Histories, folds: Sequence[Fold]) -> None:
+def say(console: Console, line: str) -> None:
+    """Print a line as it is, wrapped between words."""
+    console.print(line, markup=False, highlight=False)
+
+
+def print_log(console: Console, histories: Histories) -> None:
     """Size and span of the log, and what was left out of it."""
     facts = histories.facts
-    span = (facts["last"] - facts["first"]) / DAY
-    said = [
-        f"{facts['source']}: {histories.events:,} events of {histories.users:,} users on "
-        f"{len(histories.item_names):,} items, {date_text(facts['first'])} to {date_text(facts['last'])} "
-        f"({span:.4g} days); {tie_rate(histories):.1%} share their time with another of the same user"
-    ]
+    first, last = date_text(facts["first"]), date_text(facts["last"])
+    say(
+        console,
+        f"{facts['source']}: {histories.events:,} events, {histories.users:,} users, "
+        f"{len(histories.item_names):,} items",
+    )
+    say(console, f"  {first} to {last}, {(facts['last'] - facts['first']) / DAY:.4g} days")
+    say(console, f"  {facts['tied']:.1%} of the events share their time with another of the same user")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
-        said.append(f"quarantined: {quarantined:,} rows")
-    said.extend(f"cleaning: {rule['rule']} removed {rule['rows']:,} rows" for rule in facts["rules"] if rule["rows"])
-    for line in said:
-        console.print(line, markup=False, highlight=False)
-
-
-def tie_rate(histories: Histories) -> float:
-    """Share of events whose time another event of the same user has."""
-    same = (np.diff(histories.time) == 0) & (np.diff(histories.user_of_event) == 0)
-    tied = np.append(same, False) | np.append(False, same)
-    return float(tied.mean())
+        say(console, f"  quarantined: {quarantined:,} rows")
+    for rule in facts["rules"]:
+        if rule["rows"]:
+            say(console, f"  cleaning: {rule['rule']} removed {rule['rows']:,} rows")
 
 
 def print_fold(console: Console, data: Dataset, rule: str) -> None:
     """Cutoffs, windows, users, queries, labels and padding of a fold's splits."""
     fold = data.view.fold
-    every = days_text(fold.query_every)
-    console.print(f"fold {fold.index}: categories {rule}; a tick every {every} days", markup=False, highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("split", "cutoffs", "users", "queries"):
-        table.add_column(name, justify="left" if name in ("split", "cutoffs") else "right", no_wrap=True)
-    for horizon in fold.horizons:
-        table.add_column(f"{days_text(horizon)} d", justify="right", no_wrap=True)
-    for name in ("cold", "rows", "padding"):
-        table.add_column(name, justify="right", no_wrap=True)
+    say(console, f"fold {fold.index}: categories {rule}; a tick every {days_text(fold.query_every)} days")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", no_wrap=True)
     for name in SPLITS:
-        table.add_row(*_row(data.splits[name]))
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in zip(*(_facts(data, data.splits[name]) for name in SPLITS), strict=True):
+        table.add_row(f"  {row[0][0]}", *(value for _, value in row))
     console.print(table)
-    console.print("  (N d: queries with a label within N days; cold: label events in unknown categories)", style="dim")
 
 
-def _row(split: Split) -> list[str]:
+def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
+    """What a split is, line by line."""
     cutoffs = split.queries.cutoff
-    first, last = date_text(int(cutoffs.min()))[:10], date_text(int(cutoffs.max()))[:10]
-    labelled = [f"{int((np.diff(labels.offsets) > 0).sum()):,}" for labels in split.labels]
-    return [
-        split.name,
-        first if first == last else f"{first} .. {last[2:]}",
-        f"{len(np.unique(split.queries.user)):,}",
-        f"{len(split.queries):,}",
-        *labelled,
-        f"{sum(labels.cold for labels in split.labels):,}",
-        f"{split.rows.count:,}",
-        f"{split.padding:.1%}",
-    ]
+    yield "first cutoff", date_text(int(cutoffs.min()))[:10]
+    yield "last cutoff", date_text(int(cutoffs.max()))[:10]
+    yield "labels known by", date_text(data.view.fold.closes_by(split.name))[:10]
+    yield "users", f"{len(np.unique(split.queries.user)):,}"
+    yield "queries", f"{len(split.queries):,}"
+    for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
+        answered = int((np.diff(labels.offsets) > 0).sum())
+        yield f"  answered within {days_text(horizon)} days", f"{answered:,}"
+    yield "label events of unknown categories", f"{sum(labels.cold for labels in split.labels):,}"
+    yield "packed rows", f"{split.rows.count:,}"
+    yield "padding in them", f"{split.padding:.1%}"
 
 
-def print_plan(console: Console, assemblies: Sequence[Assembly], untrained: int) -> None:
+def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence[Cell]) -> None:
     """Cells, programs, parameters, rows and steps of the work ahead."""
-    trained = sum(len(assembly.cells) for assembly in assemblies)
-    console.print(
-        f"cells: {trained + untrained} ({trained} trained, {untrained} fitted or known); "
-        f"compiled programs: {len(assemblies)}",
-        highlight=False,
-    )
+    trained = sum(cell.kind == "model" for cell in cells)
+    say(console, f"cells: {len(cells)}, of which {trained} are trained and {len(cells) - trained} fitted or known")
+    say(console, f"compiled programs: {len(assemblies)}")
     for assembly in assemblies:
         program, settings = assembly.program, assembly.program.learner.training
-        console.print(
-            f"  {assembly.cells[0].model}: {len(assembly.cells)} cells, {assembly.parameters:,} parameters each; "
-            f"{program.rows:,} rows of {settings.row_length} steps, {program.batch} a batch; "
-            f"{settings.steps:,} steps in {len(dispatches(settings))} dispatches; "
-            f"{program.layout.cells_at_once} cells at once on {program.layout.lanes} device(s)",
-            highlight=False,
-            soft_wrap=True,
+        mine, parameters = len(assembly.cells), assembly.parameters
+        say(
+            console,
+            f"  {assembly.cells[0].model}: {mine} cells, {parameters:,} parameters each, {_laid(program.layout)}",
         )
+        looks, batch = len(dispatches(settings)), f"{program.batch} rows of {settings.row_length}"
+        say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {looks} times")
+
+
+def _laid(layout: Layout) -> str:
+    devices = f"{layout.lanes} device{'s' if layout.lanes > 1 else ''}"
+    share = "" if layout.mode == "cells" or layout.lanes == 1 else ", each batch shared"
+    return f"{layout.cells_at_once} at once on {devices}{share}"

@@ -10,6 +10,8 @@ FILE is a Python file that registers one experiment. Every setting it declares c
 command line. What is finished is kept: the same command again goes on where the last one stopped.
 """
 
+import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -21,17 +23,24 @@ def main() -> None:
     """Run what the command line says, and leave: 0 done, 1 a fault, 2 a mistake of the user's, 130 stopped."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(__doc__.strip())
+        print(str(__doc__).strip())
         sys.exit(0 if arguments else 2)
     try:
-        sys.exit(_run(arguments[0], arguments[1:]))
+        signal.signal(signal.SIGTERM, _as_interrupt)
+        code = _run(arguments[0], arguments[1:])
+        sys.stdout.flush()
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except KeyboardInterrupt:
-        command = " ".join(["python -m lab.run", *arguments])
+        command = shlex.join(["python", "-m", "lab.run", *arguments])
         print(f"\nStopped. Finished cells are kept; go on with:\n  {command}", file=sys.stderr)
-        sys.exit(130)
+        code = 130
+    except BrokenPipeError:
+        # Whoever read the output has left, as `head` does; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code)
 
 
 def _run(file: str, arguments: list[str]) -> int:
@@ -40,7 +49,6 @@ def _run(file: str, arguments: list[str]) -> int:
 
     declared, about = load_experiment(Path(file))
     experiment, options = parse(declared, f"python -m lab.run {file}", about, arguments)
-    signal.signal(signal.SIGTERM, _as_interrupt)
 
     from rich.console import Console
 

@@ -49,6 +49,11 @@ class Layout:
         return self.lanes * jax.process_count() if self.mode == "batch" else 1
 
     @property
+    def block(self) -> Kind:
+        """The kind of a block of rows that is evaluated."""
+        return "share" if self.mode == "cells" else "batch"
+
+    @property
     def cells_at_once(self) -> int:
         return self.cells_per_device * (self.lanes if self.mode == "cells" else 1)
 
@@ -98,7 +103,7 @@ class Layout:
 
     def take_cells(self, tree: Any) -> Any:
         """A `cell` result on the host, its cells on one leading axis again."""
-        host = jax.device_get(tree)
+        host = fetch(tree)
         if self.mode == "batch":
             return host
         return jax.tree.map(lambda a: np.asarray(a).reshape(-1, *a.shape[2:]), host)
@@ -120,7 +125,7 @@ class Layout:
 
     def take_scores(self, scores: Any) -> np.ndarray:
         """Scores [lanes, S, b, Q, C] on the host as [cells, rows of the block, Q, C]."""
-        host = np.asarray(scores)
+        host = fetch(scores)
         if self.mode == "cells":
             return host.reshape(-1, *host.shape[2:])
         return np.moveaxis(host, 0, 1).reshape(host.shape[1], -1, *host.shape[3:])
@@ -166,6 +171,11 @@ def _side_by_side(training: Training, devices: tuple[Any, ...], most: int, bytes
     stats = devices[0].memory_stats() or {}
     room = 0.6 * stats.get("bytes_limit", 8 << 30)
     return int(np.clip(room // max(bytes_per_cell, 1), 1, max(most, 1)))
+
+
+def fetch(tree: Any) -> Any:
+    """Arrays brought to the host. Waits first: copying what failed, out of memory say, can end the process."""
+    return jax.device_get(jax.block_until_ready(tree))
 
 
 def use_all_cores() -> None:

@@ -127,7 +127,8 @@ def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainS
     def judge(state: TrainState) -> tuple[TrainState, Verdict]:
         total = zeros_like_cells(cells, 2)
         for block in lay() if resident is None else resident:
-            total = program.measure(state, cells, total, block, tables)
+            scores = program.scores(state.params, state.stopped, cells, block, tables)
+            total = program.measure(cells, total, scores, block.label)
         return program.judge(lane, state, total)
 
     return judge
@@ -189,9 +190,10 @@ def predict(
     """Scores of every query slot, block by block: rows int64[b] (-1: none) and float32[cells, b, Q, C]."""
     layout = program.layout
     idle = layout.cells_at_once - len(cells)
-    laid = layout.share_cells(layout.lay_cells(stack([*cells, *[cells[0]] * idle])))
+    stacked = stack([*cells, *[cells[0]._replace(live=np.bool_(False))] * idle])
+    laid, stopped = (layout.share_cells(layout.lay_cells(part)) for part in (stacked, ~stacked.live))
     weights = layout.share_cells(layout.lay_cells(np.stack([*params, *[params[0]] * idle])))
     tables = layout.share(feed.tables)
     for index, block in blocks(feed.rows, evaluation_rows(program.learner.training), layout):
-        scores = program.scores(weights, laid, layout.lay_block(block), tables)
+        scores = program.scores(weights, stopped, laid, layout.lay_block(block), tables)
         yield index, layout.take_scores(scores)[: len(cells)]

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lab.data.batch import Columns, Rows
-from lab.training.devices import Layout
+from lab.data.batch import Columns, LabelArrays, Rows
+from lab.training.devices import Layout, fetch
 from lab.training.state import CellArrays, TrainState, row_order
 from lab.training.step import Learner, StepMetrics
 
@@ -53,7 +53,7 @@ class Program:
         one = jax.tree.map(lambda leaf: leaf[:1], rows)
         count = len(cells.seed)
         each = [self._fresh(jax.tree.map(lambda leaf, i=i: leaf[i], cells), one, tables) for i in range(count)]
-        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(each))
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[fetch(state) for state in each])
         return self.layout.share_cells(self.layout.lay_cells(stacked))
 
     @cached_property
@@ -92,20 +92,34 @@ class Program:
         return jax.lax.scan(body, state, (jnp.arange(self.steps), xs))
 
     @cached_property
+    def scores(self):
+        """(params, stopped, cells, block, tables) -> float32[S, b, Q, C] for each lane; zeros for a stopped cell."""
+
+        def run(params: Any, stopped: Any, cells: CellArrays, rows: Rows, tables: Columns) -> Any:
+            def one(params: Any, stopped: Any, cell: CellArrays) -> Any:
+                shape = (*rows.query.position.shape, self.learner.network.candidates)
+                look = lambda params: self.learner.scores(params, cell, rows, tables)  # noqa: E731
+                return jax.lax.cond(stopped, lambda _: jnp.zeros(shape), look, params)
+
+            return self.layout.over_cells(one)(params, stopped, cells)
+
+        return self.layout.pmap(run, ("cell", "cell", "cell", self.layout.block, "share"), "batch")
+
+    @cached_property
     def measure(self):
-        """(state, cells, total, block, tables) -> total: adds the block's sum of losses and its count."""
+        """(cells, total, scores, labels) -> total: adds a block's sum of losses and its number of labelled queries.
 
-        def run(state: TrainState, cells: CellArrays, total: Any, rows: Rows, tables: Columns) -> Any:
-            def one(state: TrainState, cell: CellArrays, total: Any) -> Any:
-                def look(params: Any) -> Any:
-                    return jnp.stack(self.layout.total(self.learner.losses(params, cell, rows, tables, None)))
+        Apart from the scores, so that it is one program, and adds up in one order, whatever groups a network has.
+        """
 
-                return total + jax.lax.cond(state.stopped, lambda _: jnp.zeros(2), look, state.params)
+        def run(cells: CellArrays, total: Any, scores: Any, label: LabelArrays) -> Any:
+            def one(cell: CellArrays, total: Any, scores: Any) -> Any:
+                sums = self.learner.losses_of(scores, cell, label, jnp.zeros((), jnp.float32))
+                return total + jnp.stack(self.layout.total(sums))
 
-            return self.layout.over_cells(one)(state, cells, total)
+            return self.layout.over_cells(one)(cells, total, scores)
 
-        rows_kind = "share" if self.layout.mode == "cells" else "batch"
-        return self.layout.pmap(run, ("cell", "cell", "cell", rows_kind, "share"), "cell")
+        return self.layout.pmap(run, ("cell", "cell", "batch", self.layout.block), "cell")
 
     @cached_property
     def judge(self):
@@ -120,16 +134,3 @@ class Program:
             return self.layout.over_cells(one)(state, total)
 
         return self.layout.pmap(run, ("batch", "cell", "cell"), ("cell", "cell"), donate=(1,))
-
-    @cached_property
-    def scores(self):
-        """(best params, cells, block, tables) -> float32[S, rows, Q, C] for each lane."""
-
-        def run(params: Any, cells: CellArrays, rows: Rows, tables: Columns) -> Any:
-            def one(params: Any, cell: CellArrays) -> Any:
-                return self.learner.scores(params, cell, rows, tables)
-
-            return self.layout.over_cells(one)(params, cells)
-
-        rows_kind = "share" if self.layout.mode == "cells" else "batch"
-        return self.layout.pmap(run, ("cell", "cell", rows_kind, "share"), "batch")

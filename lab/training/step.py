@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from lab.data.batch import Columns, Rows
+from lab.data.batch import Columns, LabelArrays, Rows
 from lab.models.network import Network
 from lab.targets.base import Target
 from lab.training.flat import Flattening
@@ -59,10 +59,15 @@ class Learner:
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Sum of losses over the labelled queries of the rows, and their number; dropout only with a key."""
         dropout, rngs = (None, {}) if key is None else (cell.dropout, {"dropout": key})
-        # Held apart, so that the loss is compiled alike, and adds up in one order, whatever groups the network has.
-        logits = jax.lax.optimization_barrier(self._logits(params, cell, rows, tables, dropout, rngs))
-        query, id, weight = (jnp.take(part, cell.horizon, axis=1) for part in rows.label)
+        logits = self._logits(params, cell, rows, tables, dropout, rngs)
         smoothing = cell.label_smoothing if key is not None else jnp.zeros((), jnp.float32)
+        return self.losses_of(logits, cell, rows.label, smoothing)
+
+    def losses_of(
+        self, logits: Float[Array, "B Q C"], cell: CellArrays, label: LabelArrays, smoothing: Float[Array, ""]
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """The same from logits, for the labels of the cell's horizon."""
+        query, id, weight = (jnp.take(part, cell.horizon, axis=1) for part in label)
         return self.target.loss(logits, query, id, weight, smoothing)
 
     def gradient(

@@ -1,0 +1,191 @@
+"""The cells of one fold computed: baselines and the oracle first, then the programs' chunks in turn."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
+
+import jax
+import numpy as np
+from flax import serialization
+
+from lab.assembly import Assembly, assemblies, cell_arrays, feed
+from lab.baselines.base import Baseline
+from lab.cell_record import CellRecord, Metric
+from lab.cells import Cell
+from lab.data.dataset import SPLITS, Dataset
+from lab.data.timeline import days_text
+from lab.errors import FaultError, LabError
+from lab.experiment import Experiment
+from lab.judging import Judge, Truth, judge_baseline, judge_oracle
+from lab.progress import Progress
+from lab.store import Columns, Store
+from lab.tracking import Tracker
+from lab.training.fit import Trained, predict, train
+
+CURVE = ("step", "loss", "valid_loss", "gradient_norm", "learning_rate")
+
+_UNTRAINED_STEPS = 100
+"""What fitting and judging a baseline counts for in the estimate of what is left, in training steps of a cell."""
+
+_FAILURES = (LabError, MemoryError, jax.errors.JaxRuntimeError)
+"""What ends a cell, or the cells of a chunk, and not the run."""
+
+
+def work_of(cell: Cell) -> int:
+    """How much of the run's work a cell is, in training steps."""
+    return cell.experiment.training.steps if cell.kind == "model" else _UNTRAINED_STEPS
+
+
+@dataclass(frozen=True)
+class Computation:
+    """One fold's data, and where its cells go as soon as each is done."""
+
+    experiment: Experiment
+    data: Dataset
+    store: Store
+    tracker: Tracker
+    progress: Progress
+
+    def compute(self, cells: Sequence[Cell]) -> None:
+        """Compute and keep all of the cells. One that fails is kept as failed, with the reason."""
+        ready = assemblies(self.experiment, self.data, cells)
+        for cell in cells:
+            if cell.kind != "model":
+                self._compute_untrained(cell)
+        for assembly, chunk in interleaved(ready):
+            self._compute_chunk(assembly, chunk)
+
+    def _compute_untrained(self, cell: Cell) -> None:
+        text = f"{cell.model}, {cell.horizon:g} days"
+        self.progress.advance(0, text)
+        begun = time.monotonic()
+        try:
+            metrics, users = self._judge_untrained(cell).result()
+        except _FAILURES as error:
+            self._keep(cell.record("failed", reason=reason(error)))
+        else:
+            self._keep(cell.record("done", metrics=metrics, timing={"total": time.monotonic() - begun}), users=users)
+        self.progress.advance(work_of(cell), text)
+
+    def _judge_untrained(self, cell: Cell) -> Judge:
+        horizon = self.experiment.horizons.index(cell.horizon)
+        require_labels(self.data, horizon)
+        if cell.kind == "oracle":
+            assert isinstance(self.experiment.source, Truth)
+            return judge_oracle(self.data, self.experiment.source, horizon)
+        assert isinstance(cell.settings, Baseline)
+        return judge_baseline(self.data, cell.settings, horizon)
+
+    def _compute_chunk(self, assembly: Assembly, chunk: list[Cell]) -> None:
+        """Train, judge and keep the cells of one chunk."""
+        text = ", ".join(dict.fromkeys(f"{cell.model} · {cell.features}, seed {cell.seed}" for cell in chunk))
+        told = 0
+
+        def report(steps: int) -> None:
+            nonlocal told
+            told += steps
+            self.progress.advance(steps * len(chunk), text)
+
+        try:
+            kept = self._train(assembly, chunk, report)
+        except _FAILURES as error:
+            kept = [(cell.record("failed", reason=reason(error)), {}) for cell in chunk]
+        # What an early stop saved is done too.
+        self.progress.advance((self.experiment.training.steps - told) * len(chunk), text)
+        for record, files in kept:
+            self._keep(record, **files)
+
+    def _train(self, assembly: Assembly, chunk: list[Cell], report) -> list[tuple[CellRecord, dict]]:
+        data = self.data
+        for cell in chunk:
+            require_labels(data, self.experiment.horizons.index(cell.horizon))
+        begun = time.monotonic()
+        arrays = [cell_arrays(cell, data.groups) for cell in chunk]
+        trained = train(assembly.program, arrays, feed(data, "train"), feed(data, "valid"), report)
+        between = time.monotonic()
+        judges = judge_trained(data, assembly, chunk, trained)
+        end = time.monotonic()
+        timing = {"train": (between - begun) / len(chunk), "judge": (end - between) / len(chunk)}
+        return [
+            _outcome(assembly, cell, result, judge, timing)
+            for cell, result, judge in zip(chunk, trained, judges, strict=True)
+        ]
+
+    def _keep(self, record: CellRecord, **files: Columns | bytes) -> None:
+        self.store.write(record, **files)  # type: ignore[arg-type]
+        self.tracker.cell(record.id)
+
+
+def interleaved(assembled: Iterable[Assembly]) -> Iterator[tuple[Assembly, list[Cell]]]:
+    """The chunks of all programs in turn, so that the first results cover every model."""
+    queues = [[(assembly, chunk) for chunk in assembly.chunks()] for assembly in assembled]
+    for round_ in zip_longest(*queues):
+        yield from (one for one in round_ if one is not None)
+
+
+def judge_trained(
+    data: Dataset, assembly: Assembly, chunk: Sequence[Cell], trained: Sequence[Trained]
+) -> list[Judge | None]:
+    """Score the test queries by each cell's best parameters; None for a cell that diverged."""
+    horizons = [cell.experiment.horizons.index(cell.horizon) for cell in chunk]
+    judges = [None if t.diverged_at >= 0 else Judge(data, h) for t, h in zip(trained, horizons, strict=True)]
+    arrays = [cell_arrays(cell, data.groups) for cell in chunk]
+    test = data.splits["test"]
+    for rows, scores in predict(assembly.program, arrays, [t.params for t in trained], feed(data, "test")):
+        slot = np.where(rows[:, None] >= 0, test.slot[rows], -1)
+        asked = slot >= 0
+        for judge, of_cell in zip(judges, scores, strict=True):
+            if judge is not None:
+                # Logits are log probabilities up to a constant.
+                judge.add(slot[asked], of_cell[asked], of_cell[asked])
+    return judges
+
+
+def _outcome(
+    assembly: Assembly, cell: Cell, result: Trained, judge: Judge | None, timing: dict[str, float]
+) -> tuple[CellRecord, dict]:
+    """A trained cell's record and files."""
+    curve = {name: np.array([asdict(look)[name] for look in result.curve]) for name in CURVE}
+    known = {"timing": timing, "parameters": assembly.parameters}
+    if judge is None:
+        return cell.record("diverged", reason=diverged(result), **known), {"curve": curve}
+    metrics, users = judge.result()
+    chosen = (Metric("valid", "all", "loss", result.best_loss), Metric("valid", "all", "step", result.best_step))
+    params = assembly.program.learner.flat.unravel(result.params)
+    files = {"curve": curve, "users": users, "checkpoint": serialization.to_bytes(params)}
+    return cell.record("done", metrics=(*chosen, *metrics), **known), files
+
+
+def diverged(result: Trained) -> str:
+    """Why a cell ended, in a sentence."""
+    last = result.last_finite
+    before = (
+        f"; at step {last.step} it was {last.loss:.4g}, the norm of its gradient {last.gradient_norm:.4g}"
+        if last
+        else ""
+    )
+    return f"The loss was not finite at step {result.diverged_at}{before}."
+
+
+def reason(error: Exception) -> str:
+    """What ended a cell, in a sentence."""
+    if isinstance(error, LabError):
+        return str(error)
+    said = " ".join(str(error).split("\n")[0].split()).rstrip(".") or type(error).__name__
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in said:
+        return (
+            f"The memory did not suffice ({said}); use a smaller training.batch, training.cells_at_once, "
+            f"training.row_length or model width, or a larger training.accumulate."
+        )
+    return f"The device failed ({said})."
+
+
+def require_labels(data: Dataset, horizon: int) -> None:
+    """Raise FaultError where some split has no answer at all within a horizon."""
+    for name in SPLITS:
+        if not len(data.splits[name].labels[horizon].ids):
+            raise FaultError(
+                f"In the {name} split no one touches a known category within "
+                f"{days_text(data.view.fold.horizons[horizon])} days, so this horizon cannot be asked there."
+            )
