@@ -168,7 +168,7 @@ def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(events: list[tu
             candidates = entry.candidate[row, alive].tolist()
             assert sorted(candidates) == np.flatnonzero(seen[query]).tolist()  # each once
             for place, candidate in zip(alive, candidates, strict=True):
-                own = np.arange(log.offsets[user], log.offsets[user + 1])
+                own = np.arange(int(log.offsets[user]), int(log.offsets[user + 1]))
                 last = own[(data.view.candidate[own] == candidate) & (log.time[own] <= cutoff)][-1]
                 count = rows.entry_columns["habit"]["count"][row, place]
                 assert np.array_equal(count, Habit().transform_events(data.view, {})["count"][last])

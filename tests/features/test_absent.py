@@ -9,11 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lab.assembly import build_network
+from lab.assembly import assemble, build_network, cell_arrays, feed
+from lab.cells import grid
 from lab.data.batch import Columns
 from lab.data.dataset import Dataset
+from lab.data.histories import Histories
 from lab.models import RNN
-from tests.whole_path import GROUPS, fold_of, prepared, shop_events
+from lab.training.fit import train
+from lab.training.settings import Training
+from tests.small_experiment import asked
+from tests.whole_path import GROUPS, HORIZONS, TIMELINE, fold_of, prepared, shop_events
 
 O0 = {"xla_backend_optimization_level": 0}
 
@@ -86,3 +91,27 @@ def test_parameters_do_not_depend_on_the_groups_beside_them(params: dict[str, An
     assert len(gone) == 1 and gone[0].endswith(group)
     for name in fewer:
         assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), fewer[name], params[name])), name
+
+
+def test_a_cell_does_not_depend_on_the_feature_sets_beside_it(cache: Path) -> None:
+    histories = prepared(shop_events(0), cache)
+    alone, beside = (
+        trained(histories, {"few": ("category",)} | more) for more in ({}, {"more": ("category", "habit")})
+    )
+    assert set(beside) > set(alone)
+    for name in alone:
+        assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), alone[name], beside[name])), name
+
+
+def trained(histories: Histories, features: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    """The parameters of the cell of the set "few" after some steps."""
+    training = Training(steps=6, evaluate_every=6, batch=4, row_length=16, overlap=4)
+    experiment = asked(
+        features=features, horizons=HORIZONS, models=(RNN(width=8),), timeline=TIMELINE, training=training, seeds=1
+    )
+    data = fold_of(histories, experiment.group_names())
+    cells = [c for c in grid(experiment, "", False) if c.kind == "model" and c.features == "few"][:1]
+    assembly = assemble(experiment, data, experiment.models[0], cells)
+    arrays = [cell_arrays(cell, data.groups) for cell in cells]
+    (result,) = train(assembly.program, arrays, feed(data, "train"), feed(data, "valid"), lambda steps: None)
+    return assembly.program.learner.flat.unravel(result.params)

@@ -147,5 +147,6 @@ def test_the_loss_is_the_cross_entropy_with_the_labels(smoothing: float) -> None
     wanted = (1 - smoothing) * dense + smoothing / 5 * labelled[..., None]
     log_p = logits - np.log(np.exp(logits.astype(np.float64)).sum(-1, keepdims=True))
     with jax.numpy_rank_promotion("allow"):
-        loss, count = Interest().loss(*map(jnp.asarray, (logits, query, ids, weight)), jnp.float32(smoothing))
+        told = [jnp.asarray(value) for value in (logits, query, ids, weight, np.float32(smoothing))]
+        loss, count = Interest().loss(*told)
     assert np.isclose(loss, -(wanted * log_p)[labelled].sum(), rtol=1e-5) and count == 3
