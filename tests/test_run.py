@@ -1,0 +1,224 @@
+"""The main command, in real processes: what it leaves behind, and what interrupts it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TINY = '''"""A tiny experiment."""
+from lab import Experiment, Training, register
+from lab.baselines import RecentPopularity
+from lab.data.sources import {source}
+from lab.models import RNN
+from lab.targets import Interest
+
+register(Experiment(
+    name="tiny",
+    source={settings},
+    target=Interest(),
+    horizons=(7,),
+    features={{"ids": ("category", "behaviour"), "more": ("category", "price")}},
+    models=(RNN(width=8),),
+    seeds=3,
+    training=Training(steps=300, batch=4, row_length=32, overlap=8, evaluate_every=50, patience=0),
+    baselines=(RecentPopularity(),),
+))
+'''
+SHOP = {"source": "SyntheticShop", "settings": "SyntheticShop(users=60, days=120, categories=8, items=40)"}
+CELLS = 8
+"""An oracle, a baseline, and three seeds of two feature sets."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny experiment and the cache that all its runs share."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "tiny.py").write_text(TINY.format(**SHOP))
+    return home
+
+
+def start(home: Path, *arguments: str, hash_seed: int = 1) -> subprocess.Popen[str]:
+    repository = Path(__file__).resolve().parents[1]
+    return subprocess.Popen(
+        [sys.executable, "-m", "lab.run", *arguments],
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ
+        | {"PYTHONPATH": str(repository), "PYTHONHASHSEED": str(hash_seed), "LAB_CACHE": str(home / "cache")}
+        | {"WANDB_MODE": "disabled", "COLUMNS": "80", "JAX_NUMPY_RANK_PROMOTION": "allow"},
+    )
+
+
+def run(home: Path, *arguments: str, hash_seed: int = 1) -> tuple[int, str, str]:
+    """Exit code, what it said, and what it complained of."""
+    with start(home, *arguments, hash_seed=hash_seed) as process:
+        said, complained = process.communicate(timeout=120)
+    assert "Traceback" not in complained + said
+    return process.returncode, said, complained
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> tuple[int, str, str]:
+    """What an uninterrupted run of the tiny experiment says; its results lie in `results`."""
+    return run(home, "tiny.py")
+
+
+def cells(folder: Path) -> dict[str, Path]:
+    return {path.parent.name: path.parent for path in folder.glob("cells/*/cell.json")}
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    """Everything that may not differ by a bit between two runs."""
+    names = ("cells.csv", "summary.csv", "summary.md", "summary.tex")
+    return {name: (folder / name).read_bytes() for name in names} | {
+        f"{cell}/{path.name}": path.read_bytes()
+        for cell, place in cells(folder).items()
+        for path in place.iterdir()
+        if path.name != "cell.json"
+    }
+
+
+def test_a_run_leaves_cells_and_tables(home: Path, first: tuple[int, str, str]) -> None:
+    code, said, complained = first
+    assert (code, complained) == (0, "")
+    found = cells(home / "results" / "tiny")
+    assert len(found) == CELLS
+    trained = [place for cell, place in found.items() if cell.startswith("rnn")]
+    assert all(
+        {path.name for path in place.iterdir()} == {"cell.json", "curve.csv", "users.parquet", "checkpoint"}
+        for place in trained
+    )
+    assert set(kept(home / "results" / "tiny")) >= {"cells.csv", "summary.csv", "summary.md", "summary.tex"}
+    assert "RNN width=8 · more" in said and "oracle" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_second_run_computes_nothing(home: Path, first: tuple[int, str, str]) -> None:
+    folder = home / "results" / "tiny"
+    before, stamps = (
+        kept(folder),
+        {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()},
+    )
+    code, said, _ = run(home, "tiny.py", hash_seed=2)
+    assert code == 0 and f"{CELLS} of {CELLS} cells are there already." in said
+    assert kept(folder) == before
+    assert {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()} == stamps
+
+
+def interrupt(home: Path, how: signal.Signals, trained: int, *arguments: str, hash_seed: int) -> str:
+    """Run until that many trained cells are on disk, interrupt, and return what it said last."""
+    with start(home, *arguments, hash_seed=hash_seed) as process:
+        deadline = time.monotonic() + 100
+        while sum(cell.startswith("rnn") for cell in cells(home / "other" / "tiny")) < trained:
+            assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+            time.sleep(0.005)
+        process.send_signal(how)
+        said, complained = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in complained
+    assert "NDCG@10" in said
+    return complained
+
+
+def test_stopped_twice_and_gone_on_with_it_is_the_same_to_the_bit(home: Path, first: tuple[int, str, str]) -> None:
+    arguments = ("tiny.py", "--out", "other")
+    told = interrupt(home, signal.SIGINT, 1, *arguments, hash_seed=3)
+    assert "python -m lab.run tiny.py --out other" in told
+    assert len(cells(home / "other" / "tiny")) < CELLS
+    table = (home / "other" / "tiny" / "cells.csv").read_text()
+    assert "missing" in table and "done" in table
+    interrupt(home, signal.SIGTERM, 3, *arguments, hash_seed=4)
+    assert len(cells(home / "other" / "tiny")) < CELLS
+    assert run(home, *arguments, hash_seed=5)[0] == 0
+    assert kept(home / "other" / "tiny") == kept(home / "results" / "tiny")
+
+
+FAILING = (
+    TINY.format(**SHOP)
+    .replace("RNN(width=8),", "RNN(width=8), RNN(width=400_000),")
+    .replace("(RecentPopularity(),)", "(RecentPopularity(), Broken())")
+    .replace("seeds=3", "seeds=1")
+    .replace(
+        "\nregister(",
+        """
+from dataclasses import dataclass
+from lab.baselines.base import Baseline
+from lab.errors import InputError
+
+@dataclass(frozen=True, kw_only=True)
+class Broken(Baseline):
+    name = "broken"
+
+    def fit(self, view, train, valid, horizon):
+        raise InputError("baselines.broken: it never fits.")
+
+register(""",
+    )
+)
+
+
+def test_what_fails_is_shown_and_the_rest_goes_on(home: Path) -> None:
+    (home / "failing.py").write_text(FAILING)
+    code, said, complained = run(home, "failing.py", "--out", "failed")
+    assert (code, complained) == (1, "")
+    words = " ".join(said.split())
+    assert "broken, 7 days: 1 of 1 failed: baselines.broken: it never fits." in words
+    assert "The memory did not suffice (RESOURCE_EXHAUSTED" in words and "use a smaller training.batch" in words
+    table = (home / "failed" / "tiny" / "cells.csv").read_text()
+    assert table.count("failed") == 3 and "rnn_width=8-ids" in table
+
+
+def test_help_needs_no_jax(home: Path) -> None:
+    lean = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "lab.run", "--help"],
+        cwd=Path(__file__).resolve().parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "python -m lab.run FILE" in lean.stdout
+    assert not {"jax", "polars", "pandas"} & {line.split("|")[-1].strip() for line in lean.stderr.splitlines()}
+
+
+def test_nothing_is_read_where_nothing_reads(home: Path, first: tuple[int, str, str]) -> None:
+    with start(home, "tiny.py", "--dry-run") as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        complained = process.stderr.read()
+    assert complained == "" and process.returncode in (1, 141)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(home: Path) -> None:
+    (home / "taken").write_text("")
+    code, _, complained = run(home, "tiny.py", "--out", "taken")
+    assert code == 1 and complained.startswith("error: ") and "taken" in complained and complained.count("\n") == 1
+    assert (home / "taken").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("none.py",), "there is no such file"),
+        (("tiny.py", "--horizons", "400"), "The longest that fits is"),
+        (("tiny.py", "--training.split", "batch", "--training.batch", "7"), "training.batch: 7 rows"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(home: Path, arguments: tuple[str, ...], said: str) -> None:
+    code, _, complained = run(home, *arguments, "--out", "mistaken")
+    assert code == 2 and said in complained
+    assert not (home / "mistaken").exists() or not list((home / "mistaken").rglob("*.*"))
+
+
+def test_groups_without_a_column_are_left_out_and_said_so(home: Path) -> None:
+    lines = [f"u{i % 20},i{i % 7},c{i % 5},{1_700_000_000 + i * 40_000}" for i in range(400)]
+    (home / "log.csv").write_text("\n".join(["user,item,category,time", *lines]) + "\n")
+    settings = {"source": "Table", "settings": 'Table(path="log.csv")'}
+    (home / "plain.py").write_text(TINY.format(**settings))
+    code, said, complained = run(home, "plain.py", "--dry-run")
+    assert (code, complained) == (0, "")
+    assert "price is left out, the log has no price column." in said
