@@ -5,7 +5,8 @@ For candidate c, behaviour k and time constant tau_s, the count known at a query
     n[c, k, s] = sum over the user's events i on c with behaviour k and t_i <= t of sign_i * exp(-(t - t_i) / tau_s)
 
 It is kept at each event for that event's own candidate (linear in the events) and decayed from there to
-the query inside the network, exactly, since a sum of exponentials decays as one.
+the query inside the network, exactly, since a sum of exponentials decays as one. A cancellation takes one
+away from the purchases, but never below nothing: what it cannot take then, it does not take from later ones.
 """
 
 from dataclasses import dataclass
@@ -39,9 +40,9 @@ class HabitScore(nn.Module):
     going back:  gate(h_q) + sum over k, s of w(h_q)[k, s] * f[c, k, s]          for a seen candidate c, else 0
     exploring:   (sum over seen c' of sum over m of a[c', m] * from_m[c']) . to[c]   for every candidate c
 
-    with f = log(1 + n), followed by how near the last touch was and how rare c is, and a = f @ mix. The gate is the log-odds of going back against exploring, which the
-    encoder sets query by query; the second part is a low-rank table of what goes with what, weighted by the
-    user's whole past however long ago it left the row.
+    with f = log(1 + n), followed by how near the last touch was and how rare c is, and a = f @ mix. The gate
+    is the log-odds of going back against exploring, which the encoder sets query by query; the second part is
+    a low-rank table of what goes with what, weighted by the user's whole past however long ago it left the row.
     """
 
     days: tuple[float, ...]

@@ -93,10 +93,10 @@ def counts_in_network(data) -> np.ndarray:
     """float32[R, Q, E, K, S], as the network computes them."""
     rows = data.splits["test"].rows
     time = jnp.take_along_axis(jnp.asarray(rows.time), jnp.asarray(rows.query.position), axis=1)
-    nothing = jnp.zeros((*rows.query.position.shape, 1))
     columns = jax.tree.map(jnp.asarray, rows.entry_columns["habit"])
     entry = jax.tree.map(jnp.asarray, rows.entry)
-    asking = Asking(nothing, time, rows.query.calendar, entry, None, columns, {}, data.view.candidates, None)  # type: ignore[arg-type]
+    # What it looks at and no more.
+    asking = Asking(**dict.fromkeys(Asking._fields) | {"time": time, "entry": entry, "columns": columns})  # type: ignore[arg-type]
     score = HabitScore(SCALES, len(KINDS), Shape(4, data.view.candidates, jnp.float32))
     with jax.numpy_rank_promotion("allow"):
         return np.asarray(score._counts_at_queries(asking))
