@@ -24,6 +24,6 @@ register(
         },
         models=(LSTM(width=64), Transformer(width=64, layers=2)),
         seeds=5,
-        training=Training(steps=300, batch=16),
+        training=Training(steps=200, batch=16),
     )
 )

@@ -1,7 +1,5 @@
 """Intervals cover a known truth as often as they say."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -81,17 +79,6 @@ def test_coverage_over_seeds() -> None:
     rng = np.random.default_rng(4)
     intervals = [over_seeds(rng.normal(0.3, 0.01, 5)) for _ in range(2_000)]
     assert 0.935 < np.mean([i is not None and i.low <= 0.3 <= i.high for i in intervals]) < 0.965
-
-
-def test_speed() -> None:
-    values, user = clustered(np.random.default_rng(1), 2_000)
-
-    def seconds() -> float:
-        begin = time.perf_counter()
-        over_users(values, user, np.random.default_rng(0))
-        return time.perf_counter() - begin
-
-    assert min(seconds() for _ in range(3)) < 0.05
 
 
 def test_samples_drawn_together_have_the_intervals_they_have_alone() -> None:

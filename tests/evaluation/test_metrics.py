@@ -1,6 +1,5 @@
 """Every metric against scikit-learn, and the rules that scikit-learn does not know by hand."""
 
-import time
 import warnings
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -242,17 +241,3 @@ def test_nan_is_refused() -> None:
 def test_no_queries() -> None:
     result = InterestMetrics(3).result()
     assert value(result, "all", "queries") == 0 and np.isnan(value(result, "all", "ndcg@10"))
-
-
-def test_speed() -> None:
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=(600, 1700)).astype(np.float32)
-    labels = small_labels([set(rng.integers(0, 1700, 4).tolist()) for _ in range(600)])
-    seen = rng.random(scores.shape) < 0.05
-
-    def seconds() -> float:
-        begin = time.perf_counter()
-        measure(scores, scores, labels, seen)
-        return time.perf_counter() - begin
-
-    assert min(seconds() for _ in range(3)) < 0.5
