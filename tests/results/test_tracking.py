@@ -98,11 +98,13 @@ def test_handing_a_cell_over_waits_for_nothing(tmp_path: Path) -> None:
     two_cells(tmp_path)
     with Tracker(tmp_path, Tracking(mode="offline", patience=0), lambda line: None) as tracker:
         tracker.cell("a")  # starts the process
-        assert tracker._process is not None
-        os.kill(tracker._process.pid, signal.SIGSTOP)  # it reads nothing from here on: who waited for it would hang
+        assert tracker._mirror is not None
+        os.kill(
+            tracker._mirror._process.pid, signal.SIGSTOP
+        )  # it reads nothing from here on: who waited for it would hang
         for _ in range(20_000):  # more than a pipe holds
             tracker.cell("b" * 100)
-        os.kill(tracker._process.pid, signal.SIGCONT)
+        os.kill(tracker._mirror._process.pid, signal.SIGCONT)
 
 
 def test_off_is_off(tmp_path: Path) -> None:
