@@ -21,7 +21,7 @@ from lab.training.fit import Trained, train
 from lab.training.settings import Training
 
 IDS = ("category", "behaviour")
-SETS = {"ids": IDS, "full": (*IDS, "time", "habit", "popularity")}
+SETS = {"ids": IDS, "full": (*IDS, "habit")}
 TRAINING = Training(
     steps=10, batch=4, row_length=32, overlap=8, learning_rate=0.01, evaluate_every=4, patience=0, split="cells"
 )

@@ -1,5 +1,7 @@
 """A cell's result is its own: nothing beside it changes a bit on a CPU."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ def test_cells_differ_by_seed_features_and_horizon(crowd: Bench) -> None:
     assert len(losses) == len(PARTS)
 
 
-PARTS = ({}, {"seed": 1}, {"features": "full"}, {"days": 14})
+PARTS: tuple[dict[str, Any], ...] = ({}, {"seed": 1}, {"features": "full"}, {"days": 14})
 
 
 def test_groups_that_a_cell_does_not_use_change_no_bit(alone: Bench, ids_only: Bench) -> None:

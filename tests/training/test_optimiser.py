@@ -27,7 +27,7 @@ def test_one_step_without_warm_up_has_the_whole_rate(alone: Bench) -> None:
 
 def test_decay_takes_hold_of_matrices_alone() -> None:
     flat = Flattening.of({"bias": np.ones(2), "kernel": np.ones((2, 2)), "scale": np.ones(1)})
-    moved = move(jnp.ones(flat.size), jnp.zeros(flat.size), jnp.asarray(0.5), 0.1 * flat.decayed)
+    moved = move(jnp.ones(flat.size), jnp.zeros(flat.size), jnp.asarray(0.5), jnp.asarray(0.1 * flat.decayed))
     np.testing.assert_allclose(moved, [1, 1, 0.95, 0.95, 0.95, 0.95, 1])
 
 
@@ -39,7 +39,7 @@ def test_clipping_shortens_and_never_lengthens() -> None:
 
 
 def test_a_flattened_tree_comes_back_and_has_the_length_of_its_leaves() -> None:
-    tree = {"b": np.arange(6.0, dtype=np.float32).reshape(2, 3), "a": {"c": np.float32([7, 8])}}
+    tree = {"b": np.arange(6.0, dtype=np.float32).reshape(2, 3), "a": {"c": np.array([7, 8], np.float32)}}
     flat = Flattening.of(tree)
     vector = flat.ravel(tree)
     np.testing.assert_array_equal(vector, [7, 8, 0, 1, 2, 3, 4, 5])

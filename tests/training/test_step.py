@@ -30,7 +30,13 @@ def rows(alone: Bench) -> Rows:
 
 @pytest.fixture(scope="module")
 def params(alone: Bench, learner: Learner, rows: Rows) -> Any:
-    return jax.jit(learner.init)(alone.arrays(features="full"), rows, _tables(alone)).params
+    return quick(learner.init)(alone.arrays(features="full"), rows, _tables(alone)).params
+
+
+def quick(function: Any) -> Any:
+    """Compiled in a hurry: it runs once."""
+    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    return jax.jit(function, compiler_options=options)
 
 
 def _tables(bench: Bench) -> Any:
@@ -53,7 +59,8 @@ def _labels(rows: Rows, horizon: int) -> tuple[np.ndarray, np.ndarray]:
 def test_the_loss_of_a_network_that_knows_only_shares(alone: Bench, learner: Learner, rows: Rows, days: int) -> None:
     candidates = alone.data.view.candidates
     bias = np.linspace(-1, 1, candidates).astype(np.float32)
-    loss, count = learner.losses(_uniform(learner, bias), alone.arrays(days=days), rows, _tables(alone), None)
+    losses = quick(partial(learner.losses, key=None))
+    loss, count = losses(_uniform(learner, bias), alone.arrays(days=days), rows, _tables(alone))
     ids, weights = _labels(rows, (7, 14).index(days))
     np.testing.assert_allclose(loss, -(weights * log_softmax(bias)[ids]).sum(), rtol=1e-5)
     np.testing.assert_allclose(count, weights.sum(), rtol=1e-6)
@@ -68,14 +75,15 @@ def test_smoothing_moves_its_share_to_all_candidates_in_training_alone(
     ids, weights = _labels(rows, 0)
     of_labels = -(weights * log_softmax(bias)[ids]).sum()
     of_all = -weights.sum() * log_softmax(bias).mean()
-    losses = partial(learner.losses, _uniform(learner, bias), cell, rows, _tables(alone))
-    np.testing.assert_allclose(losses(jax.random.key(0))[0], 0.8 * of_labels + 0.2 * of_all, rtol=1e-5)
-    np.testing.assert_allclose(losses(None)[0], of_labels, rtol=1e-5)
+    batch = _uniform(learner, bias), cell, rows, _tables(alone)
+    losses = quick(learner.losses), quick(partial(learner.losses, key=None))
+    np.testing.assert_allclose(losses[0](*batch, jax.random.key(0))[0], 0.8 * of_labels + 0.2 * of_all, rtol=1e-5)
+    np.testing.assert_allclose(losses[1](*batch)[0], of_labels, rtol=1e-5)
 
 
-def _gradient(learner: Learner, bench: Bench, params: Any, rows: Rows, **changes: float) -> tuple[Any, Any]:
-    cell = bench.arrays(features="full", **changes)
-    return jax.jit(learner.gradient)(params, cell, rows, _tables(bench), jnp.asarray(3))
+def _gradient(learner: Learner, bench: Bench, params: Any, rows: Rows, dropout: float) -> tuple[Any, Any]:
+    cell = bench.arrays(features="full", dropout=dropout)
+    return quick(learner.gradient)(params, cell, rows, _tables(bench), jnp.asarray(3))
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch(
@@ -89,10 +97,12 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(
 
 
 def test_dropout_falls_otherwise_at_each_step_and_cell(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
-    gradient = jax.jit(learner.gradient)
-    ask = lambda step, **which: float(  # noqa: E731
-        gradient(params, alone.arrays(dropout=0.5, **which), rows, _tables(alone), jnp.asarray(step))[0]
-    )
+    gradient = quick(learner.gradient)
+
+    def ask(step: int, seed: int = 0) -> float:
+        cell = alone.arrays(seed=seed, dropout=0.5)
+        return float(gradient(params, cell, rows, _tables(alone), jnp.asarray(step))[0])
+
     assert len({ask(0), ask(1), ask(0, seed=1)}) == 3
     assert ask(1) == ask(1)
 

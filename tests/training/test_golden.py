@@ -1,0 +1,29 @@
+"""A whole tiny training against numbers written down: what changes them must have meant to."""
+
+from dataclasses import astuple
+
+import numpy as np
+
+from tests.training.small import Bench
+
+GOLDEN = """\
+4 2.09698 3.03656 0.00883022 2.00486
+8 1.95179 1.78626 0.0025 2.09353
+10 1.84607 2.09036 0.000301537 2.07113"""
+"""At each look: step, loss, norm of the gradient, learning rate, valid loss."""
+
+
+def test_the_numbers_of_a_tiny_training_are_those_written_down(alone: Bench) -> None:
+    (trained,) = alone.train(alone.arrays(features="full"))
+    found = [astuple(look) for look in trained.curve]
+    text = "\n".join(" ".join(f"{value:.6g}" for value in row) for row in found)
+    golden = [[float(value) for value in line.split()] for line in GOLDEN.split("\n")]
+    np.testing.assert_allclose(
+        found,
+        golden,
+        rtol=2e-4,
+        err_msg=(
+            "A tiny training gave other numbers. If features, network, data or training were meant to change, write "
+            f"these as GOLDEN in {__file__} and say so in the changelog; else something has changed unmeant:\n{text}\n"
+        ),
+    )
