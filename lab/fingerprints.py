@@ -18,7 +18,10 @@ import lab
 PACKAGES = ("baselines", "data", "evaluation", "features", "models", "targets", "training")
 """The packages that a cell's numbers can depend on; tables, figures, tracking and commands are not among them."""
 
-NUMBERLESS = ("data/__main__.py", "data/describe.py", "data/sketch.py")
+FILES = ("assembly.py", "judging.py")
+"""The files beside these packages of which the same is true."""
+
+NUMBERLESS = ("data/__main__.py", "data/describe.py", "data/figure.py")
 """Files of these packages that only show things."""
 
 
@@ -53,9 +56,10 @@ def digest(value: Any) -> str:
 
 @cache
 def _shipped_code() -> str:
-    """sha256 over the files of PACKAGES, by name."""
+    """sha256 over the files of PACKAGES and FILES, by name."""
     root = Path(lab.__path__[0])
     files = sorted(path for package in PACKAGES for path in (root / package).rglob("*.py"))
+    files += [root / name for name in FILES]
     whole = hashlib.sha256()
     for path in files:
         name = path.relative_to(root).as_posix()

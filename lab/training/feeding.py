@@ -28,6 +28,13 @@ def take_rows(rows: Rows, index: np.ndarray) -> Rows:
     return jax.tree.map(lambda leaf: leaf[index], rows)
 
 
+def spread_rows(rows: Rows, most: int) -> Rows:
+    """At most so many of the rows (0: all), the same ones for every cell, spread evenly over them."""
+    if not most or rows.count <= most:
+        return rows
+    return take_rows(rows, np.arange(most) * rows.count // most)
+
+
 def blocks(rows: Rows, size: int, layout: Layout) -> Iterator[tuple[np.ndarray, Rows]]:
     """Equal blocks of all rows for evaluation, and which row each place of this process's share holds.
 

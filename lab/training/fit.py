@@ -9,7 +9,7 @@ import numpy as np
 
 from lab.data.batch import Columns, Rows
 from lab.training.devices import Layout, zeros_like_cells
-from lab.training.feeding import batches, blocks, is_resident
+from lab.training.feeding import batches, blocks, is_resident, spread_rows
 from lab.training.program import Program, Verdict
 from lab.training.settings import Training
 from lab.training.state import CellArrays, TrainState, stack
@@ -115,14 +115,15 @@ def _advances(program: Program, cells: CellArrays, seeds: np.ndarray, feed: Feed
 
 
 def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainState], tuple[TrainState, Verdict]]:
-    """A look at the whole valid split, which lies on the device where it fits."""
+    """A look at the valid split, or at rows spread evenly over it; they lie on the device where they fit."""
     layout, training = program.layout, program.learner.training
+    rows = spread_rows(valid.rows, training.valid_rows)
     tables, lane = layout.share(valid.tables), np.arange(layout.lanes)
 
     def lay() -> Iterable[Any]:
-        return (layout.lay_block(block) for _, block in blocks(valid.rows, evaluation_rows(training), layout))
+        return (layout.lay_block(block) for _, block in blocks(rows, evaluation_rows(training), layout))
 
-    resident = list(lay()) if is_resident(valid.rows, training) else None
+    resident = list(lay()) if is_resident(rows, training) else None
 
     def judge(state: TrainState) -> tuple[TrainState, Verdict]:
         total = zeros_like_cells(cells, 2)

@@ -34,6 +34,8 @@ class Training:
     """Pieces a batch is cut into, one after the other, where the whole does not fit memory."""
     evaluate_every: int = 50
     """Steps between looks at the valid split."""
+    valid_rows: int = 256
+    """Rows of the valid split that a look reads, spread evenly over it; 0: all."""
     patience: int = 4
     """Looks without a better valid loss after which a cell stops; 0: never. The best parameters are kept either way."""
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -51,7 +53,7 @@ class Training:
             self._check(name, getattr(self, name) > 0, "above 0")
         for name in ("warmup", "dropout", "label_smoothing"):
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
-        for name in ("weight_decay", "patience", "resident_gib"):
+        for name in ("weight_decay", "patience", "resident_gib", "valid_rows"):
             self._check(name, getattr(self, name) >= 0, "0 or more")
         self._check("overlap", 0 <= self.overlap < self.row_length, f"from 0 to below row_length ({self.row_length})")
         self._check("accumulate", self.batch % self.accumulate == 0, f"a divisor of batch ({self.batch})")
