@@ -101,6 +101,10 @@ class Fold:
     def longest(self) -> int:
         return max(self.horizons)
 
+    def spans(self, scales: tuple[float, ...]) -> tuple[float, ...]:
+        """Spans in days, as multiples of the shortest horizon."""
+        return tuple(scale * min(self.horizons) / DAY for scale in scales)
+
     def ticks(self, split: str) -> np.ndarray:
         """The calendar of a split, int64[K], ascending: every `query_every` back from its cutoff.
 

@@ -27,6 +27,9 @@ from lab.models.layers import dropout
 if TYPE_CHECKING:
     from lab.models.network import Asking
 
+_SCALES = (0.125, 1.0, 4.0, 16.0, 64.0)
+"""Time constants, in shortest horizons."""
+
 _NEARNESS = (2.0, 8.0, 32.0)
 """Scales, in events, on which it counts how long ago a candidate was last touched."""
 
@@ -109,26 +112,27 @@ class Habit(FeatureGroup):
     name: ClassVar[str] = "habit"
     side: ClassVar = "candidate"
 
-    days: tuple[float, ...] = (1, 7, 30, 90, 365)
-    """Time constants in days; the network learns how to mix them."""
+    days: tuple[float, ...] = ()
+    """Time constants in days; the network learns how to mix them. Default: 1/8, 1, 4, 16 and 64 times the shortest
+    horizon, since what a log can tell of short spans or of long ones grows with how far ahead it can be asked."""
 
     def __post_init__(self) -> None:
-        if not self.days or min(self.days) <= 0:
-            raise InputError(f"groups.habit.days: {self.days} must be one or more positive numbers of days.")
+        if self.days and not min(self.days) > 0:
+            raise InputError(f"groups.habit.days: {self.days} must be positive numbers of days.")
 
     def fit(self, known: FoldView) -> State:
-        return {"behaviours": len(known.histories.behaviours)}
+        return {"behaviours": len(known.histories.behaviours), "days": self.days or known.fold.spans(_SCALES)}
 
     def transform_events(self, view: FoldView, state: State) -> dict[str, np.ndarray]:
         histories = view.histories
         place = np.arange(histories.events) - histories.offsets[histories.user_of_event]
         return {
-            "count": decayed_counts(view, self.days).reshape(histories.events, -1),
+            "count": decayed_counts(view, state["days"]).reshape(histories.events, -1),
             "place": place.astype(np.float32),
         }
 
     def module(self, state: State, shape: Shape) -> nn.Module:
-        return HabitScore(self.days, state["behaviours"], shape)
+        return HabitScore(state["days"], state["behaviours"], shape)
 
 
 def decayed_counts(view: FoldView, days: tuple[float, ...]) -> np.ndarray:

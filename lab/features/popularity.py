@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from lab.models.network import Asking
 
 
+_SCALES = (1.0, 4.0, 16.0)
+"""Windows, in shortest horizons."""
+
+
 class PopularityScore(nn.Module):
     """A learned mixture of the log shares at several windows, the same for every user at a tick."""
 
@@ -38,32 +42,32 @@ class Popularity(FeatureGroup):
     name: ClassVar[str] = "popularity"
     side: ClassVar = "candidate"
 
-    days: tuple[float, ...] = (7, 30, 90)
-    """Windows in days."""
+    days: tuple[float, ...] = ()
+    """Windows in days. Default: 1, 4 and 16 times the shortest horizon."""
     smoothing: float = 20.0
     """Events of the long-run shares that a window's counts are mixed with."""
 
     def __post_init__(self) -> None:
-        if not self.days or min(self.days) <= 0:
-            raise InputError(f"groups.popularity.days: {self.days} must be one or more positive numbers of days.")
+        if self.days and not min(self.days) > 0:
+            raise InputError(f"groups.popularity.days: {self.days} must be positive numbers of days.")
         if not self.smoothing > 0:
             raise InputError(f"groups.popularity.smoothing: {self.smoothing} must be above 0.")
 
     def fit(self, known: FoldView) -> State:
-        return {"share": known.shares(), "windows": len(self.days)}
+        return {"share": known.shares(), "days": self.days or known.fold.spans(_SCALES)}
 
     def tables(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
         """deviation float32[K, C, P]: log of a window's smoothed share over the long-run share."""
         share = state["share"]
         planes = []
-        for days in self.days:
+        for days in state["days"]:
             counts = _window_counts(view, steps.calendar, microseconds(days))
             smoothed = counts + self.smoothing * share
             planes.append(np.log(smoothed / smoothed.sum(1, keepdims=True)) - np.log(share))
         return {"deviation": np.stack(planes, -1).astype(np.float32)}
 
     def module(self, state: State, shape: Shape) -> nn.Module:
-        return PopularityScore(state["windows"], shape)
+        return PopularityScore(len(state["days"]), shape)
 
 
 def _window_counts(view: FoldView, calendar: np.ndarray, window: int) -> np.ndarray:

@@ -171,7 +171,7 @@ def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(events: list[tu
                 own = np.arange(int(log.offsets[user]), int(log.offsets[user + 1]))
                 last = own[(data.view.candidate[own] == candidate) & (log.time[own] <= cutoff)][-1]
                 count = rows.entry_columns["habit"]["count"][row, place]
-                assert np.array_equal(count, Habit().transform_events(data.view, {})["count"][last])
+                assert np.array_equal(count, Habit().transform_events(data.view, data.states["habit"])["count"][last])
                 began = log.time[log.offsets[user]]
                 assert entry.time[row, place] == np.float32((log.time[last] - began) / DAY)
 

@@ -127,7 +127,7 @@ def test_popularity_counts_its_windows(events: list[tuple]) -> None:
 
 @pytest.mark.parametrize(
     ("group", "settings_"),
-    [(Habit, {"days": ()}), (Habit, {"days": (0,)}), (Popularity, {"days": (-1,)}), (Popularity, {"smoothing": 0})],
+    [(Habit, {"days": (0,)}), (Popularity, {"days": (-1,)}), (Popularity, {"smoothing": 0})],
 )
 def test_wrong_settings_are_named(group: type, settings_: dict) -> None:
     with pytest.raises(InputError, match=rf"groups\.{group.name}\.{next(iter(settings_))}"):  # type: ignore[attr-defined]
