@@ -1,6 +1,6 @@
 """What is asked: one declaration that spans a grid of cells."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
@@ -15,6 +15,8 @@ from lab.models.base import Model
 from lab.registry import find
 from lab.targets.base import Target
 from lab.training.settings import Training
+
+_EXAMPLES = {"models": "LSTM()", "groups": "Habit()", "baselines": "DecayedPersonal()"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +49,25 @@ class Experiment:
     """What every model is compared with."""
 
     def __post_init__(self) -> None:
+        self._check_types()
         # 7 and 7.0 are one horizon, and one cell.
         object.__setattr__(self, "horizons", tuple(float(h) for h in self.horizons))
         self._check_sizes()
         self._check_features()
         self._check_distinct("models", [label(model) for model in self.models])
         self._check_distinct("baselines", [label(baseline) for baseline in self.baselines])
+
+    def _check_types(self) -> None:
+        """What Python itself would say of these much later, and in other words."""
+        wanted = {"models": Model, "groups": FeatureGroup, "baselines": Baseline, "horizons": (int, float)}
+        for name, kind in wanted.items():
+            value = getattr(self, name)
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                raise InputError(f"{name}: {value!r} is no tuple; write ({value!r},).")
+            for part in value:
+                if not isinstance(part, kind):
+                    said = "a number of days" if name == "horizons" else f"a {kind.__name__}, such as {_EXAMPLES[name]}"
+                    raise InputError(f"{name}: {part!r} is not {said}.")
 
     def _check_sizes(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):

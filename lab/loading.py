@@ -2,13 +2,16 @@
 
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from types import ModuleType
 
 from lab.errors import InputError
 from lab.experiment import Experiment
-from lab.registry import experiments, forget
+from lab.registry import experiments, forget, nearest
 
 
 def load_experiment(path: Path) -> tuple[Experiment, str]:
@@ -17,9 +20,7 @@ def load_experiment(path: Path) -> tuple[Experiment, str]:
     Raises InputError when there is no such file, when it fails, or when it registers none or several.
     """
     if not path.is_file():
-        raise InputError(
-            f"{path}: there is no such file; name an experiment such as experiments/lstm_vs_transformer.py."
-        )
+        raise InputError(f"{path}: {_not_a_file(path)}; name an experiment such as experiments/lstm_vs_transformer.py.")
     forget(str(path))
     before = experiments()
     about = _execute(path)
@@ -42,10 +43,29 @@ def _execute(path: Path) -> str:
     try:
         spec.loader.exec_module(module)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{_place(path, error)}: {error}") from None
     except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        line = frames[-1].lineno if frames else getattr(error, "lineno", None)
-        place = f"{path}:{line}" if line else str(path)
-        raise InputError(f"{place}: {type(error).__name__}: {error}") from None
+        raise InputError(f"{_place(path, error)}: {type(error).__name__}: {error}{_meant(error, module)}") from None
     return inspect.cleandoc(module.__doc__ or "")
+
+
+def _not_a_file(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder, and a Python file is wanted"
+    return "FILE comes first, its settings after it" if str(path).startswith("-") else "there is no such file"
+
+
+def _place(path: Path, error: Exception) -> str:
+    """`file:line` of the file's own line that failed, where one did."""
+    own = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()]
+    line = own[-1].lineno if own else getattr(error, "lineno", None)
+    return f"{path}:{line}" if line else str(path)
+
+
+def _meant(error: Exception, module: ModuleType) -> str:
+    """The nearest setting to a misspelt one of a class that the file uses."""
+    wrong = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    settings = getattr(module, wrong[1], None) if wrong else None
+    if wrong is None or not is_dataclass(settings):
+        return ""
+    return nearest(wrong[2], [f.name for f in fields(settings)])

@@ -40,6 +40,8 @@ def register(thing: T) -> T:
     kind, name = _kind(thing), name_of(thing)
     caller = sys._getframe(1)
     place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    if inspect.isclass(thing):
+        _check(kind, thing, place)
     taken = _added.get((kind, name))
     if kind in PACKAGES and name in shipped(kind):
         raise InputError(f"{place}: the {kind} {name!r} ships with {PACKAGES[kind][0]}; choose another name.")
@@ -97,6 +99,25 @@ def name_of(thing: Any) -> str:
     if isinstance(name, str):
         return name
     return thing.__name__.lower()
+
+
+def _check(kind: str, thing: Any, place: str) -> None:
+    """Refuse a class that lacks what its kind must state, before any log is read."""
+    if kind == "model" and "encoder" not in vars(thing) and thing.encoder is shipped_base(kind).encoder:
+        raise InputError(f"{place}: {thing.__name__} defines no encoder(self, dtype) that returns a linen module.")
+    if kind in ("feature group", "target", "source", "baseline") and not isinstance(getattr(thing, "name", None), str):
+        raise InputError(f'{place}: {thing.__name__} states no name; write `name: ClassVar[str] = "..."` in it.')
+    if kind == "feature group" and getattr(thing, "side", None) not in ("step", "candidate"):
+        raise InputError(
+            f'{place}: {thing.__name__} states no side; write `side: ClassVar = "step"` in it (its module embeds '
+            f'steps) or `side: ClassVar = "candidate"` (its module scores candidates).'
+        )
+
+
+def shipped_base(kind: str) -> Any:
+    """The base class of a kind."""
+    package, base = PACKAGES[kind]
+    return getattr(import_module(package), base)
 
 
 def _kind(thing: Any) -> str:

@@ -54,8 +54,14 @@ def grid(summary: Summary, metric: str, slices: Sequence[str]) -> Grid:
         columns=tuple(slices),
         sections=tuple(sections),
         notes=tuple(note for line, _ in summary.lines for note in _notes(line)),
-        caption=f"{metric.upper()} at the test cutoff: mean, ± half its 95 % interval over users, ± that over seeds.",
+        caption=_caption(summary, metric),
     )
+
+
+def _caption(summary: Summary, metric: str) -> str:
+    seeds = max((len({r.seed for r in line.done} - {None}) for line, _ in summary.lines), default=0)
+    over_seeds = f", ± that over {seeds} seeds" if seeds > 1 else ""
+    return f"{metric.upper()} at the test cutoff: mean, ± half its 95 % interval over users{over_seeds}."
 
 
 def _section(summary: Summary, lines: list[Line], metric: str, slices: Sequence[str], several: bool) -> Section:

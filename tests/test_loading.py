@@ -61,7 +61,7 @@ def test_a_file_can_be_loaded_again_after_a_change(tmp_path: Path) -> None:
             PLAIN + 'register(one("loading_a"))\nregister(one("loading_b"))',
             r"registers 2 experiments \(loading_a, load",
         ),
-        (PLAIN + 'register(one("bad name"))', r"mine\.py: name: 'bad name' must be letters"),
+        (PLAIN + 'register(one("bad name"))', r"mine\.py:8: name: 'bad name' must be letters"),
         (PLAIN + "register(7)", r"register: 7 is neither an Experiment nor a class of model"),
         (PLAIN + "register(dict)", r"register: dict extends none of Model"),
     ],
@@ -216,3 +216,31 @@ def test_classes_of_a_file_train(own: Experiment, tmp_path: Path) -> None:
         arrays = [cell_arrays(cell, data.groups) for cell in cells]
         (trained,) = train(assembly.program, arrays, feed(data, "train"), feed(data, "valid"), lambda steps: None)
     assert trained.steps == 1 and np.isfinite(trained.best_loss) and trained.diverged_at == -1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("LSTM(widht=32)", r"mine\.py:\d+: TypeError: .*'widht'; did you mean 'width'\?"),
+        ("register(type('Deaf', (Model,), {}))", r"Deaf defines no encoder"),
+        ("register(type('Mute', (FeatureGroup,), {}))", r"Mute states no name"),
+        (
+            "register(type('Idle', (FeatureGroup,), {'name': 'idle'}))",
+            r'Idle states no side; write `side: ClassVar = "step"`',
+        ),
+    ],
+)
+def test_classes_and_settings_that_will_not_do_are_named(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from lab import register\nfrom lab.features import FeatureGroup\nfrom lab.models import LSTM, Model\n\n" + text
+    )
+    with pytest.raises(InputError, match=message):
+        load_experiment(file)
+
+
+def test_a_folder_and_a_flag_are_no_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder"):
+        load_experiment(tmp_path)
+    with pytest.raises(InputError, match="FILE comes first"):
+        load_experiment(Path("--horizons"))
