@@ -10,6 +10,7 @@ from lab.assembly import Assembly
 from lab.cells import Cell
 from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
+from lab.data.stray import stray_times
 from lab.data.timeline import DAY, date_text, days_text
 from lab.training.devices import Layout
 from lab.training.fit import dispatches
@@ -31,6 +32,8 @@ def print_log(console: Console, histories: Histories) -> None:
     )
     say(console, f"  {first} to {last}, {(facts['last'] - facts['first']) / DAY:.4g} days")
     say(console, f"  {facts['tied']:.1%} of the events share their time with another of the same user")
+    if stray := stray_times(facts):
+        say(console, f"  {stray}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
         say(console, f"  quarantined: {quarantined:,} rows")

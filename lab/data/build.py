@@ -11,6 +11,7 @@ from lab.data.cleaning import Cleaning, Removed, fitted_rules, history_rules, ro
 from lab.data.log import MISSING_TIME, Log, read_log, resolution
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Fault, Scan, Source
+from lab.data.stray import bulk
 from lab.data.timeline import Timeline, folds, instant
 from lab.errors import InputError
 
@@ -242,12 +243,12 @@ def _first_text(log: Log, item: np.ndarray, items: int) -> np.ndarray:
 
 
 def _measured(arrays: Mapping[str, np.ndarray], user: np.ndarray) -> dict[str, Any]:
-    """Ties and the resolution of time, which the run prints."""
+    """Ties, the resolution of time and where nearly all events lie, which the run prints."""
     time = arrays["time"]
     same = np.zeros(len(time) + 1, bool)
     same[1:-1] = (time[1:] == time[:-1]) & (user[1:] == user[:-1])
     tied = (same[1:] | same[:-1]).mean()
-    return {"tied": float(tied), "resolution": resolution(time)}
+    return {"tied": float(tied), "resolution": resolution(time), "bulk": bulk(time)}
 
 
 def _users(names: np.ndarray, scan: Scan) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from lab.data.cleaning import Cleaning
 from lab.data.figure import save_figure, timeline_figure
 from lab.data.histories import Histories
 from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Table, Taobao
+from lab.data.stray import stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting
 from lab.errors import LabError
 
@@ -83,6 +84,7 @@ def description(histories: Histories) -> Iterator[str]:
         yield from _entry(name, facts.get(name))
     yield from _entry("read as", _read_as(facts))
     yield from _entry("span", _span(facts))
+    yield from _entry("stray times", stray_times(facts))
     yield from _entry("rows", f"{facts['rows']:,} read, {facts['events']:,} events kept")
     groups = "" if facts["categories"] is None else f", {facts['categories']:,} categories"
     yield from _entry("of", f"{facts['users']:,} users, {facts['items']:,} items{groups or ', no categories'}")
