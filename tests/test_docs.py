@@ -1,5 +1,6 @@
 """What the docs show can be run as it stands."""
 
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def test_the_classes_of_contributing_train(tmp_path: Path) -> None:
     file.write_text("\n".join([*blocks("CONTRIBUTING.md"), EXPERIMENT]))
     places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     command = [sys.executable, "-m", "lab.run", str(file), *places, "--tracking.mode", "off"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    environment = os.environ | {"JAX_NUMPY_RANK_PROMOTION": "allow"}
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert re.search(r"Fade · mine +\.\d{3}", ran.stdout)
