@@ -46,4 +46,4 @@ def test_the_classes_of_contributing_train(tmp_path: Path) -> None:
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     cells = pd.read_csv(tmp_path / "out" / "docs" / "cells.csv")
-    assert set(cells[cells.model == "Fade"].status) == {"done"}
+    assert set(cells[cells.features == "mine"].status) == {"done"}
