@@ -1,9 +1,11 @@
 """A run of an experiment: the log made ready, the grid, the plan, and the tables at its end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -17,6 +19,8 @@ from lab.data.timeline import Fold, folds
 from lab.data.view import look
 from lab.errors import InputError
 from lab.experiment import Experiment
+from lab.files import canonical_json, write_whole
+from lab.fingerprints import canonical
 from lab.judging import Truth
 from lab.plan import print_fold, print_log, print_plan, say
 from lab.progress import Progress
@@ -73,6 +77,7 @@ class Run:
         """
         self.store.check_writable()
         self._introduce()
+        write_whole(self.store.root / "run.json", canonical_json(self.described()))
         missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
         if len(missing) < len(self.cells):
             say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
@@ -86,6 +91,19 @@ class Run:
             raise
         self.summarise()
         return int(any(self.store.read(cell.id).status == "failed" for cell in self.cells))
+
+    def described(self) -> dict[str, Any]:
+        """What the results are of: the settings, the log, where its cutoffs stand, and the versions at work."""
+        facts = self.histories.facts
+        log = {
+            name: facts.get(name) for name in ("source", "files", "rows", "events", "users", "items", "first", "last")
+        }
+        return {
+            "experiment": settings_of(self.experiment),
+            "log": log | {"fingerprint": self.histories.fingerprint},
+            "folds": [{"valid_cutoff": f.valid_cutoff, "test_cutoff": f.test_cutoff} for f in self.folds],
+            "versions": {name: version(name) for name in ("jax", "flax", "optax", "numpy", "polars", "scikit-learn")},
+        }
 
     def summarise(self) -> None:
         """Rewrite the tables from what is on disk and print the main one."""
@@ -118,6 +136,17 @@ class Run:
         data = build_dataset(view, asked.timeline, asked.target, groups, settings.row_length, settings.overlap)
         print_fold(self.console, data, rule)
         return data
+
+
+def settings_of(experiment: Experiment) -> dict[str, Any]:
+    """An experiment's settings as plain values; of a log in memory, its content's fingerprint."""
+    values = {f.name: getattr(experiment, f.name) for f in fields(experiment) if f.name != "source"}
+    source = experiment.source
+    try:
+        values["source"] = canonical(source)
+    except TypeError:
+        values["source"] = {"type": type(source).__name__, "fingerprint": source.fingerprint()}
+    return canonical(values)
 
 
 def usable(experiment: Experiment, histories: Histories) -> tuple[Experiment, list[str]]:
