@@ -126,7 +126,7 @@ def _set_aside(log: Log, scan: Scan, cleaning: Cleaning) -> tuple[Log, pl.DataFr
         raise InputError(f"{_examples(quarantine, fatal)}.")
     share = broken.mean()
     if share > cleaning.quarantine_share:
-        raise InputError(_too_many(quarantine, len(log), cleaning))
+        raise InputError(_too_many(quarantine, len(log), scan, cleaning))
     return log.keep(~broken), quarantine
 
 
@@ -176,13 +176,15 @@ def _counted(quarantine: pl.DataFrame) -> dict[str, Any]:
     return {"rows": len(quarantine), "reasons": reasons.to_dicts()}
 
 
-def _too_many(quarantine: pl.DataFrame, rows: int, cleaning: Cleaning) -> str:
+def _too_many(quarantine: pl.DataFrame, rows: int, scan: Scan, cleaning: Cleaning) -> str:
     worst = _counted(quarantine)["reasons"][0]
     share = 100 * len(quarantine) / rows
+    cures = (fault.cure for fault in scan.faults if (fault.column, fault.reason) == (worst["column"], worst["reason"]))
+    cure = next((f"; {cure}" for cure in cures if cure), "")
     return (
         f"{_examples(quarantine, Fault(worst['column'], worst['reason']))}; {len(quarantine):,} of {rows:,} rows "
         f"({share:.3g} %) break the schema, more than cleaning.quarantine_share allows "
-        f"({100 * cleaning.quarantine_share:g} %)."
+        f"({100 * cleaning.quarantine_share:g} %){cure}."
     )
 
 

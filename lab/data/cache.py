@@ -20,7 +20,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,9 @@ def prepare(
             histories = load(folder, say)
     if histories is None:
         raise FaultError(f"{folder}: what was just written there reads back differently; the disk may be failing.")
+    files = [file.name for file in source.paths()]
+    # The same bytes elsewhere share a cache: the names are those of the files asked for now.
+    histories = replace(histories, facts={**histories.facts, "files": files or histories.facts["files"]})
     if horizons:
         folds(timeline, horizons, histories.facts["first"], histories.facts["last"])
     return histories

@@ -16,7 +16,7 @@ from lab.data.figure import save_figure, timeline_figure
 from lab.data.histories import Histories
 from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Table, Taobao
 from lab.data.stray import stray_times
-from lab.data.timeline import DAY, Timeline, date_text, fitting
+from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days
 from lab.errors import LabError
 
 WIDTH = 80
@@ -28,12 +28,18 @@ UNITS = {DAY: "1 day", DAY // 24: "1 hour", DAY // 1440: "1 minute", 1_000_000: 
 
 AnySource = (
     Annotated[Table, tyro.conf.subcommand("table", prefix_name=False)]
-    | Annotated[SyntheticShop, tyro.conf.subcommand("synthetic", prefix_name=False)]
-    | Annotated[OpenEcommerce, tyro.conf.subcommand("open_ecommerce", prefix_name=False)]
-    | Annotated[OnlineRetail, tyro.conf.subcommand("online_retail", prefix_name=False)]
+    | Annotated[SyntheticShop, tyro.conf.subcommand("synthetic-shop", prefix_name=False)]
+    | Annotated[OpenEcommerce, tyro.conf.subcommand("open-ecommerce", prefix_name=False)]
+    | Annotated[OnlineRetail, tyro.conf.subcommand("online-retail", prefix_name=False)]
     | Annotated[Taobao, tyro.conf.subcommand("taobao", prefix_name=False)]
 )
-NAMES = ("table", "synthetic", "open_ecommerce", "online_retail", "taobao")
+NAMES = ("table", "synthetic-shop", "open-ecommerce", "online-retail", "taobao")
+USAGE = f"""usage: python -m lab.data FILE [--user COLUMN] [--item COLUMN] [--time COLUMN] [settings]
+       python -m lab.data NAME [settings]
+
+FILE is a file, a folder or a glob pattern; NAME is one of
+{", ".join(NAMES[1:])}.
+All settings: python -m lab.data table --help"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,10 @@ class Describe:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Describe the log that the arguments name; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given:
+        print(USAGE)
+        return 2
+    given[0] = _source_name(given[0])
     # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
     if given and given[0] not in NAMES and not given[0].startswith("-"):
         given = ["table", "--path", *given]
@@ -69,13 +79,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.figure is not None:
             save_figure(histories, asked.figure)
     except LabError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
+def _source_name(given: str) -> str:
+    """A source's name as it stands in NAMES, however it is spelt; what is no name as it is."""
+    name = given.replace("_", "-")
+    name = "synthetic-shop" if name == "synthetic" else name
+    return name if name in NAMES else given
+
+
 def description(histories: Histories) -> Iterator[str]:
-    """The description, line by line, at most 80 columns wide."""
+    """The description, line by line, at most 80 columns wide but for paths, which are kept whole."""
     facts = histories.facts
     yield from _entry(
         "log", " ".join([facts["source"], *facts["files"][:3], *(["..."] if len(facts["files"]) > 3 else [])])
@@ -104,7 +121,7 @@ def description(histories: Histories) -> Iterator[str]:
 
 def _entry(label: str, text: str | None) -> Iterator[str]:
     if text:
-        wrapped = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False)
+        wrapped = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
         yield from (f"{label if k == 0 else '':<{LABEL}}{line}" for k, line in enumerate(wrapped))
 
 
@@ -163,8 +180,8 @@ def _lengths(histories: Histories) -> str:
 def _horizons(span: int) -> str:
     fits = fitting(span, CANDIDATES, 1)
     if not fits:
-        return f"none of a day or more fits; the longest has {span / DAY / 3:.3g} days"
-    most = ", ".join(f"{span / DAY / (2 + f):,.3g} with {f}" for f in (1, 2, 3))
+        return f"none of a day or more fits; the longest has {floored_days(span, 3)} days"
+    most = ", ".join(f"{floored_days(span, 2 + f)} with {f}" for f in (1, 2, 3))
     fit = "day fits" if fits == (1,) else "days fit"
     return f"{', '.join(f'{h:g}' for h in fits)} {fit}; the longest, by folds: {most}"
 

@@ -12,6 +12,7 @@ and fold f moves all three back by f * H. Cutoffs are the same for every user.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_FLOOR, Context, Decimal
 from math import isfinite
 
 import numpy as np
@@ -47,6 +48,12 @@ def instant(text: str) -> int:
 def days_text(span: int) -> str:
     """A span in microseconds as days, without needless decimals: `7`, `0.5`."""
     return f"{span / DAY:g}"
+
+
+def floored_days(span: int, parts: int = 1, digits: int = 3) -> str:
+    """A part of a span in days, rounded down: what is said to fit does fit."""
+    rounding = Context(prec=digits, rounding=ROUND_FLOOR)
+    return f"{float(rounding.divide(Decimal(span), Decimal(parts * DAY))):g}"
 
 
 def date_text(moment: int) -> str:
@@ -147,10 +154,10 @@ def fitting(span: int, horizons: tuple[float, ...], fold_count: int) -> tuple[fl
 
 def _too_short(span: int, horizons: tuple[float, ...], timeline: Timeline) -> str:
     fits = fitting(span, horizons, timeline.folds)
-    most = span / DAY / (2 + timeline.folds)
+    most = floored_days(span, 2 + timeline.folds)
     said = f"of those asked, {', '.join(f'{h:g}' for h in fits)} would fit" if fits else "none of those asked fits"
     return (
-        f"horizons: the log spans {span / DAY:.4g} days, and a horizon of {max(horizons):g} days with "
+        f"horizons: the log spans {floored_days(span, digits=4)} days, and a horizon of {max(horizons):g} days with "
         f"{timeline.folds} fold(s) needs {(2 + timeline.folds) * max(horizons):g} (a training, a valid and a test "
-        f"window each); {said}. The longest that fits is {most:.3g} days."
+        f"window each); {said}. The longest that fits is {most} days."
     )

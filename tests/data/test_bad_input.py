@@ -29,7 +29,8 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...,
         assert err.count("\n") == 1 and err.endswith(".\n"), err
         left = [p for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock" and p.parent.name != "digests"]
         assert left == []
-        return err.strip().replace(str(tmp_path) + "/", "")
+        assert err.startswith("error: ")
+        return err.removeprefix("error: ").strip().replace(str(tmp_path) + "/", "")
 
     return run
 
@@ -39,7 +40,7 @@ def described(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str], *fl
     assert main([str(tmp_path / "log.csv"), "--cache", str(tmp_path / "cache"), *flags]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert max(len(line) for line in out.splitlines()) <= 80
+    assert max(len(line) for line in out.splitlines() if str(tmp_path) not in line) <= 80
     return out
 
 
@@ -65,7 +66,10 @@ def test_wrong_column_names_the_nearest(refused) -> None:
     assert refused(GOOD, "--user", "usr") == "source.user: log.csv has no column 'usr'; the nearest is 'user'."
     assert refused(GOOD, "--price", "Price") == "source.price: log.csv has no column 'Price'; the nearest is 'price'."
     said = refused(GOOD, "--item", "zzzz")
-    assert said == ("source.item: log.csv has no column 'zzzz'; it has 'category', 'item', 'price', 'time', 'user'.")
+    assert said == (
+        "source.item: log.csv has no column 'zzzz'; it has 'user', 'item', 'time', 'category', 'price'; no header? "
+        "give positions, such as --user 1 --item 2 --time 3."
+    )
 
 
 def test_wrong_separator(refused) -> None:
@@ -83,7 +87,8 @@ def test_unparsable_times_name_their_rows(refused) -> None:
     said = refused("\n".join(rows))
     assert said == (
         "log.csv: column 'time', rows 3, 5, 7, 9: 'sometime-03' cannot be read as an ISO date or date-time; 4 of 60 "
-        "rows (6.67 %) break the schema, more than cleaning.quarantine_share allows (5 %)."
+        "rows (6.67 %) break the schema, more than cleaning.quarantine_share allows (5 %); state how times are "
+        "written with --time-format (time_format in Python), like %d/%m/%Y or ms."
     )
 
 
@@ -105,6 +110,13 @@ def test_mixed_units_of_time_name_their_rows(refused) -> None:
         "log.csv: column 'time', rows 21, 31: '1511545270000' is in another unit of time than the others, which are "
         "read as s since 1970."
     )
+
+
+def test_what_parses_most_is_the_format_however_little_it_is(refused) -> None:
+    rows = "".join(f"a,b,{'n/a?' if k % 4 else 1700000718 + k}\n" for k in range(40))
+    said = refused("user,item,time\n" + rows)
+    assert "rows 2, 3, 4, 6, 7 and 25 more: 'n/a?' cannot be read as a count of s since 1970; 30 of 40" in said
+    assert "--time-format" in said
 
 
 def test_numbers_among_dates_name_their_rows(refused) -> None:
@@ -142,7 +154,8 @@ def test_negative_prices_are_left_out_and_counted(tmp_path: Path, capsys) -> Non
 def test_bytes_that_are_no_text(refused) -> None:
     said = refused(GOOD.encode() + b"u1,caf\xe9,2020-01-01,c,1\n")
     assert said == (
-        "log.csv: line 62 is not utf-8 text (byte 0xe9 at position 7); state the file's encoding, for example latin-1."
+        "log.csv: line 62 is not utf-8 text (byte 0xe9 at position 7); state the file's encoding, for "
+        "example --encoding latin-1."
     )
     assert "is not known" in refused(GOOD, "--encoding", "klingon")
 
@@ -170,6 +183,7 @@ def test_an_unknown_behaviour(refused) -> None:
     text = "user,item,time,behaviour\n" + "a,b,2020-01-01,view\n" * 3 + "a,b,2020-01-02,stroll\n"
     said = refused(text)
     assert "column 'behaviour', row 4: 'stroll' is no behaviour of the mapping" in said
+    assert "--behaviours" in said
 
 
 def test_rows_alone_that_no_rule_keeps(refused) -> None:
@@ -187,6 +201,24 @@ def test_a_flag_that_is_not_there_exits_2(capsys: pytest.CaptureFixture[str]) ->
         main(["log.csv", "--usr", "visitor"])
     assert left.value.code == 2
     assert "--user" in capsys.readouterr().err
+
+
+def test_nothing_given_shows_the_usage_with_the_file_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert capsys.readouterr().out.startswith("usage: python -m lab.data FILE ")
+
+
+@pytest.mark.parametrize("name", ["open-ecommerce", "open_ecommerce", "online_retail", "online-retail"])
+def test_sources_go_by_either_spelling(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main([name, "--path", str(tmp_path), "--cache", str(tmp_path)]) == 2
+    assert "get it from https" in capsys.readouterr().err
+
+
+def test_the_same_bytes_elsewhere_go_by_their_own_name(tmp_path: Path, capsys) -> None:
+    described(tmp_path, GOOD, capsys)
+    (tmp_path / "other.csv").write_text(GOOD)
+    assert main([str(tmp_path / "other.csv"), "--cache", str(tmp_path / "cache")]) == 0
+    assert "log             table other.csv\n" in capsys.readouterr().out
 
 
 def test_a_figure_is_drawn_on_request(tmp_path: Path, capsys) -> None:

@@ -44,8 +44,10 @@ def test_an_example_by_hand() -> None:
 
 def test_a_log_that_is_too_short_says_what_fits() -> None:
     assert fitting(20 * DAY, (1, 7, 30), 1) == (1,)
-    with pytest.raises(InputError, match=r"spans 20 days.*30 days.*needs 90.*1 would fit.*longest that fits is 6\.67"):
+    with pytest.raises(InputError, match=r"spans 20 days.*30 days.*needs 90.*1 would fit.*longest that fits is 6\.66"):
         folds(Timeline(), (1, 7, 30), 0, 20 * DAY)
+    with pytest.raises(InputError, match=r"longest that fits is 29\.9 days"):
+        folds(Timeline(), (30,), 0, microseconds(89.97))
     with pytest.raises(InputError, match="none of those asked fits"):
         folds(Timeline(folds=3), (7,), 0, 20 * DAY)
 

@@ -21,6 +21,8 @@ class Fault:
     """What is wrong with it, to be read after the value: `is not a number`."""
     fatal: bool = False
     """Whether a single such row stops the run, since every other row is in doubt with it."""
+    cure: str = ""
+    """What the user may change about it, to be read after the advice's semicolon; empty for nothing."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +76,7 @@ class Source:
         `cache` is a folder where hashes of large files may be remembered.
         """
         raise TypeError(f"{type(self).__name__} does not define fingerprint()")
+
+    def paths(self) -> tuple[Path, ...]:
+        """The files behind it, in reading order; none for a source that reads no files."""
+        return ()

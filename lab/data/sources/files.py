@@ -238,9 +238,9 @@ def bad_bytes(file: Path, encoding: str) -> str:
             except UnicodeDecodeError as error:
                 return (
                     f"{file}: line {number} is not {encoding} text (byte 0x{line[error.start]:02x} at position "
-                    f"{error.start + 1}); state the file's encoding, for example latin-1."
+                    f"{error.start + 1}); state the file's encoding, for example --encoding latin-1."
                 )
-    return f"{file}: is not {encoding} text; state the file's encoding, for example latin-1."
+    return f"{file}: is not {encoding} text; state the file's encoding, for example --encoding latin-1."
 
 
 def first_line(error: BaseException) -> str:

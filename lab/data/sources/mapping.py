@@ -9,19 +9,19 @@ import polars as pl
 from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
 from lab.data.sources.files import FILE, ROW, SURPLUS
-from lab.data.sources.times import TimeFormat
+from lab.data.sources.times import UNITS, TimeFormat
 
 DATE_PARTS = ("year", "month", "day")
 
 
-def nearest(wanted: str, names: Iterable[str]) -> str:
-    """The name most like the wanted one, as the end of a sentence; the first names where none is like it."""
-    names = sorted(names)
+def nearest(wanted: str, names: Iterable[str], hint: str = "") -> str:
+    """The name most like the wanted one, as the end of a sentence; where none is, the first names and the hint."""
+    names = list(names)
     folded = {name.lower(): name for name in names}
     near = difflib.get_close_matches(wanted.lower(), folded, n=1, cutoff=0.5)
     if near:
         return f"the nearest is {folded[near[0]]!r}"
-    return f"it has {', '.join(repr(name) for name in names[:12])}{' and more' if len(names) > 12 else ''}"
+    return f"it has {', '.join(repr(name) for name in names[:12])}{' and more' if len(names) > 12 else ''}{hint}"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ def _checks(columns: Mapping[str, str], times: TimeFormat, behaviours: Mapping[s
     raw, time = pl.col("raw_time"), pl.col("time")
     column = columns.get("time", "year/month/day")
     unit = {"iso": "an ISO date or date-time", "date-time": "an instant"}.get(times.kind, f"a time in {times.kind!r}")
-    yield Fault(column, f"cannot be read as {unit}"), raw.is_not_null() & time.is_null(), raw
+    unit = f"a count of {times.kind} since 1970" if times.kind in UNITS else unit
+    cure = "state how times are written with --time-format (time_format in Python), like %d/%m/%Y or ms"
+    yield Fault(column, f"cannot be read as {unit}", cure=cure), raw.is_not_null() & time.is_null(), raw
     if times.kind in ("d", "s", "ms", "us", "ns"):
         said = f"is in another unit of time than the others, which are read as {times.kind} since 1970"
         yield Fault(column, said, fatal=True), times.doubtful(time), raw
@@ -117,7 +119,8 @@ def _checks(columns: Mapping[str, str], times: TimeFormat, behaviours: Mapping[s
         value = pl.col("raw_behaviour")
         known = ", ".join(list(behaviours)[:8])
         reason = f"is no behaviour of the mapping ({known}{', ...' if len(behaviours) > 8 else ''})"
-        yield Fault(columns["behaviour"], reason), value.is_not_null() & pl.col("behaviour").is_null(), value
+        cure = "state all its values with --behaviours (behaviours in Python), like --behaviours pv view buy purchase"
+        yield Fault(columns["behaviour"], reason, cure=cure), value.is_not_null() & pl.col("behaviour").is_null(), value
 
 
 def _renamed(column: pl.Expr, names: dict[str, str]) -> pl.Expr:

@@ -22,7 +22,7 @@ class OpenEcommerce(PublicLog):
     """Amazon purchases of US households (Open e-commerce 1.0), by day, 2018 to 2022.
 
     Events after 2022-08-30 are left out, since histories end with each user's survey from September 2022
-    on; `--cleaning.until` moves that, `--no-cleaning.time-range` lifts it.
+    on; `--cleaning.until` moves that, `--cleaning.no-time-range` lifts it.
     """
 
     name: ClassVar[str] = "open_ecommerce"
@@ -80,6 +80,6 @@ def _of_home_states(scan: Scan, attributes: pl.LazyFrame) -> dict[str, pl.LazyFr
     users = home.select("user").collect().to_series()
     if not len(users):
         raise InputError(
-            f"source.home_state_only: no user has {HOME}=1; switch it off with --no-source.home-state-only."
+            f"source.home_state_only: no user has {HOME}=1; switch it off with --source.no-home-state-only."
         )
     return {"frame": scan.frame.filter(pl.col("user").is_in(users.implode())), "attributes": home}

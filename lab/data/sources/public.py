@@ -32,6 +32,9 @@ class PublicLog(Source):
     def fingerprint(self, cache: Path | None = None) -> str:
         return digest([self.name, self.table().fingerprint(cache)])
 
+    def paths(self) -> tuple[Path, ...]:
+        return self.table().paths()
+
     def place(self, names: tuple[str, ...] | None = None) -> str:
         """The file under the path that has one of these names."""
         folder = Path(self.path).expanduser()

@@ -133,6 +133,9 @@ class Table(Source):
         derived = sorted((name, str(expression)) for name, expression in self.derive.items())
         return settings_digest(["table", settings, content, derived])
 
+    def paths(self) -> tuple[Path, ...]:
+        return find_files(self._path()) if self.frame is None else ()
+
     def _path(self) -> str:
         if self.path is None:
             raise InputError("source.path: names no file; give a file, a folder or a glob pattern.")
@@ -154,7 +157,9 @@ class Table(Source):
         if column not in schema:
             names = [name for name in schema if name not in (ROW, FILE, SURPLUS)]
             place = opened.files[0] if opened else "the frame"
-            raise InputError(f"source.{setting}: {place} has no column {column!r}; {nearest(column, names)}.")
+            named = opened is not None and opened.style is not None and opened.style.header
+            hint = "; no header? give positions, such as --user 1 --item 2 --time 3" if named else ""
+            raise InputError(f"source.{setting}: {place} has no column {column!r}; {nearest(column, names, hint)}.")
         return column
 
     def _time_format(self, table: pl.LazyFrame, columns: dict[str, str], opened: Opened | None) -> TimeFormat:

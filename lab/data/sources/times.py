@@ -84,8 +84,11 @@ def detect(sample: pl.Series, zone: str) -> TimeFormat:
         if len(text) and text.str.contains(pattern).all():
             return TimeFormat(shape, zone, detected=True)
     numbers = values.cast(pl.Float64, strict=False)
-    if numbers.count() <= len(values) / 2:
-        return iso(text, zone, detected=True)
+    dates = iso(text, zone, detected=True)
+    # What reads the most values is meant, however many neither reads; few numbers without a unit are no times.
+    most = numbers.count() > len(values) / 2
+    if not most and (not any(_by_unit(numbers).values()) or dates.parse(text).count() >= numbers.count()):
+        return dates
     return TimeFormat(_unit(numbers.drop_nulls()), zone, detected=True)
 
 
@@ -95,11 +98,7 @@ def iso(text: pl.Series, zone: str, detected: bool = False) -> TimeFormat:
 
 
 def _unit(numbers: pl.Series) -> str:
-    counts = {
-        unit: int(((numbers.abs() * size >= EARLIEST) & (numbers.abs() * size < LATEST)).sum())
-        for unit, size in UNITS.items()
-        if unit != "d"
-    }
+    counts = _by_unit(numbers)
     unit = max(counts, key=lambda unit: counts[unit])
     if not counts[unit]:
         raise InputError(
@@ -107,6 +106,15 @@ def _unit(numbers: pl.Series) -> str:
             f"(d, s, ms, us, ns or a pattern like %Y-%m-%d)."
         )
     return unit
+
+
+def _by_unit(numbers: pl.Series) -> dict[str, int]:
+    """How many of the numbers each unit would put into our times."""
+    return {
+        unit: int(((numbers.abs() * size >= EARLIEST) & (numbers.abs() * size < LATEST)).sum())
+        for unit, size in UNITS.items()
+        if unit != "d"
+    }
 
 
 def _from_datetimes(times: pl.Series, zone: str) -> pl.Series:
