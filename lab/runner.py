@@ -77,7 +77,6 @@ class Run:
         """
         self.store.check_writable()
         self._introduce()
-        write_whole(self.store.root / "run.json", canonical_json(self.described()))
         missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
         if len(missing) < len(self.cells):
             say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
@@ -106,7 +105,8 @@ class Run:
         }
 
     def summarise(self) -> None:
-        """Rewrite the tables from what is on disk and print the main one."""
+        """Rewrite the tables from what is on disk, say what they are of, and print the main one."""
+        write_whole(self.store.root / "run.json", canonical_json(self.described()))
         planned = [cell.record("missing") for cell in self.cells]
         print_table(write_tables(self.store, planned), self.console)
         self.console.print(f"Results: {self.store.root}", highlight=False, soft_wrap=True)
