@@ -79,10 +79,6 @@ class Experiment:
             raise InputError(f"seeds: {self.seeds} trains nothing; use 1 or more.")
         if not self.models:
             raise InputError("models: none is named; name at least one, such as LSTM().")
-        for model in self.models:
-            if not model.causal:
-                # Queries are read off one pass over a history, which would show such a model their future.
-                raise InputError(f"models: {label(model)} is not causal; rows of several queries need one that is.")
 
     def _check_features(self) -> None:
         if not self.features:

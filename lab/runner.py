@@ -22,6 +22,7 @@ from lab.experiment import Experiment
 from lab.files import canonical_json, write_whole
 from lab.fingerprints import canonical
 from lab.judging import Truth
+from lab.models.base import Model
 from lab.plan import print_fold, print_log, print_plan, say
 from lab.progress import Progress
 from lab.store import Store
@@ -66,9 +67,8 @@ class Run:
         """Print what a run would do: cells, programs, parameters, rows, steps."""
         self._introduce()
         for fold in self.folds:
-            mine = [cell for cell in self.cells if cell.fold == fold.index]
-            data = self._dataset(fold)
-            print_plan(self.console, assemblies(self.experiment, data, mine), mine)
+            for causal, mine in by_rows(self.cells, fold):
+                print_plan(self.console, assemblies(self.experiment, self._dataset(fold, causal), mine), mine)
 
     def compute(self) -> int:
         """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.
@@ -118,24 +118,39 @@ class Run:
             Progress(total, self.experiment.name, self.console) as progress,
         ):
             for fold in self.folds:
-                mine = [cell for cell in missing if cell.fold == fold.index]
-                if mine:
-                    Computation(self.experiment, self._dataset(fold), self.store, tracker, progress).compute(mine)
+                for causal, mine in by_rows(missing, fold):
+                    data = self._dataset(fold, causal)
+                    Computation(self.experiment, data, self.store, tracker, progress).compute(mine)
 
     def _introduce(self) -> None:
         print_log(self.console, self.histories)
         for line in self._left_out:
             say(self.console, line)
 
-    def _dataset(self, fold: Fold) -> Dataset:
-        """One fold made ready; what it holds is printed."""
+    def _dataset(self, fold: Fold, causal: bool = True) -> Dataset:
+        """One fold made ready, for causal models or the others; what it holds is printed."""
         asked = self.experiment
         view, rule = look(self.histories, fold, asked.target.categories)
         groups = [asked.group(name) for name in asked.group_names()]
         settings = asked.training
-        data = build_dataset(view, asked.timeline, asked.target, groups, settings.row_length, settings.overlap)
+        shape = settings.row_length, settings.overlap, causal
+        data = build_dataset(view, asked.timeline, asked.target, groups, *shape)
         print_fold(self.console, data, rule)
         return data
+
+
+def by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
+    """The cells of a fold by the rows they read: those of causal models, and of the others; no part is empty.
+
+    Baselines read no rows and go with the first.
+    """
+    mine = [cell for cell in cells if cell.fold == fold.index]
+    parts = [(causal, [cell for cell in mine if _is_causal(cell) == causal]) for causal in (True, False)]
+    return [(causal, part) for causal, part in parts if part]
+
+
+def _is_causal(cell: Cell) -> bool:
+    return not isinstance(cell.settings, Model) or cell.settings.causal
 
 
 def settings_of(experiment: Experiment) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What an experiment refuses, each in one sentence that names the field."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -10,15 +9,7 @@ from lab.errors import InputError
 from lab.experiment import label
 from lab.features import Habit, Price
 from lab.models import LSTM
-from lab.models.base import Model
 from tests.small_experiment import asked
-
-
-@dataclass(frozen=True, kw_only=True)
-class Both(Model):
-    """Reads a history both ways."""
-
-    causal: ClassVar[bool] = False
 
 
 @pytest.mark.parametrize(
@@ -36,7 +27,6 @@ class Both(Model):
         ({"groups": (Habit(), Habit(days=(1,)))}, r"groups: habit stands there twice"),
         ({"models": ()}, r"models: none is named"),
         ({"models": (LSTM(), LSTM())}, r"models: LSTM stands there twice"),
-        ({"models": (Both(),)}, r"models: Both is not causal"),
         ({"baselines": (RecentPopularity(), RecentPopularity())}, r"baselines: .* stands there twice"),
         ({"horizons": ()}, r"horizons: \(\) must be one or more positive numbers of days"),
         ({"horizons": (7, 0)}, r"horizons: .* must be one or more positive"),

@@ -100,10 +100,11 @@ def fold_of(
     categories: Categories | None = None,
     row_length: int = 16,
     overlap: int = 4,
+    causal: bool = True,
 ) -> Dataset:
     """The newest fold, made ready."""
     fold = folds(TIMELINE, HORIZONS, int(histories.time.min()), START * DAY)[0]
     view, _ = look(histories, fold, categories or Categories())
     known = shipped("feature group")
     made = [known[group]() if isinstance(group, str) else group for group in groups]
-    return build_dataset(view, TIMELINE, Interest(), made, row_length, overlap)
+    return build_dataset(view, TIMELINE, Interest(), made, row_length, overlap, causal)

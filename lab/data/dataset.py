@@ -9,7 +9,7 @@ import numpy as np
 from lab.data.batch import Columns, Rows
 from lab.data.entries import trace_entries
 from lab.data.layout import EntryLayout, Layout, QueryLayout
-from lab.data.packing import cut, pack
+from lab.data.packing import Segments, cut, cut_per_query, pack
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.seen import seen_by
 from lab.data.steps import Steps, lay_steps
@@ -58,6 +58,8 @@ class Dataset:
     groups: Mapping[str, FeatureGroup]
     states: Mapping[str, State]
     splits: Mapping[str, Split]
+    causal: bool
+    """Whether a segment answers all the queries along it, or one alone."""
 
 
 def build_dataset(
@@ -67,13 +69,18 @@ def build_dataset(
     groups: Sequence[FeatureGroup],
     row_length: int,
     overlap: int,
+    causal: bool = True,
 ) -> Dataset:
-    """Fit the groups on what the valid cutoff knows, then lay out all three splits."""
+    """Fit the groups on what the valid cutoff knows, then lay out all three splits.
+
+    For models that are not causal every query gets a segment of its own, and `overlap` says nothing.
+    """
     known = known_at(view, view.fold.valid_cutoff)
     states = {group.name: group.fit(known) for group in groups}
     prior = np.log(known.shares()).astype(np.float32)
-    plan = _Plan(view, timeline, target, groups, states, row_length, overlap)
-    return Dataset(view, {g.name: g for g in groups}, states, {name: plan.split(name, prior) for name in SPLITS})
+    plan = _Plan(view, timeline, target, groups, states, row_length, overlap, causal)
+    splits = {name: plan.split(name, prior) for name in SPLITS}
+    return Dataset(view, {g.name: g for g in groups}, states, splits, causal)
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class _Plan:
     states: Mapping[str, State]
     row_length: int
     overlap: int
+    causal: bool
 
     @property
     def step_side(self) -> list[FeatureGroup]:
@@ -104,7 +112,7 @@ class _Plan:
     def split(self, name: str, prior: np.ndarray) -> Split:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
         steps, labels = self._asked(name)
-        segments = cut(steps, self.row_length, self.overlap)
+        segments = self._segments(steps)
         packing = pack(segments.length, self.row_length)
         layout = Layout(steps, segments, packing, self.row_length)
         queries = QueryLayout.of(layout)
@@ -113,6 +121,11 @@ class _Plan:
         tables["head"] = {"prior": prior}
         padding = packing.padding(segments.length, self.row_length)
         return Split(name, steps.queries, labels, rows, tables, queries.slots, padding, int(segments.length.sum()))
+
+    def _segments(self, steps: Steps) -> Segments:
+        if self.causal:
+            return cut(steps, self.row_length, self.overlap)
+        return cut_per_query(steps, self.row_length)
 
     def _asked(self, name: str) -> tuple[Steps, tuple[Labels, ...]]:
         """The steps of a split, and the answers to its queries."""

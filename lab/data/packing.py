@@ -64,6 +64,18 @@ def cut(steps: Steps, row_length: int, overlap: int) -> Segments:
     return Segments(begin[order], stop[order], query_begin[order], query_stop[order])
 
 
+def cut_per_query(steps: Steps, row_length: int) -> Segments:
+    """One segment for each query, of the `row_length` steps up to it, or all that there are.
+
+    For a model that reads a history both ways: its segment ends where its query is asked, so that there is
+    nothing behind the query to read.
+    """
+    query = np.arange(len(steps.asked))
+    stop = steps.asked + 1
+    begin = np.maximum(stop - row_length, steps.offsets[steps.owner[steps.asked]])
+    return Segments(begin, stop, query, query + 1)
+
+
 def pack(lengths: np.ndarray, row_length: int) -> Packing:
     """Best-fit decreasing: each segment, longest first, goes to the fullest row that still has room.
 

@@ -21,7 +21,8 @@ class Model:
     """
 
     causal: ClassVar[bool] = True
-    """Whether output t depends on steps up to t alone. A model that is not gets one row per query."""
+    """Whether output t depends on steps up to t alone. A model that is not gets a history
+    once for each query, ending there, which costs as many times the steps."""
 
     width: int = 64
     """Width D of the embedding and of the encoder's output."""

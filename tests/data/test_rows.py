@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.data.dataset import Dataset, Split, build_dataset, seen_by
-from lab.data.packing import Segments, cut, pack
+from lab.data.packing import Segments, cut, cut_per_query, pack
 from lab.data.queries import FoldView
 from lab.data.schema import Behaviour
 from lab.data.steps import Steps, lay_steps
@@ -30,14 +30,19 @@ EVENTS = st.lists(
     max_size=60,
 )
 SHAPES = st.sampled_from([(4, 0), (6, 2), (16, 4), (64, 16)])
+CAUSAL = st.booleans()
 
 
 def view_of(events: list[tuple]) -> FoldView:
     return small_view(small_histories(ANCHOR + events, behaviours=KINDS), 22, 27, (2, 5), 2)
 
 
-def made(events: list[tuple], shape: tuple[int, int]) -> Dataset:
-    return build_dataset(view_of(events), TIMELINE, Interest(), [Category(), Habit()], *shape)
+def made(events: list[tuple], shape: tuple[int, int], causal: bool = True) -> Dataset:
+    return build_dataset(view_of(events), TIMELINE, Interest(), [Category(), Habit()], *shape, causal)
+
+
+def segments_of(steps: Steps, shape: tuple[int, int], causal: bool) -> Segments:
+    return cut(steps, *shape) if causal else cut_per_query(steps, shape[0])
 
 
 def steps_of(split: Split, view: FoldView) -> Steps:
@@ -71,6 +76,20 @@ def test_every_query_is_in_one_segment_with_the_context_it_was_promised(
         assert (np.minimum(asked - steps.offsets[owner[0]], overlap) <= asked - begin).all()
 
 
+@settings(max_examples=50, deadline=None)
+@given(events=EVENTS, row_length=st.sampled_from([4, 16, 64]), split=st.sampled_from(["train", "valid", "test"]))
+def test_a_segment_of_one_query_ends_there_and_holds_all_that_fits(
+    events: list[tuple], row_length: int, split: str
+) -> None:
+    steps = lay_steps(view_of(events), TIMELINE, split)
+    segments = cut_per_query(steps, row_length)
+    assert segments.query_begin.tolist() == list(range(len(steps.asked)))
+    assert (segments.query_stop == segments.query_begin + 1).all()
+    assert np.array_equal(segments.stop, steps.asked + 1)
+    known = steps.asked + 1 - steps.offsets[steps.owner[steps.asked]]
+    assert np.array_equal(segments.length, np.minimum(known, row_length))
+
+
 @given(lengths=st.lists(st.integers(1, 16), min_size=1, max_size=80))
 def test_packing_wastes_little_and_overlaps_nothing(lengths: list[int]) -> None:
     packing = pack(np.array(lengths), 16)
@@ -93,12 +112,12 @@ def test_ordinary_lengths_leave_less_than_a_twentieth_empty() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(events=EVENTS, shape=SHAPES)
-def test_rows_hold_each_segment_whole_and_start_it(events: list[tuple], shape: tuple[int, int]) -> None:
-    data = made(events, shape)
+@given(events=EVENTS, shape=SHAPES, causal=CAUSAL)
+def test_rows_hold_each_segment_whole_and_start_it(events: list[tuple], shape: tuple[int, int], causal: bool) -> None:
+    data = made(events, shape, causal)
     for split in data.splits.values():
         steps = steps_of(split, data.view)
-        segments = cut(steps, *shape)
+        segments = segments_of(steps, shape, causal)
         packing = pack(segments.length, shape[0])
         free = np.ones(split.rows.start.shape, bool)
         for s in range(len(segments)):
@@ -127,9 +146,11 @@ def c_id(view: FoldView, event: int) -> int:
 
 
 @settings(max_examples=50, deadline=None)
-@given(events=EVENTS, shape=SHAPES)
-def test_queries_and_labels_stand_where_they_are_asked(events: list[tuple], shape: tuple[int, int]) -> None:
-    data = made(events, shape)
+@given(events=EVENTS, shape=SHAPES, causal=CAUSAL)
+def test_queries_and_labels_stand_where_they_are_asked(
+    events: list[tuple], shape: tuple[int, int], causal: bool
+) -> None:
+    data = made(events, shape, causal)
     for split in data.splits.values():
         rows = split.rows
         assert np.array_equal(np.sort(split.slot[split.slot >= 0]), np.arange(len(split.queries)))
@@ -154,9 +175,11 @@ def test_queries_and_labels_stand_where_they_are_asked(events: list[tuple], shap
 
 
 @settings(max_examples=80, deadline=None)
-@given(events=EVENTS, shape=SHAPES)
-def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(events: list[tuple], shape: tuple[int, int]) -> None:
-    data = made(events, shape)
+@given(events=EVENTS, shape=SHAPES, causal=CAUSAL)
+def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(
+    events: list[tuple], shape: tuple[int, int], causal: bool
+) -> None:
+    data = made(events, shape, causal)
     log = data.view.histories
     for split in data.splits.values():
         rows, entry = split.rows, split.rows.entry
