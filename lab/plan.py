@@ -47,7 +47,7 @@ def print_fold(console: Console, data: Dataset, rule: str) -> None:
     fold = data.view.fold
     say(console, f"fold {fold.index}: categories {rule}; a tick every {days_text(fold.query_every)} days")
     if not data.causal:
-        say(console, "  laid out for models that are not causal: a history for each query, ending there")
+        say(console, "  for models that are not causal: a history for each query, ending there")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("", no_wrap=True)
     for name in SPLITS:

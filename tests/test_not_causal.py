@@ -56,7 +56,7 @@ def test_a_run_gives_each_kind_of_model_its_rows(tmp_path: Path) -> None:
     run = Run(both, Place(tmp_path, tmp_path / "cache", Tracking(mode="off"), Console(file=said, width=80)))
     with jax.numpy_rank_promotion("allow"):  # networks lean on it
         assert run.compute() == 0
-    assert said.getvalue().count("a history for each query, ending there") == 1
+    assert said.getvalue().count("for models that are not causal") == 1
     records = [run.store.read(cell.id) for cell in run.cells]
     assert {record.model for record in records} == {"RNN width=8", "Bag width=8", "oracle", LastCategory.name}
     # Asked and judged alike, whatever rows they read.
