@@ -13,26 +13,41 @@ from lab.errors import FaultError
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
+BLOCK = 1 << 24
+"""Bytes written at once."""
 
-def write_whole(path: Path, content: bytes) -> None:
+
+def write_whole(path: Path, content: bytes, flag: str = "--out") -> None:
     """Write a file so that no reader and no crash ever sees half of it: temporary file, fsync, rename.
 
-    Raises FaultError, in one sentence, where the disk is full or the folder may not be written to.
+    `flag` is what names another folder on the command line. Raises FaultError, in one sentence, where the
+    disk is full or the folder may not be written to.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         make_folder(path.parent)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(partial, content)
         partial.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path, error, flag) from error
     finally:
         if os.path.exists(partial):
             partial.unlink()
+
+
+def write_synced(path: Path, *contents: bytes | memoryview) -> None:
+    """Write contents end to end, durable when this returns. Raises OSError.
+
+    Never through a memory map: on a full disk that kills the process.
+    """
+    with path.open("wb") as file:
+        for content in contents:
+            whole = memoryview(content)
+            for start in range(0, len(whole), BLOCK):
+                file.write(whole[start : start + BLOCK])
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def make_folder(path: Path) -> None:
@@ -40,22 +55,28 @@ def make_folder(path: Path) -> None:
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def unwritable(path: Path, error: OSError) -> FaultError:
-    """What to tell a person whose file could not be written."""
+def sync_folder(path: Path) -> None:
+    """Make durable which files a folder holds."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def unwritable(path: Path | str, error: OSError, flag: str = "--out", doing: str = "") -> FaultError:
+    """What to tell a person whose file could not be written, and while doing what, where the file does not say it."""
     if error.errno in _FULL:
-        return FaultError(
-            f"{path}: the disk is full or its quota used up; what was finished before is kept. "
-            "Make room and run the same command again."
-        )
-    if error.errno in _FORBIDDEN:
-        return FaultError(
-            f"{path}: the folder may not be written to; what was finished before is kept. "
-            "Change its permissions or name another folder with --out."
-        )
-    return FaultError(f"{path}: cannot be written ({error.strerror}); what was finished before is kept.")
+        why, cure = "the disk is full or its quota used up", "Make room and run the same command again, or"
+    elif error.errno in _FORBIDDEN:
+        why, cure = "the folder may not be written to", "Change its permissions or"
+    else:
+        why, cure = f"cannot be written ({error.strerror or error})", "Mend that or"
+    when = f" while {doing}" if doing else ""
+    return FaultError(f"{path}: {why}{when}; what was finished before is kept. {cure} name another folder with {flag}.")
 
 
 def canonical_json(value: Any) -> bytes:
@@ -75,11 +96,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return None if isinstance(value, float) and value != value else value
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -10,7 +10,6 @@ The key hashes the source's content, the settings and this package's building co
 whole, by a rename; one whose hashes do not agree is built anew.
 """
 
-import errno
 import fcntl
 import functools
 import io
@@ -34,10 +33,8 @@ from lab.data.histories import Histories
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Source
 from lab.data.timeline import Timeline, folds
-from lab.errors import FaultError
-
-BLOCK = 1 << 24
-"""Bytes written at once. Never through a memory map: on a full disk that kills the process."""
+from lab.errors import FaultError, InputError
+from lab.files import make_folder, sync_folder, unwritable, write_synced
 
 
 def to_stderr(line: str) -> None:
@@ -61,9 +58,12 @@ def prepare(
     """
     cleaning, timeline = cleaning or Cleaning(), timeline or Timeline()
     root = cache_root(cache) / "histories"
-    with _faults(root, "opening the cache or the log"):
-        root.mkdir(parents=True, exist_ok=True)
+    with _faults(root, "opening the cache"):
+        make_folder(root)
+    try:
         key = cache_key(source, cleaning, timeline, horizons, cache)
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror}).") from None
     folder = root / key
     with _claimed(root, key, say):
         histories = load(folder, say)
@@ -111,12 +111,12 @@ def write(built: Built, folder: Path) -> None:
             for name, array in built.arrays.items():
                 _write_array(partial / f"{name}.npy", array)
             for name, frame in _tables(built).items():
-                _write_bytes(partial / name, _table_bytes(frame, name))
+                write_synced(partial / name, _table_bytes(frame, name))
             body = _meta(built, {file.name: content_digest(file) for file in sorted(partial.iterdir())})
-            _write_bytes(partial / "meta.json", json.dumps({"digest": settings_digest(body), "body": body}).encode())
-            _sync_folder(partial)
+            write_synced(partial / "meta.json", json.dumps({"digest": settings_digest(body), "body": body}).encode())
+            sync_folder(partial)
             os.rename(partial, folder)
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -198,31 +198,9 @@ def _table_bytes(frame: pl.DataFrame, name: str) -> bytes:
 
 
 def _write_array(path: Path, array: np.ndarray) -> None:
-    array = np.ascontiguousarray(array)
-    with open(path, "wb") as stream:
-        header = np.lib.format.header_data_from_array_1_0(array)
-        np.lib.format.write_array_header_1_0(stream, header)
-        _write_blocks(stream, array.data.cast("B"))
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    with open(path, "wb") as stream:
-        _write_blocks(stream, memoryview(content))
-
-
-def _write_blocks(stream: io.BufferedWriter, content: memoryview) -> None:
-    for start in range(0, len(content), BLOCK):
-        stream.write(content[start : start + BLOCK])
-    stream.flush()
-    os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    array, start = np.ascontiguousarray(array), io.BytesIO()
+    np.lib.format.write_array_header_1_0(start, np.lib.format.header_data_from_array_1_0(array))
+    write_synced(path, start.getvalue(), array.data.cast("B"))
 
 
 @contextmanager
@@ -231,17 +209,15 @@ def _faults(place: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        why = "the disk is full" if full else (error.strerror or str(error))
-        raise FaultError(
-            f"{error.filename or place}: {why} while {doing}; free some space or name another folder with --cache."
-        ) from None
+        raise unwritable(error.filename or place, error, "--cache", doing) from None
 
 
 @contextmanager
 def _claimed(root: Path, key: str, say: Callable[[str], None]) -> Iterator[None]:
     """Hold a key's lock, so that of two runs one builds and the other is served; a dead run's lock is free."""
-    with open(root / f".{key}.lock", "w") as lock:
+    with _faults(root, "opening the cache"):
+        lock = open(root / f".{key}.lock", "w")  # noqa: SIM115
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -9,6 +9,8 @@ from typing import Any
 
 import xxhash
 
+from lab.files import write_whole
+
 SETTLED = 2_000_000_000
 """Nanoseconds for which a file must have lain unchanged before its hash is remembered: its clock may be coarse."""
 
@@ -59,7 +61,7 @@ def file_digest(path: Path, cache: Path | None = None) -> str:
         return remembered[-1]
     found = content_digest(path)
     if time.time_ns() - facts.st_mtime_ns > SETTLED:
-        write_whole(note, json.dumps([*seen, found]).encode())
+        write_whole(note, json.dumps([*seen, found]).encode(), "--cache")
     return found
 
 
@@ -67,20 +69,6 @@ def _remembered(note: Path) -> list[Any] | None:
     """A note that cannot be read is no note: the file is hashed anew."""
     try:
         entry = json.loads(note.read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
     return entry if isinstance(entry, list) and len(entry) == 5 else None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing: temp file, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(partial, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

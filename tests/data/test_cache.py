@@ -174,7 +174,7 @@ def test_a_disk_that_fills_is_said_and_nothing_half_written_stays(tmp_path: Path
     run = command(tmp_path, "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))")
     done = subprocess.run(run, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert "the disk is full while caching the histories" in done.stderr
+    assert "its quota used up while caching the histories" in done.stderr
     assert done.stderr.count("\n") == 1
     assert [p.name for p in (tmp_path / "cache" / "histories").iterdir() if not p.name.endswith(".lock")] == []
 
@@ -184,3 +184,49 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     done = subprocess.run(command(tmp_path, rows=10), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "name another folder with --cache" in done.stderr
+
+
+# The first run imports everything; then permissions change, and root, whom none stops, becomes somebody else.
+SHUT = """
+    import os, sys
+    from pathlib import Path
+    from lab.data.cache import prepare
+    from lab.data.sources import Table
+    from lab.errors import LabError
+    home = Path("{home}")
+    log = Table(path=str(home / "log.csv"))
+    prepare(log, cache=home / "warm")
+    (home / "{place}").chmod({mode})
+    if os.getuid() == 0:
+        os.setuid(65534)
+    try:
+        prepare(log, cache=home / "cache")
+    except LabError as error:
+        print(error.exit_code, error)
+"""
+
+
+def shut(home: Path, place: str, mode: int) -> str:
+    """What is said when a file or folder has these permissions."""
+    (home / "log.csv").write_text("user,item,time\nann,x,2020-01-01\nbob,y,2020-01-02\n")
+    (home / "cache" / "histories").mkdir(parents=True)
+    for folder in home.parents[:2]:  # somebody else has to find the way there
+        folder.chmod(0o755)
+    for folder in (home, home / "cache", home / "cache" / "histories"):
+        folder.chmod(0o777)
+    code = textwrap.dedent(SHUT).format(home=home, place=place, mode=mode)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    (home / place).chmod(0o777)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    assert shut(tmp_path, "log.csv", 0o000) == f"2 {tmp_path / 'log.csv'}: cannot be read (Permission denied).\n"
+
+
+def test_a_read_only_cache_is_said(tmp_path: Path) -> None:
+    said = shut(tmp_path, "cache/histories", 0o555)
+    assert said.startswith(f"1 {tmp_path / 'cache' / 'histories'}") and said.count("\n") == 1
+    assert "the folder may not be written to while opening the cache; " in said
+    assert list((tmp_path / "cache" / "histories").iterdir()) == []
