@@ -11,7 +11,8 @@ from types import ModuleType
 
 from lab.errors import InputError
 from lab.experiment import Experiment
-from lab.registry import experiments, forget, nearest
+from lab.nearest import did_you_mean
+from lab.registry import experiments, forget
 
 
 def load_experiment(path: Path) -> tuple[Experiment, str]:
@@ -68,4 +69,4 @@ def _meant(error: Exception, module: ModuleType) -> str:
     settings = getattr(module, wrong[1], None) if wrong else None
     if wrong is None or not is_dataclass(settings):
         return ""
-    return nearest(wrong[2], [f.name for f in fields(settings)])
+    return did_you_mean(wrong[2], [f.name for f in fields(settings)])

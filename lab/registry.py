@@ -10,11 +10,11 @@ What ships with the lab is named by its package's exports; anything else registe
 
 import inspect
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, TypeVar
 
 from lab.errors import InputError
+from lab.nearest import did_you_mean
 
 PACKAGES = {
     "model": ("lab.models", "Model"),
@@ -64,13 +64,13 @@ def experiments() -> dict[str, Any]:
 
 def find(kind: str, name: str, field: str) -> Any:
     """The class of a kind registered under a name; `field` is what an error message blames."""
-    if (kind, name) in _added:
-        return _added[kind, name][0]
-    classes = shipped(kind)
-    if name not in classes:
-        known = sorted([*classes, *(n for k, n in _added if k == kind)])
-        raise InputError(f"{field}: no {kind} is called {name!r}{nearest(name, known)} (known: {', '.join(known)}).")
-    return classes[name]
+    known = classes(kind)
+    if name not in known:
+        names = sorted(known)
+        raise InputError(
+            f"{field}: no {kind} is called {name!r}{did_you_mean(name, names)} (known: {', '.join(names)})."
+        )
+    return known[name]
 
 
 def classes(kind: str) -> dict[str, type]:
@@ -80,17 +80,15 @@ def classes(kind: str) -> dict[str, type]:
 
 def shipped(kind: str) -> dict[str, type]:
     """The classes of a kind that come with the lab, by name."""
+    base, module = shipped_base(kind), import_module(PACKAGES[kind][0])
+    found = [getattr(module, export) for export in module.__all__]
+    return {name_of(cls): cls for cls in found if inspect.isclass(cls) and issubclass(cls, base) and cls is not base}
+
+
+def shipped_base(kind: str) -> Any:
+    """The base class of a kind."""
     package, base = PACKAGES[kind]
-    module = import_module(package)
-    parent = getattr(module, base)
-    found = [getattr(module, export) for export in module.__all__ if export != base]
-    return {name_of(cls): cls for cls in found if inspect.isclass(cls) and issubclass(cls, parent)}
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """`; did you mean 'x'?` where some known name is close."""
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return getattr(import_module(package), base)
 
 
 def name_of(thing: Any) -> str:
@@ -103,7 +101,7 @@ def name_of(thing: Any) -> str:
 
 def _check(kind: str, thing: Any, place: str) -> None:
     """Refuse a class that lacks what its kind must state, before any log is read."""
-    if kind == "model" and "encoder" not in vars(thing) and thing.encoder is shipped_base(kind).encoder:
+    if kind == "model" and thing.encoder is shipped_base(kind).encoder:
         raise InputError(f"{place}: {thing.__name__} defines no encoder(self, dtype) that returns a linen module.")
     if kind in ("feature group", "target", "source", "baseline") and not isinstance(getattr(thing, "name", None), str):
         raise InputError(f'{place}: {thing.__name__} states no name; write `name: ClassVar[str] = "..."` in it.')
@@ -114,12 +112,6 @@ def _check(kind: str, thing: Any, place: str) -> None:
         )
 
 
-def shipped_base(kind: str) -> Any:
-    """The base class of a kind."""
-    package, base = PACKAGES[kind]
-    return getattr(import_module(package), base)
-
-
 def _kind(thing: Any) -> str:
     if not inspect.isclass(thing):
         from lab.experiment import Experiment
@@ -127,7 +119,7 @@ def _kind(thing: Any) -> str:
         if isinstance(thing, Experiment):
             return "experiment"
         raise InputError(f"register: {thing!r} is neither an Experiment nor a class of {', '.join(PACKAGES)}.")
-    for kind, (package, base) in PACKAGES.items():
-        if issubclass(thing, getattr(import_module(package), base)):
+    for kind in PACKAGES:
+        if issubclass(thing, shipped_base(kind)):
             return kind
     raise InputError(f"register: {thing.__name__} extends none of {', '.join(base for _, base in PACKAGES.values())}.")

@@ -1,7 +1,6 @@
 """Files of rows: which there are, how they are written, and a lazy frame of their columns as text."""
 
 import csv
-import difflib
 import glob
 import gzip
 import io
@@ -13,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from lab.errors import InputError
+from lab.nearest import nearest
 
 FORMATS = {
     ".csv": "text", ".tsv": "text", ".txt": "text", ".dat": "text", ".tab": "text",
@@ -56,9 +56,9 @@ def format_of(path: Path) -> str | None:
 
 
 def _nearest_file(place: Path) -> str:
-    names = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
-    near = difflib.get_close_matches(place.name, sorted(names), n=1)
-    return f"; the nearest in that folder is {near[0]!r}" if near else ""
+    names = sorted(p.name for p in place.parent.iterdir()) if place.parent.is_dir() else []
+    near = nearest(place.name, names)
+    return f"; the nearest in that folder is {near!r}" if near else ""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """From a table's own columns to the schema's, with every row that breaks the schema marked."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,17 +9,16 @@ from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
 from lab.data.sources.files import FILE, ROW, SURPLUS
 from lab.data.sources.times import UNITS, TimeFormat
+from lab.nearest import nearest
 
 DATE_PARTS = ("year", "month", "day")
 
 
-def nearest(wanted: str, names: Iterable[str], hint: str = "") -> str:
+def nearest_column(wanted: str, names: Sequence[str], hint: str = "") -> str:
     """The name most like the wanted one, as the end of a sentence; where none is, the first names and the hint."""
-    names = list(names)
-    folded = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(wanted.lower(), folded, n=1, cutoff=0.5)
+    near = nearest(wanted, names)
     if near:
-        return f"the nearest is {folded[near[0]]!r}"
+        return f"the nearest is {near!r}"
     return f"it has {', '.join(repr(name) for name in names[:12])}{' and more' if len(names) > 12 else ''}{hint}"
 
 

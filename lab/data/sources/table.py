@@ -13,7 +13,7 @@ from lab.data.digests import digest, file_digest, settings_digest
 from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
 from lab.data.sources.files import FILE, ROW, SURPLUS, Opened, TextStyle, find_files, first_line, open_files
-from lab.data.sources.mapping import DATE_PARTS, identifier, map_table, nearest
+from lab.data.sources.mapping import DATE_PARTS, identifier, map_table, nearest_column
 from lab.data.sources.times import TimeFormat, detect, iso
 from lab.errors import InputError
 
@@ -159,7 +159,9 @@ class Table(Source):
             place = opened.files[0] if opened else "the frame"
             named = opened is not None and opened.style is not None and opened.style.header
             hint = "; no header? give positions, such as --user 1 --item 2 --time 3" if named else ""
-            raise InputError(f"source.{setting}: {place} has no column {column!r}; {nearest(column, names, hint)}.")
+            raise InputError(
+                f"source.{setting}: {place} has no column {column!r}; {nearest_column(column, names, hint)}."
+            )
         return column
 
     def _time_format(self, table: pl.LazyFrame, columns: dict[str, str], opened: Opened | None) -> TimeFormat:
