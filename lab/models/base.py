@@ -1,10 +1,13 @@
 """What every model is: frozen settings and a pure linen encoder of one interface."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import ClassVar
 
 import jax.numpy as jnp
 from flax import linen as nn
+
+from lab.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,16 @@ class Model:
 
     width: int = 64
     """Width D of the embedding and of the encoder's output."""
+
+    def __post_init__(self) -> None:
+        self.require_positive("width")
+
+    def require_positive(self, *names: str) -> None:
+        """Raise InputError, naming the model and the setting, where one of these is no whole number from 1."""
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 1:
+                raise InputError(f"{type(self).__name__}.{name}: {value!r} is not possible; use a whole number from 1.")
 
     def encoder(self, dtype: jnp.dtype) -> nn.Module:
         """The encoder, computing in `dtype` (parameters stay float32)."""

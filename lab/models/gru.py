@@ -8,14 +8,13 @@ all three blocks; without cuDNN's second bias inside the reset. Blocks lie in th
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from jaxtyping import Array, Float
 
-from lab.models.base import Model
-from lab.models.recurrence import Cell, Recurrent, check_layers, previous, split
+from lab.models.recurrence import Cell, RecurrentModel, previous, split
 
 
 def _forward(inputs: Float[Array, "T B G"], keep: Array, kernel: Array) -> tuple[Array, tuple[Array, ...]]:
@@ -63,14 +62,7 @@ CELL = Cell(gates=3, bias=(0.0, 0.0, 0.0), forward=_forward, backward=_backward)
 
 
 @dataclass(frozen=True, kw_only=True)
-class GRU(Model):
+class GRU(RecurrentModel):
     """Gated recurrent unit, reset after the product (Cho et al. 2014, as in cuDNN)."""
 
-    layers: int = 1
-    """Recurrent layers; each beyond the first is a residual branch."""
-
-    def __post_init__(self) -> None:
-        check_layers(self)
-
-    def encoder(self, dtype: jnp.dtype) -> nn.Module:
-        return Recurrent(CELL, self.layers, dtype)
+    cell: ClassVar[Cell] = CELL

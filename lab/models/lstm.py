@@ -8,15 +8,14 @@ peepholes; forget bias 1 (Jozefowicz, Zaremba & Sutskever 2015). Blocks lie in t
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from jaxtyping import Array, Float
 
-from lab.models.base import Model
-from lab.models.recurrence import Cell, Recurrent, check_layers, previous, split
+from lab.models.recurrence import Cell, RecurrentModel, previous, split
 
 
 def _gates(inputs: Float[Array, "B G"], product: Float[Array, "B G"]) -> Float[Array, "B G"]:
@@ -68,14 +67,7 @@ CELL = Cell(gates=4, bias=(0.0, 1.0, 0.0, 0.0), forward=_forward, backward=_back
 
 
 @dataclass(frozen=True, kw_only=True)
-class LSTM(Model):
+class LSTM(RecurrentModel):
     """Long short-term memory with forget gates, no peepholes (Hochreiter & Schmidhuber 1997; Gers et al. 2000)."""
 
-    layers: int = 1
-    """Recurrent layers; each beyond the first is a residual branch."""
-
-    def __post_init__(self) -> None:
-        check_layers(self)
-
-    def encoder(self, dtype: jnp.dtype) -> nn.Module:
-        return Recurrent(CELL, self.layers, dtype)
+    cell: ClassVar[Cell] = CELL

@@ -10,22 +10,15 @@ plain differentiation would add up a product per step.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from lab.errors import InputError
+from lab.models.base import Model
 from lab.models.layers import LayerNorm, Linear, dropout, weight_gradient
-
-
-def check_layers(model: Any) -> None:
-    """Raise InputError when a model's width or number of layers is not positive."""
-    for name in ("width", "layers"):
-        if getattr(model, name) < 1:
-            raise InputError(f"model.{name}: {getattr(model, name)} is not possible; use 1 or more.")
 
 
 @dataclass(frozen=True)
@@ -126,3 +119,20 @@ class Recurrent(nn.Module):
 
 def _gate_bias(values: tuple[float, ...], key: Array, shape: tuple[int], dtype: jnp.dtype) -> Array:
     return jnp.repeat(jnp.array(values, dtype), shape[0] // len(values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentModel(Model):
+    """Settings of a stack of one recurrent cell."""
+
+    cell: ClassVar[Cell]
+
+    layers: int = 1
+    """Recurrent layers; each beyond the first is a residual branch."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("layers")
+
+    def encoder(self, dtype: jnp.dtype) -> nn.Module:
+        return Recurrent(self.cell, self.layers, dtype)

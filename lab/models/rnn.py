@@ -1,14 +1,13 @@
 """The simple recurrent network, h' = tanh(x + h U): Elman 1990, "Finding structure in time"."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from jaxtyping import Array, Float
 
-from lab.models.base import Model
-from lab.models.recurrence import Cell, Recurrent, check_layers
+from lab.models.recurrence import Cell, RecurrentModel
 
 
 def _forward(inputs: Float[Array, "T B D"], keep: Array, kernel: Array) -> tuple[Array, tuple[Array, ...]]:
@@ -40,14 +39,7 @@ CELL = Cell(gates=1, bias=(0.0,), forward=_forward, backward=_backward)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RNN(Model):
+class RNN(RecurrentModel):
     """Simple recurrent network with tanh (Elman 1990)."""
 
-    layers: int = 1
-    """Recurrent layers; each beyond the first is a residual branch."""
-
-    def __post_init__(self) -> None:
-        check_layers(self)
-
-    def encoder(self, dtype: jnp.dtype) -> nn.Module:
-        return Recurrent(CELL, self.layers, dtype)
+    cell: ClassVar[Cell] = CELL

@@ -16,7 +16,6 @@ from lab.errors import InputError
 from lab.models.attention import attend, visible
 from lab.models.base import Model
 from lab.models.layers import LayerNorm, Linear, dropout
-from lab.models.recurrence import check_layers
 from lab.models.rotary import turns
 
 
@@ -78,13 +77,16 @@ class Transformer(Model):
     """Width of the perceptron's hidden layer, as a multiple of `width`."""
 
     def __post_init__(self) -> None:
-        check_layers(self)
-        for name in ("heads", "mlp_ratio"):
-            if getattr(self, name) < 1:
-                raise InputError(f"model.{name}: {getattr(self, name)} is not possible; use 1 or more.")
+        super().__post_init__()
+        self.require_positive("layers", "heads", "mlp_ratio")
+        name = type(self).__name__
+        if self.width % 4:
+            raise InputError(f"{name}.width: {self.width} is not possible; use a multiple of 4.")
         if self.width % (4 * self.heads):
+            possible = [str(heads) for heads in range(1, self.width // 4 + 1) if self.width % (4 * heads) == 0]
             raise InputError(
-                f"model.heads: {self.heads} heads do not fit width {self.width}; width / heads must be a multiple of 4."
+                f"{name}.heads: {self.heads} heads do not fit width {self.width}, since width / heads must be a "
+                f"multiple of 4; use {', '.join(possible)}."
             )
 
     def encoder(self, dtype: jnp.dtype) -> nn.Module:

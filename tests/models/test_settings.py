@@ -19,10 +19,14 @@ from lab.errors import InputError
         ("Transformer", {"mlp_ratio": 0}, "mlp_ratio"),
         ("Transformer", {"heads": 3}, "heads"),
         ("Transformer", {"width": 20, "heads": 2}, "heads"),
+        ("Transformer", {"width": 18}, "width"),
+        ("LSTM", {"width": 2.5}, "width"),
     ],
 )
-def test_impossible_settings_name_the_field_and_the_value(name: str, settings: dict[str, int], field: str) -> None:
-    with pytest.raises(InputError, match=rf"model\.{field}: {settings[field]} "):
+def test_impossible_settings_name_the_model_the_field_and_the_value(
+    name: str, settings: dict[str, int], field: str
+) -> None:
+    with pytest.raises(InputError, match=rf"{name}\.{field}: {settings[field]} "):
         getattr(models, name)(**settings)
 
 
