@@ -7,8 +7,9 @@ import numpy as np
 
 from lab.baselines.base import Asked, Baseline
 from lab.cell_record import Metric
-from lab.data.dataset import Dataset, seen_by
+from lab.data.dataset import Dataset
 from lab.data.queries import Queries
+from lab.data.seen import seen_by
 from lab.evaluation.metrics import SLICES, InterestMetrics
 
 SCORES_AT_ONCE = 1 << 23

@@ -1,12 +1,14 @@
 """What is asked of a fold, and what the answers are: plain arrays, one row a query."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from lab.data.histories import Histories
 from lab.data.search import expand
 from lab.data.timeline import Fold
+from lab.data.touches import Touches, first_touches
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class FoldView:
     @property
     def candidates(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def touches(self) -> Touches:
+        """What each user touched first and when, after the fold's cutoffs too: whoever asks names an instant."""
+        return first_touches(self.histories, self.candidate)
 
     def shares(self) -> np.ndarray:
         """float64[C]: each candidate's share of all net events, with one event added to each."""

@@ -3,18 +3,14 @@
 import numpy as np
 
 from lab.data.queries import FoldView, Queries
-from lab.data.search import events_until, expand
+from lab.data.search import expand
 
 
 def seen_by(view: FoldView, queries: Queries) -> np.ndarray:
-    """bool[Q, C]: which candidates each query's user has touched by its cutoff.
-
-    To touch is to do anything that counts: a cancellation touches nothing, and takes back no touch.
-    """
-    histories = view.histories
-    stop = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
-    event, owner = expand(histories.offsets[queries.user], stop)
-    touches = (view.candidate[event] >= 0) & (histories.sign[histories.behaviour[event]] > 0)
+    """bool[Q, C]: which candidates each query's user has touched by its cutoff (see `lab.data.touches`)."""
+    touches = view.touches
+    touch, query = expand(touches.offsets[queries.user], touches.offsets[queries.user + 1])
+    known = touches.time[touch] <= queries.cutoff[query]
     seen = np.zeros((len(queries), view.candidates), bool)
-    seen[owner[touches], view.candidate[event[touches]]] = True
+    seen[query[known], touches.candidate[touch[known]]] = True
     return seen
