@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
+from lab.arguments import read_arguments
 from lab.experiment import Experiment
 from lab.registry import classes
 from lab.tracking import Tracking
@@ -40,13 +41,7 @@ def parse(
     experiment: Experiment, program: str, description: str, arguments: Sequence[str]
 ) -> tuple[Experiment, Options]:
     """The experiment with what the command line changes of it. Leaves with exit code 2 for what it cannot read."""
-    chosen = tyro.cli(
-        _arguments(experiment),
-        prog=program,
-        description=description,
-        args=list(arguments),
-        config=(tyro.conf.CascadeSubcommandArgs,),
-    )
+    chosen = read_arguments(_arguments(experiment), program, arguments, description=description)
     named = {f.name: getattr(chosen, f.name) for f in fields(Experiment) if f.name not in FIXED and f.name != "name"}
     kept = {name: getattr(experiment, name) for name in ("name", *FIXED)}
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})

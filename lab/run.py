@@ -14,9 +14,17 @@ import os
 import shlex
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.errors import LabError
+
+STOPS = (signal.SIGINT, signal.SIGTERM)
+"""What asks a run to end: Ctrl-C, and the polite request of another program."""
+
+SOON = 2.0
+"""Seconds after a first request to end in which more of them add nothing: tables are being written."""
 
 
 def main() -> None:
@@ -26,13 +34,14 @@ def main() -> None:
         print(str(__doc__).strip())
         sys.exit(0 if arguments else 2)
     try:
-        signal.signal(signal.SIGTERM, _as_interrupt)
+        _answer_stops(Interrupt())
         code = _run(arguments[0], arguments[1:])
         sys.stdout.flush()
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
+        _answer_stops(signal.SIG_IGN)
         command = shlex.join(["python", "-m", "lab.run", *arguments])
         print(f"\nStopped. Finished cells are kept; go on with:\n  {command}", file=sys.stderr)
         code = 130
@@ -63,9 +72,23 @@ def _run(file: str, arguments: list[str]) -> int:
     return run.compute()
 
 
-def _as_interrupt(number: int, frame: object) -> None:
-    """A polite request to end is answered as Ctrl-C is."""
-    raise KeyboardInterrupt
+def _answer_stops(answer: Callable[[int, object], None] | signal.Handlers) -> None:
+    for number in STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as where a shell runs it in the background
+            signal.signal(number, answer)
+
+
+class Interrupt:
+    """Answers a request to end, and not again at once, so that a key pressed twice does not spoil the leaving."""
+
+    def __init__(self) -> None:
+        self._answered = -SOON
+
+    def __call__(self, number: int, frame: object) -> None:
+        now = time.monotonic()
+        if now - self._answered >= SOON:
+            self._answered = now
+            raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command line: what it changes, and what it refuses with exit code 2."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +72,10 @@ def test_what_is_unknown_names_the_nearest(
     with pytest.raises(SystemExit) as stopped:
         told(*arguments)
     assert stopped.value.code == 2
-    assert said in capsys.readouterr().err
+    complained = capsys.readouterr().err
+    assert said in complained
+    assert "python -m lab.run x.py --help" in complained
+    assert not re.search(r"python(?! -m lab\.run x\.py)", complained)
 
 
 @pytest.mark.parametrize(

@@ -111,14 +111,20 @@ def test_a_second_run_computes_nothing(home: Path, first: tuple[int, str, str]) 
     assert {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()} == stamps
 
 
-def interrupt(home: Path, how: signal.Signals, trained: int, *arguments: str, hash_seed: int) -> str:
+def interrupt(
+    home: Path, how: signal.Signals, trained: int, *arguments: str, hash_seed: int = 1, times: int = 1
+) -> str:
     """Run until that many trained cells are on disk, interrupt, and return what it said last."""
+    folder = home / arguments[arguments.index("--out") + 1] / "tiny"
     with start(home, *arguments, hash_seed=hash_seed) as process:
         deadline = time.monotonic() + 100
-        while sum(cell.startswith("rnn") for cell in cells(home / "other" / "tiny")) < trained:
+        while sum(cell.startswith("rnn") for cell in cells(folder)) < trained:
             assert process.poll() is None and time.monotonic() < deadline, process.communicate()
             time.sleep(0.005)
         process.send_signal(how)
+        for _ in range(times - 1):
+            time.sleep(0.2)
+            process.send_signal(how)
         said, complained = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in complained
     assert "NDCG@10" in said
@@ -136,6 +142,13 @@ def test_stopped_twice_and_gone_on_with_it_is_the_same_to_the_bit(home: Path, fi
     assert len(cells(home / "other" / "tiny")) < CELLS
     assert run(home, *arguments, hash_seed=5)[0] == 0
     assert kept(home / "other" / "tiny") == kept(home / "results" / "tiny")
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_a_key_pressed_again_changes_nothing(home: Path, first: tuple[int, str, str], times: int) -> None:
+    out = f"pressed_{times}_times"
+    told = interrupt(home, signal.SIGINT, 1, "tiny.py", "--out", out, times=times)
+    assert told == f"\nStopped. Finished cells are kept; go on with:\n  python -m lab.run tiny.py --out {out}\n"
 
 
 FAILING = (

@@ -1,0 +1,42 @@
+"""Arguments read by tyro, whose messages then name the whole command."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any, TextIO, cast
+
+import tyro
+
+_TIE = "\N{NO-BREAK SPACE}"
+
+
+def read_arguments(settings: Any, program: str, arguments: Sequence[str], *config: Any, description: str = "") -> Any:
+    """An object of `settings` as the arguments state it. Leaves with exit code 2 for what cannot be read.
+
+    `program` is the command before its arguments, like `python -m lab.run FILE`. tyro takes its first word for
+    the whole name in some of its messages, so that the words are handed over as one and parted on their way out.
+    """
+    with (
+        redirect_stdout(cast(TextIO, _Parted(sys.stdout))),
+        redirect_stderr(cast(TextIO, _Parted(sys.stderr))),
+    ):
+        return tyro.cli(
+            settings,
+            prog=program.replace(" ", _TIE),
+            description=description or None,
+            args=list(arguments),
+            config=(tyro.conf.CascadeSubcommandArgs, *config),
+        )
+
+
+class _Parted:
+    """A stream that writes plain spaces for the ties."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text.replace(_TIE, " "))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
