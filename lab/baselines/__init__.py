@@ -6,8 +6,9 @@ for baseline in default_baselines():
     log_probabilities = fitted.log_probabilities(scores)
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lab.lazy import lazily
 
 if TYPE_CHECKING:
     from lab.baselines.base import Asked, Baseline, Fitted
@@ -16,18 +17,6 @@ if TYPE_CHECKING:
     from lab.baselines.markov import Markov
     from lab.baselines.personal import DecayedPersonal, PersonalFrequency
     from lab.baselines.popularity import RecentPopularity
-
-_HOMES = {
-    "Asked": "base",
-    "Baseline": "base",
-    "Fitted": "base",
-    "RecentPopularity": "popularity",
-    "PersonalFrequency": "personal",
-    "DecayedPersonal": "personal",
-    "LastCategory": "last",
-    "Markov": "markov",
-    "Logistic": "logistic",
-}
 
 __all__ = [
     "Asked",
@@ -54,8 +43,17 @@ def default_baselines() -> "tuple[Baseline, ...]":
     return (RecentPopularity(), PersonalFrequency(), DecayedPersonal(), LastCategory(), Markov(), Logistic())
 
 
-def __getattr__(name: str) -> Any:
-    """Import a baseline's file when its name is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "Asked": "base",
+        "Baseline": "base",
+        "Fitted": "base",
+        "RecentPopularity": "popularity",
+        "PersonalFrequency": "personal",
+        "DecayedPersonal": "personal",
+        "LastCategory": "last",
+        "Markov": "markov",
+        "Logistic": "logistic",
+    },
+)

@@ -1,7 +1,8 @@
 """The feature groups, each in its own file, imported when first asked for."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lab.lazy import lazily
 
 if TYPE_CHECKING:
     from lab.features.base import FeatureGroup
@@ -13,21 +14,18 @@ if TYPE_CHECKING:
     from lab.features.price import Price
     from lab.features.time import Time
 
-_HOMES = {
-    "Behaviour": "behaviour",
-    "Category": "category",
-    "FeatureGroup": "base",
-    "Habit": "habit",
-    "Item": "item",
-    "Popularity": "popularity",
-    "Price": "price",
-    "Time": "time",
-}
-
 __all__ = ["Behaviour", "Category", "FeatureGroup", "Habit", "Item", "Popularity", "Price", "Time"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "Behaviour": "behaviour",
+        "Category": "category",
+        "FeatureGroup": "base",
+        "Habit": "habit",
+        "Item": "item",
+        "Popularity": "popularity",
+        "Price": "price",
+        "Time": "time",
+    },
+)

@@ -13,8 +13,9 @@ So LSTM(layers=3) and GRU(layers=4), with 99,456, are the size of the default Tr
 Transformer(layers=1, mlp_ratio=2), with 33,152.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lab.lazy import lazily
 
 if TYPE_CHECKING:
     from lab.models.base import Model
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GRU", "LSTM", "RNN", "Model", "Transformer"]
 
-_HOMES = {"Model": "base", "RNN": "rnn", "LSTM": "lstm", "GRU": "gru", "Transformer": "transformer"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # found at once from now on
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazily(
+    __name__, {"Model": "base", "RNN": "rnn", "LSTM": "lstm", "GRU": "gru", "Transformer": "transformer"}
+)
