@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline
+from lab.baselines.base import Asked
 from lab.baselines.known import past, popularity
-from lab.baselines.popularity import WINDOWS, RecentPopularity
+from lab.baselines.popularity import Windowed
 from lab.data.queries import FoldView, Queries
 
 
@@ -30,7 +30,7 @@ class LastScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LastCategory(Baseline):
+class LastCategory(Windowed):
     """score(c) = 1 / (1 + r), c the r-th most recent distinct candidate of the user (the last one: r = 0).
 
     Below all n of those, recent popularity: its share / (1 + n). Events at one instant are in the log's
@@ -40,8 +40,5 @@ class LastCategory(Baseline):
 
     name: ClassVar[str] = "last"
 
-    windows: tuple[float, ...] = WINDOWS
-    """Days of popularity to choose from, by the popularity's own NDCG@10 on valid."""
-
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> LastScorer:
-        return LastScorer(RecentPopularity(windows=self.windows).fit_scorer(view, train, valid, horizon).days)
+        return LastScorer(self.chosen_window(view, valid))

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline, mean_ndcg
+from lab.baselines.base import Asked, mean_ndcg
 from lab.baselines.known import Past, past, popularity
-from lab.baselines.popularity import WINDOWS, RecentPopularity
+from lab.baselines.popularity import Windowed
 from lab.data.queries import FoldView, Queries
 
 USERS_AT_ONCE = 1 << 16
@@ -70,7 +70,7 @@ class MarkovScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Markov(Baseline):
+class Markov(Windowed):
     """score(b) = mean over the user's last m candidates a_1, a_2, ... (latest first) of P(b | a_i), weighing d^(i - 1).
 
     P(b | a) = (n(a, b) + k * popularity(b)) / (n(a) + k): first-order transitions between consecutive
@@ -87,11 +87,9 @@ class Markov(Baseline):
     """Weights of one step further back to choose from, d (0: the last candidate alone)."""
     priors: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)
     """Strengths of the popularity, in transitions, to choose from, k."""
-    windows: tuple[float, ...] = WINDOWS
-    """Days of popularity to choose from, by the popularity's own NDCG@10 on valid."""
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> MarkovScorer:
-        window = RecentPopularity(windows=self.windows).fit_scorer(view, train, valid, horizon).days
+        window = self.chosen_window(view, valid)
         transitions = count_transitions(view, view.fold.valid_cutoff)
         own, everyone = past(view, valid.queries).runs(), popularity(view, valid.queries, window)
 

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline, mean_ndcg
+from lab.baselines.base import Asked, mean_ndcg
 from lab.baselines.known import past, popularity
-from lab.baselines.popularity import WINDOWS, RecentPopularity
+from lab.baselines.popularity import Windowed
 from lab.data.queries import FoldView, Queries
 
 
@@ -21,7 +21,7 @@ class FrequencyScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonalFrequency(Baseline):
+class PersonalFrequency(Windowed):
     """score(c) = the user's own count of c, and below it half the recent popularity share.
 
     A share is less than one event, so popularity orders only what the user's counts leave equal: "personal
@@ -31,11 +31,8 @@ class PersonalFrequency(Baseline):
 
     name: ClassVar[str] = "personal"
 
-    windows: tuple[float, ...] = WINDOWS
-    """Days of popularity to choose from, by the popularity's own NDCG@10 on valid."""
-
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> FrequencyScorer:
-        return FrequencyScorer(RecentPopularity(windows=self.windows).fit_scorer(view, train, valid, horizon).days)
+        return FrequencyScorer(self.chosen_window(view, valid))
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class DecayedScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecayedPersonal(Baseline):
+class DecayedPersonal(Windowed):
     """score(c) = a * (share of c among the user's events, each weighing exp(-age / tau)) + (1 - a) * popularity.
 
     tau and a are chosen on valid by NDCG@10: first tau at a = 0.7, then a. Time-decayed counts are those of
@@ -67,11 +64,9 @@ class DecayedPersonal(Baseline):
     """Time constants to choose from, in days."""
     own_shares: tuple[float, ...] = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
     """Shares a of the user's own counts to choose from."""
-    windows: tuple[float, ...] = WINDOWS
-    """Days of popularity to choose from, by the popularity's own NDCG@10 on valid."""
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> DecayedScorer:
-        window = RecentPopularity(windows=self.windows).fit_scorer(view, train, valid, horizon).days
+        window = self.chosen_window(view, valid)
         everyone = popularity(view, valid.queries, window)
         own = past(view, valid.queries)
 

@@ -9,8 +9,6 @@ from lab.baselines.base import Asked, Baseline, mean_ndcg
 from lab.baselines.known import popularity
 from lab.data.queries import FoldView, Queries
 
-WINDOWS = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)
-
 
 @dataclass(frozen=True)
 class PopularityScorer:
@@ -21,7 +19,23 @@ class PopularityScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecentPopularity(Baseline):
+class Windowed(Baseline):
+    """A baseline that leans on recent popularity."""
+
+    windows: tuple[float, ...] = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)
+    """Days of popularity to choose from, by the popularity's own NDCG@10 on valid."""
+
+    def chosen_window(self, view: FoldView, valid: Asked) -> float:
+        """The window by whose popularity the valid queries are ranked best."""
+
+        def quality(days: float) -> float:
+            return mean_ndcg(PopularityScorer(days).scores(view, valid.queries), valid.labels)
+
+        return max(self.windows, key=quality)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecentPopularity(Windowed):
     """score(c) = share of c among all users' events in the last w days before the cutoff.
 
     w is chosen on valid by NDCG@10; among candidates that nobody took in the window, all-time counts
@@ -31,9 +45,5 @@ class RecentPopularity(Baseline):
 
     name: ClassVar[str] = "popularity"
 
-    windows: tuple[float, ...] = WINDOWS
-    """Days to choose from."""
-
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> PopularityScorer:
-        tried = [PopularityScorer(days) for days in self.windows]
-        return max(tried, key=lambda scorer: mean_ndcg(scorer.scores(view, valid.queries), valid.labels))
+        return PopularityScorer(self.chosen_window(view, valid))
