@@ -21,7 +21,7 @@ PACKAGES = ("baselines", "data", "evaluation", "features", "models", "targets", 
 FILES = ("assembly.py", "judging.py")
 """The files beside these packages of which the same is true."""
 
-NUMBERLESS = ("data/__main__.py", "data/describe.py", "data/figure.py")
+NUMBERLESS = ("data/__main__.py", "data/describe.py", "data/download.py", "data/figure.py", "data/listing.py")
 """Files of these packages that only show things."""
 
 

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import numpy as np
 import tyro
@@ -14,32 +14,31 @@ from lab.data.cache import prepare
 from lab.data.cleaning import Cleaning
 from lab.data.figure import save_figure, timeline_figure
 from lab.data.histories import Histories
-from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Table, Taobao
+from lab.data.listing import LABEL, WIDTH, listing, names
+from lab.data.sources.base import Source
 from lab.data.stray import stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days
 from lab.errors import LabError
 
-WIDTH = 80
-LABEL = 16
 CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 """Horizons (days) that are tried on the span."""
 
 UNITS = {DAY: "1 day", DAY // 24: "1 hour", DAY // 1440: "1 minute", 1_000_000: "1 second", 1_000: "1 ms", 1: "1 µs"}
 
-AnySource = (
-    Annotated[Table, tyro.conf.subcommand("table", prefix_name=False)]
-    | Annotated[SyntheticShop, tyro.conf.subcommand("synthetic-shop", prefix_name=False)]
-    | Annotated[OpenEcommerce, tyro.conf.subcommand("open-ecommerce", prefix_name=False)]
-    | Annotated[OnlineRetail, tyro.conf.subcommand("online-retail", prefix_name=False)]
-    | Annotated[Taobao, tyro.conf.subcommand("taobao", prefix_name=False)]
-)
-NAMES = ("table", "synthetic-shop", "open-ecommerce", "online-retail", "taobao")
-USAGE = f"""usage: python -m lab.data FILE [--user COLUMN] [--item COLUMN] [--time COLUMN] [settings]
-       python -m lab.data NAME [settings]
+NAMES = names()
+if TYPE_CHECKING:
+    AnySource = Source
+else:
+    AnySource = Union[  # noqa: UP007
+        tuple(Annotated[source, tyro.conf.subcommand(name, prefix_name=False)] for name, source in NAMES.items())
+    ]
 
-FILE is a file, a folder or a glob pattern; NAME is one of
-{", ".join(NAMES[1:])}.
-All settings: python -m lab.data table --help"""
+USAGE = """usage: python -m lab.data FILE [--user COLUMN] [--item COLUMN] [--time COLUMN] [settings]
+       python -m lab.data NAME [settings]
+       python -m lab.data --list
+
+FILE is a file, a folder or a glob pattern; NAME is one of the logs that --list
+shows. All settings: python -m lab.data table --help"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given:
         print(USAGE)
         return 2
+    if given == ["--list"]:
+        print("\n".join(listing()))
+        return 0
     given[0] = _source_name(given[0])
     # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
     if given and given[0] not in NAMES and not given[0].startswith("-"):
@@ -86,9 +88,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _source_name(given: str) -> str:
     """A source's name as it stands in NAMES, however it is spelt; what is no name as it is."""
-    name = given.replace("_", "-")
-    name = "synthetic-shop" if name == "synthetic" else name
-    return name if name in NAMES else given
+
+    def plain(name: str) -> str:
+        return name.replace("_", "").replace("-", "").lower()
+
+    short = {plain(name): name for name in NAMES} | {"synthetic": "synthetic-shop"}
+    return short.get(plain(given), given)
 
 
 def description(histories: Histories) -> Iterator[str]:

@@ -69,5 +69,5 @@ def test_an_absent_log_names_its_page_and_its_place(source, tmp_path: Path) -> N
         source(path=str(tmp_path)).scan()
     assert source.homepage in str(said.value)
     assert str(tmp_path) in str(said.value)
-    assert source.files[0] in str(said.value)
+    assert source().names()[0][0] in str(said.value)
     assert source.licence and source.citation

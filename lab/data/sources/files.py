@@ -5,6 +5,7 @@ import glob
 import gzip
 import io
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,24 @@ ROW = "row"
 FILE = "file"
 
 
-def find_files(path: str) -> tuple[Path, ...]:
-    """The files that a path, a folder or a glob pattern names, sorted. Raises InputError when there are none."""
+ENCODE = "state the file's encoding, for example --encoding latin-1"
+
+
+class ReadError(InputError):
+    """A file is not as its settings say. `found` tells what it is, free of any setting; `advice` which to change."""
+
+    def __init__(self, found: str, advice: str = "", setting: str = "") -> None:
+        super().__init__(f"{setting and f'{setting}: '}{found}{advice and f'; {advice}'}.")
+        self.found = found
+
+
+def find_files(path: str | tuple[str, ...]) -> tuple[Path, ...]:
+    """The files that a path, a folder or a glob pattern names, sorted; those of several, one after the other.
+
+    Raises InputError when there are none.
+    """
+    if isinstance(path, tuple):
+        return _of_one_format(", ".join(path), tuple(file for one in path for file in find_files(one)))
     place = Path(path).expanduser()
     if place.is_file():
         return (place,)
@@ -42,11 +59,15 @@ def find_files(path: str) -> tuple[Path, ...]:
         found = [Path(file) for file in sorted(glob.glob(str(place), recursive=True)) if Path(file).is_file()]
     if not found:
         raise InputError(f"{path}: no such file{_nearest_file(place)}.")
-    if len({format_of(file) for file in found}) > 1:
+    return _of_one_format(path, tuple(found))
+
+
+def _of_one_format(path: str, files: tuple[Path, ...]) -> tuple[Path, ...]:
+    if len({format_of(file) for file in files}) > 1:
         raise InputError(
-            f"{path}: holds files of several formats ({', '.join(f.name for f in found[:4])}); name one kind."
+            f"{path}: holds files of several formats ({', '.join(f.name for f in files[:4])}); name one kind."
         )
-    return tuple(found)
+    return files
 
 
 def format_of(path: Path) -> str | None:
@@ -80,23 +101,26 @@ class Opened:
     style: TextStyle | None = None
     """None for a format that needs none."""
 
-    def frame(self) -> pl.LazyFrame:
-        """All columns, with `row` (from 0, over all files) and `file`; text and JSON files give strings alone."""
+    def frame(self, nested: Mapping[str, Any] | None = None) -> pl.LazyFrame:
+        """All columns, with `row` (from 0, over all files) and `file`; text and JSON files give strings alone.
+
+        `nested` are the types of JSON's lists and objects, which are else their own text.
+        """
         kind = format_of(self.files[0]) or "text"
         if kind == "parquet":
             return pl.scan_parquet(list(self.files), row_index_name=ROW, include_file_paths=FILE)
         if kind == "json":
-            schema = dict.fromkeys(self.columns, pl.String)
+            schema: dict[str, Any] = dict.fromkeys(self.columns, pl.String) | dict(nested or {})
             return pl.scan_ndjson(list(self.files), schema=schema, row_index_name=ROW, include_file_paths=FILE)
         assert self.style is not None
         return _scan_text(self.files, self.columns, self.style)
 
-    def explain(self, error: Exception) -> InputError:
+    def explain(self, error: Exception) -> ReadError:
         """What polars found while reading, as one sentence that names the file."""
         return read_error(error, self.files, self.style)
 
 
-def open_files(path: str, style: TextStyle | None, separator: str | None = None) -> Opened:
+def open_files(path: str | tuple[str, ...], style: TextStyle | None, separator: str | None = None) -> Opened:
     """Look at the heads of the files. `style.separator` is replaced by a sniffed one unless `separator` is stated."""
     files = find_files(path)
     for file in files:
@@ -115,8 +139,8 @@ def open_files(path: str, style: TextStyle | None, separator: str | None = None)
     for other in files[1:]:
         names = _split(head_lines(other, style.encoding)[0], style)
         if (sorted(names) if style.header else len(names)) != (sorted(columns) if style.header else len(columns)):
-            raise InputError(
-                f"{other}: its columns ({', '.join(names)}) are not those of {files[0].name} ({', '.join(columns)})."
+            raise ReadError(
+                f"{other}: its columns ({', '.join(names)}) are not those of {files[0].name} ({', '.join(columns)})"
             )
     return Opened(files, columns, style)
 
@@ -128,7 +152,7 @@ def _columns(files: tuple[Path, ...], kind: str) -> tuple[str, ...]:
         )
         return tuple(head.collect_schema().names())
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{files[0]}: cannot be read as {kind}: {first_line(error)}.") from None
+        raise ReadError(f"{files[0]}: cannot be read as {kind}: {first_line(error)}") from None
 
 
 def _scan_text(files: tuple[Path, ...], columns: tuple[str, ...], style: TextStyle) -> pl.LazyFrame:
@@ -182,7 +206,7 @@ def head_lines(file: Path, encoding: str, most: int = 200) -> list[str]:
     except LookupError:
         raise InputError(f"encoding: {encoding!r} is not known; use one like utf-8, latin-1 or cp1252.") from None
     except UnicodeDecodeError:
-        raise InputError(bad_bytes(file, encoding)) from None
+        raise ReadError(bad_bytes(file, encoding) or f"{file}: is not {encoding} text", ENCODE) from None
     lines = [line.removeprefix("\ufeff") for line in lines]
     if not any(lines):
         raise InputError(f"{file}: the file holds no rows.")
@@ -203,8 +227,8 @@ def sniff_separator(lines: list[str], file: Path) -> str:
     found = {sep: columns(sep) for sep in ("::", "\t", ",", ";", "|", " ")}
     best = max(found, key=lambda sep: found[sep])
     if found[best] < 2:
-        raise InputError(
-            f"{file}: no separator cuts its first line into columns ({lines[0][:60]!r}); state the separator."
+        raise ReadError(
+            f"{file}: no separator cuts its first line into columns ({lines[0][:60]!r})", "state the separator"
         )
     return best
 
@@ -219,17 +243,17 @@ def _split(line: str, style: TextStyle) -> list[str]:
 def _check_columns(columns: tuple[str, ...], lines: list[str], style: TextStyle, file: Path) -> None:
     if len(columns) < 2:
         better = sniff_separator(lines, file)
-        raise InputError(
-            f"{file}: separator {style.separator!r} leaves one column in the first line ({lines[0][:60]!r}); "
-            f"{better!r} would give {len(lines[0].split(better))}."
+        raise ReadError(
+            f"{file}: separator {style.separator!r} leaves one column in the first line ({lines[0][:60]!r})",
+            f"{better!r} would give {len(lines[0].split(better))}",
         )
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
-        raise InputError(f"{file}: the header names column {twice[0]!r} more than once; name the columns apart.")
+        raise ReadError(f"{file}: the header names column {twice[0]!r} more than once", "name the columns apart")
 
 
-def bad_bytes(file: Path, encoding: str) -> str:
-    """Which line of a file is not text in this encoding."""
+def bad_bytes(file: Path, encoding: str) -> str | None:
+    """Which line of a file is not text in this encoding, None where every line is."""
     opener = gzip.open if file.suffix == ".gz" else open
     with opener(file, "rb") as stream:
         for number, line in enumerate(stream, 1):
@@ -238,9 +262,9 @@ def bad_bytes(file: Path, encoding: str) -> str:
             except UnicodeDecodeError as error:
                 return (
                     f"{file}: line {number} is not {encoding} text (byte 0x{line[error.start]:02x} at position "
-                    f"{error.start + 1}); state the file's encoding, for example --encoding latin-1."
+                    f"{error.start + 1})"
                 )
-    return f"{file}: is not {encoding} text; state the file's encoding, for example --encoding latin-1."
+    return None
 
 
 def first_line(error: BaseException) -> str:
@@ -248,22 +272,22 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def read_error(error: Exception, files: tuple[Path, ...], style: TextStyle | None) -> InputError:
+def read_error(error: Exception, files: tuple[Path, ...], style: TextStyle | None) -> ReadError:
     """What polars found while reading, as one sentence that names the file."""
     text = str(error)
     name = next((str(file) for file in files if str(file) in text), None) or _unreadable(files)
     encoding = style.encoding if style else "utf-8"
     if "utf-8" in text:
-        broken = [message for file in files if "is not" in (message := bad_bytes(file, encoding)) and "line" in message]
-        return InputError(broken[0] if broken else f"{name}: is not {encoding} text.")
+        broken = next(filter(None, (bad_bytes(file, encoding) for file in files)), None)
+        return ReadError(broken or f"{name}: is not {encoding} text", ENCODE)
     if any(said in text for said in ("end of file", "end-of-stream", "gzip", "deflate", "compress")):
-        return InputError(f"{name}: the compressed file is cut short or damaged ({first_line(error)}); get it anew.")
+        return ReadError(f"{name}: the compressed file is cut short or damaged ({first_line(error)})", "get it anew")
     if "could not parse" in text or "malformed" in text:
-        return InputError(
-            f"{name}: a field holds a quotation mark where none can be ({first_line(error)}); "
-            f"if the file does not quote its fields, set the quote to nothing."
+        return ReadError(
+            f"{name}: a field holds a quotation mark where none can be ({first_line(error)})",
+            "if the file does not quote its fields, set the quote to nothing",
         )
-    return InputError(f"{name}: cannot be read: {first_line(error)}.")
+    return ReadError(f"{name}: cannot be read: {first_line(error)}")
 
 
 def _unreadable(files: tuple[Path, ...]) -> str:

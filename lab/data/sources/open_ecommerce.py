@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import polars as pl
 
+from lab.data.download import Download
 from lab.data.sources.base import Scan
-from lab.data.sources.public import PublicLog
+from lab.data.sources.public import OpenLog, only
 from lab.data.sources.table import Table
 from lab.data.timeline import date_text, instant
 from lab.errors import InputError
@@ -18,7 +19,7 @@ test cutoff of a 30-day horizon on 2022-07-31."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenEcommerce(PublicLog):
+class OpenEcommerce(OpenLog):
     """Amazon purchases of US households (Open e-commerce 1.0), by day, 2018 to 2022.
 
     Events after 2022-08-30 are left out, since histories end with each user's survey from September 2022
@@ -32,13 +33,26 @@ class OpenEcommerce(PublicLog):
         "purchase histories with user demographics. Scientific Data 11, 491 (2024). doi:10.1038/s41597-024-03329-6"
     )
     homepage: ClassVar[str | None] = "https://doi.org/10.7910/DVN/YGLYDY"
-    files: ClassVar[tuple[str, ...]] = ("amazon-purchases.csv", "purchases.csv.gz", "purchases.csv")
-
     path: str = "data/open_ecommerce"
     """The folder of amazon-purchases.csv and survey.csv (or of purchases.csv.gz and user_attributes.csv)."""
     home_state_only: bool = True
     """Where only some states' files are there (a column home_state_in_subset says of which users): only
     users whose home state is among them, since the histories of the others have holes."""
+
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        return (
+            ("amazon-purchases.csv", "purchases.csv.gz", "purchases.csv"),
+            ("user_attributes.csv", "survey.csv"),
+        )
+
+    def downloads(self) -> tuple[Download, ...]:
+        """The originals at Harvard Dataverse, as they were before it made tables of them."""
+        events, users = self.names()
+        file = "https://dataverse.harvard.edu/api/access/datafile/{}?format=original"
+        return (
+            Download(file.format(7616235), events[0], instead=events),
+            Download(file.format(7616231), "survey.csv", instead=users),
+        )
 
     def table(self) -> Table:
         return Table(
@@ -46,15 +60,15 @@ class OpenEcommerce(PublicLog):
             user="Survey ResponseID",
             item="ASIN/ISBN (Product Code)",
             time="Order Date",
+            time_format="iso",
+            separator=",",
             category="Category",
-            behaviour="behaviour",
             price="Purchase Price Per Unit",
             quantity="Quantity",
             text="Title",
-            behaviours={"purchase": "purchase"},
             identity=("Shipping Address State",),
-            attributes=self.place(("user_attributes.csv", "survey.csv")),
-            derive={"behaviour": pl.lit("purchase")},
+            attributes=self.place(1),
+            **only("purchase"),
         )
 
     def fingerprint(self, cache=None) -> str:

@@ -12,7 +12,8 @@ import tyro
 from lab.data.digests import digest, file_digest, settings_digest
 from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
-from lab.data.sources.files import FILE, ROW, SURPLUS, Opened, TextStyle, find_files, first_line, open_files
+from lab.data.sources.files import FILE, ROW, SURPLUS, Opened, ReadError, TextStyle, find_files, first_line, open_files
+from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, identifier, map_table, nearest_column
 from lab.data.sources.times import TimeFormat, detect, iso
 from lab.errors import InputError
@@ -41,8 +42,8 @@ class Table(Source):
 
     name: ClassVar[str] = "table"
 
-    path: str | None = None
-    """A file, a folder of files alike, or a glob pattern."""
+    path: str | tuple[str, ...] | None = None
+    """A file, several files alike, a folder of them, or a glob pattern."""
     user: str = "user"
     """Column of the user's id."""
     item: str = "item"
@@ -91,6 +92,10 @@ class Table(Source):
     """A pandas or polars DataFrame instead of a path (in Python)."""
     derive: Annotated[Any, tyro.conf.Suppress] = field(default_factory=dict, compare=False, repr=False)
     """Columns made from the table's own before they are mapped, name to polars expression (in Python)."""
+    nested: Annotated[Any, tyro.conf.Suppress] = field(default_factory=dict, compare=False, repr=False)
+    """JSON's lists of objects, column to polars type: each object is a row, its fields columns (in Python)."""
+    lookups: Annotated[tuple[Lookup, ...], tyro.conf.Suppress] = field(default=(), compare=False, repr=False)
+    """Columns taken from further tables (in Python)."""
 
     def __post_init__(self) -> None:
         split = (self.year, self.month, self.day)
@@ -102,11 +107,13 @@ class Table(Source):
     def scan(self) -> Scan:
         """Raises InputError for a file, column, separator or format that is not there."""
         opened = None if self.frame is not None else self._opened()
-        table = _frame_rows(self.frame) if opened is None else opened.frame()
-        table = table.with_columns(**self.derive)
+        table = _frame_rows(self.frame) if opened is None else self._rows(opened)
+        plain = table = table.with_columns(**self.derive)
+        for lookup in self.lookups:
+            table = lookup.join(table)
         schema = _schema(table, opened)
         columns = self._columns(schema, opened)
-        times = self._time_format(table, columns, opened)
+        times = self._time_format(plain, columns, opened)
         behaviours = self.behaviours or CONVENTIONAL
         identity = [self._column(name, "identity", schema, opened) for name in self.identity]
         mapped = map_table(table, columns, times, behaviours, schema, identity)
@@ -124,19 +131,28 @@ class Table(Source):
 
     def fingerprint(self, cache: Path | None = None) -> str:
         """Hash of the settings and of every file's content (or the frame's)."""
-        outside = ("path", "attributes", "behaviours", "frame", "derive")
+        outside = ("path", "attributes", "behaviours", "frame", "derive", "nested", "lookups")
         settings: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in outside}
         settings["behaviours"] = list(self.behaviours.items())
         content = [_frame_digest(self.frame)] if self.frame is not None else []
         content += [file_digest(file, cache) for file in (find_files(self._path()) if self.frame is None else ())]
         content += [file_digest(file, cache) for file in (find_files(self.attributes) if self.attributes else ())]
         derived = sorted((name, str(expression)) for name, expression in self.derive.items())
-        return settings_digest(["table", settings, content, derived])
+        nested = sorted((name, str(dtype)) for name, dtype in self.nested.items())
+        lookups = [lookup.identity(cache) for lookup in self.lookups]
+        return settings_digest(["table", settings, content, derived, nested, lookups])
 
     def paths(self) -> tuple[Path, ...]:
         return find_files(self._path()) if self.frame is None else ()
 
-    def _path(self) -> str:
+    def _rows(self, opened: Opened) -> pl.LazyFrame:
+        """The rows of files, one an event."""
+        table = opened.frame(self.nested)
+        for name in self.nested:
+            table = table.drop(ROW).explode(name).unnest(name).with_row_index(ROW)
+        return table
+
+    def _path(self) -> str | tuple[str, ...]:
         if self.path is None:
             raise InputError("source.path: names no file; give a file, a folder or a glob pattern.")
         return self.path
@@ -158,10 +174,10 @@ class Table(Source):
             names = [name for name in schema if name not in (ROW, FILE, SURPLUS)]
             place = opened.files[0] if opened else "the frame"
             named = opened is not None and opened.style is not None and opened.style.header
-            hint = "; no header? give positions, such as --user 1 --item 2 --time 3" if named else ""
-            raise InputError(
-                f"source.{setting}: {place} has no column {column!r}; {nearest_column(column, names, hint)}."
-            )
+            said = nearest_column(column, names)
+            hint = "no header? give positions, such as --user 1 --item 2 --time 3" if named else ""
+            hint = "" if said.startswith("the nearest") else hint
+            raise ReadError(f"{place} has no column {column!r}; {said}", hint, f"source.{setting}")
         return column
 
     def _time_format(self, table: pl.LazyFrame, columns: dict[str, str], opened: Opened | None) -> TimeFormat:

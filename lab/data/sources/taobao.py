@@ -26,10 +26,11 @@ class Taobao(PublicLog):
         "doi:10.1145/3219819.3219826"
     )
     homepage: ClassVar[str | None] = "https://tianchi.aliyun.com/dataset/649"
-    files: ClassVar[tuple[str, ...]] = ("UserBehavior.csv", "UserBehavior.csv.gz", "UserBehavior_first84k.csv.gz")
-
     path: str = "data/taobao"
     """The folder of UserBehavior.csv, or the file itself."""
+
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        return (("UserBehavior.csv", "UserBehavior.csv.gz", "UserBehavior_first84k.csv.gz"),)
 
     def table(self) -> Table:
         return Table(
