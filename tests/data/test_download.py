@@ -8,14 +8,16 @@ import socket
 import threading
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from lab.data.describe import main
 from lab.data.download import Download, fetch
-from lab.errors import FaultError
+from lab.data.sources import MovieLens
+from lab.errors import FaultError, InputError
 
 BODY = bytes(k * k % 251 for k in range(300_000))
 MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
@@ -266,3 +268,28 @@ def test_a_folder_that_cannot_be_written_is_named(server: Server, tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(FaultError, match=f"{tmp_path}/file.* cannot be written .*--source.path"):
         fetch(Download(server.url, "log.bin", MD5), tmp_path / "file" / "log", PAGE)
+
+
+def test_a_source_fetches_what_it_lacks_when_asked_and_only_then(server: Server, tmp_path: Path, capfd) -> None:
+    class Near(MovieLens):
+        def downloads(self) -> tuple[Download, ...]:
+            return tuple(replace(one, url=server.url, checksum=None) for one in super().downloads())
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as packed:
+        packed.writestr("ml-1m/ratings.dat", "1::1193::5::978300760\n")
+        packed.writestr("ml-1m/movies.dat", "1193::One Flew (1975)::Drama\n")
+        packed.writestr("ml-1m/users.dat", "1::F::1::10::48067\n")
+    server.how.body = stream.getvalue()
+    with pytest.raises(InputError, match=r"holds no ml-1m/ratings\.dat; fetch it with --source\.download"):
+        Near(path=str(tmp_path)).scan()
+    assert server.how.asked == [] and left(tmp_path) == []
+    asked = Near(path=str(tmp_path), download=True)
+    assert asked.scan().frame.collect()["category"].to_list() == ["Drama"]
+    assert left(tmp_path / "ml-1m") == ["movies.dat", "ratings.dat"]
+    assert Near(path=str(tmp_path)).scan().frame.collect().equals(asked.scan().frame.collect())
+    assert len(server.how.asked) == 1
+    # Named by its file, it is that file and nothing is fetched.
+    ratings = str(tmp_path / "ml-1m" / "ratings.dat")
+    assert main(["movie-lens", "--path", ratings, "--download", "--cache", str(tmp_path / "cache")]) == 0
+    assert len(server.how.asked) == 1

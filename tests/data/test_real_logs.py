@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from lab.data.cache import prepare
 from lab.data.cleaning import Cleaning
@@ -11,7 +10,6 @@ from lab.data.describe import description
 from lab.data.histories import Histories
 from lab.data.sources import OnlineRetail, OpenEcommerce, Taobao
 from lab.data.timeline import DAY, Timeline, folds, instant
-from lab.errors import InputError
 from tests.conftest import real_data
 
 
@@ -61,13 +59,3 @@ def test_taobao(tmp_path: Path) -> None:
     assert (found.users, found.events) == (815, 84_475 - 35)
     assert [b.name for b in found.behaviours] == ["view", "favourite", "cart", "purchase"]
     assert max(map(len, description(found))) <= 80
-
-
-@pytest.mark.parametrize("source", [OpenEcommerce, OnlineRetail, Taobao])
-def test_an_absent_log_names_its_page_and_its_place(source, tmp_path: Path) -> None:
-    with pytest.raises(InputError) as said:
-        source(path=str(tmp_path)).scan()
-    assert source.homepage in str(said.value)
-    assert str(tmp_path) in str(said.value)
-    assert source().names()[0][0] in str(said.value)
-    assert source.licence and source.citation

@@ -80,7 +80,7 @@ class AmazonReviews(OpenLog):
         )
 
     def table(self) -> Table:
-        release = RELEASES[self.release]
+        release, reviews = RELEASES[self.release], self.place()
         # Where a path holds no category it is empty; the words between join it, since leaves repeat.
         path = pl.col(release.path).list.join(" / ")
         items = Lookup(
@@ -91,7 +91,7 @@ class AmazonReviews(OpenLog):
             nested={release.path: pl.List(pl.String)},
         )
         return Table(
-            path=self.place(),
+            path=reviews,
             user=release.user,
             item=release.item,
             time=release.time,
