@@ -1,6 +1,7 @@
 """Shared by all tests: strict jax, no network, and where the real logs lie."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,22 @@ def real_data(name: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real log {name} is not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def broadcasting() -> Iterator[None]:
+    """Networks and the training loop lean on it; the encoders' own tests do not allow it."""
+    import jax
+
+    with jax.numpy_rank_promotion("allow"):
+        yield
+
+
+@pytest.fixture
+def quick_compile() -> Iterator[None]:
+    """Compile without most optimisations, in a third of the time: for tests that compile much and run little."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -1,4 +1,4 @@
-"""What counts as a category, under each rule; the rules' blindness to the future is tests/test_leakage.py's."""
+"""What counts as a category, under each rule; the rules' blindness to the future is tests/leakage's."""
 
 import os
 import subprocess

@@ -1,6 +1,5 @@
 """An absent group adds exactly nothing, and takes nothing from the random streams of the others."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,11 @@ from lab.data.histories import Histories
 from lab.models import RNN
 from lab.training.fit import train
 from lab.training.settings import Training
+from tests.quick import quick
 from tests.small_experiment import asked
 from tests.whole_path import GROUPS, HORIZONS, TIMELINE, fold_of, prepared, shop_events
 
-O0 = {"xla_backend_optimization_level": 0}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def broadcasting() -> Iterator[None]:
-    with jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("broadcasting")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +36,7 @@ def data(cache: Path) -> Dataset:
 def params_of(data: Dataset) -> dict[str, Any]:
     network = build_network(RNN(width=8), data, jnp.dtype("float32"))
     split, on = data.splits["test"], np.ones(len(data.groups), np.float32)
-    init = jax.jit(network.init, compiler_options=O0)
+    init = quick(network.init)
     return init(jax.random.key(0), split.rows, split.tables, on, None)["params"]
 
 
@@ -56,7 +50,7 @@ def scores(data: Dataset, params: dict[str, Any]) -> Any:
     """(rows, tables, on) -> scores, of parameters that are all away from zero."""
     network = build_network(RNN(width=8), data, jnp.dtype("float32"))
     moved = jax.tree.map(lambda leaf: leaf + 0.1 * np.cos(np.arange(leaf.size)).reshape(leaf.shape), params)
-    apply = jax.jit(network.apply, compiler_options=O0)
+    apply = quick(network.apply)
     return lambda rows, tables, on: np.asarray(apply({"params": moved}, rows, tables, on, None))
 
 

@@ -14,14 +14,6 @@ def strict() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def quick_compile() -> Iterator[None]:
-    """Compile without most optimisations, in a third of the time: for tests that compile much and run little."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(params=NAMES)
 def name(request: pytest.FixtureRequest) -> str:
     return request.param

@@ -14,6 +14,7 @@ from lab.assembly import build_network
 from lab.data.batch import Rows
 from lab.training.state import TrainState
 from lab.training.step import Learner
+from tests.quick import quick
 from tests.training.small import Bench
 
 
@@ -31,12 +32,6 @@ def rows(alone: Bench) -> Rows:
 @pytest.fixture(scope="module")
 def params(alone: Bench, learner: Learner, rows: Rows) -> Any:
     return quick(learner.init)(alone.arrays(features="full"), rows, _tables(alone)).params
-
-
-def quick(function: Any) -> Any:
-    """Compiled in a hurry: it runs once."""
-    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-    return jax.jit(function, compiler_options=options)
 
 
 def _tables(bench: Bench) -> Any:

@@ -1,0 +1,107 @@
+"""Nothing after a cutoff reaches a score at it, or a choice: networks, baselines and training.
+
+The whole way from a table of events to scores. What follows the cutoff is another future each time, and the
+scores stay the same bit for bit.
+"""
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from lab.assembly import assemble, build_network, cell_arrays, feed
+from lab.baselines import Asked, default_baselines
+from lab.cells import grid
+from lab.data.dataset import Dataset, Split
+from lab.data.sources import SyntheticShop
+from lab.experiment import Experiment
+from lab.models import RNN
+from lab.models.base import Model
+from lab.targets import Interest
+from lab.training.fit import train
+from lab.training.settings import Training
+from tests.leakage.futures import FEW, SEEDS
+from tests.leakage.networks import some_params
+from tests.quick import quick
+from tests.whole_path import GROUPS, HORIZONS, TEST, TIMELINE, VALID, fold_of, prepared, shop_events
+from tests.whole_path import with_another_future as changed_after
+
+pytestmark = pytest.mark.usefixtures("broadcasting")
+
+
+@pytest.fixture(scope="module")
+def shop(caches: Path) -> Dataset:
+    """One shop with all groups, which every compiled function here is for."""
+    return fold_of(prepared(shop_events(0), caches))
+
+
+class Scores:
+    """The scores of one network with fixed parameters, compiled once for one shape of rows."""
+
+    def __init__(self, data: Dataset, model: Model) -> None:
+        self.network = build_network(model, data, jnp.dtype("float32"))
+        self.on = np.ones(len(data.groups), np.float32)
+        self.params = some_params(self.network, data.splits["test"].rows, data.splits["test"].tables, self.on)
+        self.apply = quick(self.network.apply)
+
+    def __call__(self, split: Split) -> np.ndarray:
+        """float32[Q, C], in the order of the split's queries."""
+        scores = self.apply({"params": self.params}, split.rows, split.tables, self.on, None)
+        return split.gather(np.asarray(scores))
+
+
+@pytest.fixture(scope="module")
+def scores(shop: Dataset) -> Scores:
+    return Scores(shop, RNN(width=8))
+
+
+@settings(FEW, max_examples=6)
+@given(future=SEEDS)
+def test_scores_of_a_network_do_not_know_the_future(shop: Dataset, scores: Scores, caches: Path, future: int) -> None:
+    after = fold_of(prepared(changed_after(shop_events(0), TEST, future), caches))
+    assert np.array_equal(scores(shop.splits["test"]), scores(after.splits["test"]))
+
+
+@settings(FEW, max_examples=5)
+@given(seed=SEEDS, future=SEEDS)
+def test_scores_of_baselines_do_not_know_the_future(caches: Path, seed: int, future: int) -> None:
+    events = shop_events(seed)
+    both = [prepared(events, caches), prepared(changed_after(events, TEST, future), caches)]
+    for h in range(len(HORIZONS)):
+        told = [_baseline_scores(fold_of(histories, ("category",)), h) for histories in both]
+        for name in told[0]:
+            assert np.array_equal(told[0][name], told[1][name]), name
+
+
+def _baseline_scores(data: Dataset, h: int) -> dict[str, np.ndarray]:
+    train_, valid, test = (data.splits[name] for name in ("train", "valid", "test"))
+    found = {}
+    for baseline in default_baselines():
+        known, chosen_on = (Asked(split.queries, split.labels[h]) for split in (train_, valid))
+        fitted = baseline.fit(data.view, known, chosen_on, data.view.fold.horizons[h])
+        found[baseline.name] = fitted.log_probabilities(fitted.scores(data.view, test.queries))
+    return found
+
+
+@pytest.mark.usefixtures("quick_compile")
+def test_trained_parameters_do_not_know_what_follows_the_valid_cutoff(shop: Dataset, caches: Path) -> None:
+    asked = Experiment(
+        name="leak", source=SyntheticShop(), target=Interest(), horizons=HORIZONS, features={"all": GROUPS},
+        models=(RNN(width=8),), seeds=1, timeline=TIMELINE,
+        # The only look at the valid split comes after the last step, so it chooses nothing.
+        training=Training(steps=3, evaluate_every=3, batch=4, row_length=16, overlap=4),
+    )  # fmt: skip
+    cells = [cell for cell in grid(asked, "", False) if cell.kind == "model"]
+    assembly = assemble(asked, shop, asked.models[0], cells)
+    arrays = [cell_arrays(cell, shop.groups) for cell in cells]
+    futures = [fold_of(prepared(changed_after(shop_events(0), VALID, seed), caches)) for seed in range(2)]
+    runs = [
+        train(assembly.program, arrays, feed(data, "train"), feed(shop, "valid"), lambda steps: None)
+        for data in (shop, *futures)
+    ]
+    fresh, *others = [np.stack([one.params for one in run]) for run in runs]
+    assert runs[0][0].steps == 3 and np.isfinite(fresh).all()
+    for other in others:
+        assert np.array_equal(fresh, other)
