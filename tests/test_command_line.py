@@ -120,20 +120,3 @@ def test_a_mistake_leaves_with_2_and_no_trace(tmp_path: Path) -> None:
     empty = run("empty.py", folder=tmp_path)
     assert empty.returncode == 2 and "registers 0 experiments" in empty.stderr
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == ["empty.py"]
-
-
-HELP = """
-import sys
-from lab.run import main
-sys.argv = ["lab.run", "--help"]
-try:
-    main()
-finally:
-    print("jax" in sys.modules)
-"""
-
-
-def test_help_of_the_command_needs_no_jax() -> None:
-    root = Path(__file__).resolve().parents[1]
-    ran = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, cwd=root)
-    assert ran.returncode == 0 and ran.stdout.endswith("False\n") and "FILE is a Python file" in ran.stdout
