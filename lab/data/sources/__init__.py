@@ -1,7 +1,8 @@
 """Where logs come from. Imported lazily: naming a source must not load polars."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lab.lazy import lazily
 
 if TYPE_CHECKING:
     from lab.data.sources.amazon_reviews import AmazonReviews
@@ -33,28 +34,21 @@ __all__ = [
     "Taobao",
 ]
 
-_FILES = {
-    "AmazonReviews": "amazon_reviews",
-    "Lookup": "lookup",
-    "MovieLens": "movielens",
-    "OnlineRetail": "online_retail",
-    "OpenEcommerce": "open_ecommerce",
-    "Otto": "otto",
-    "Rees46": "rees46",
-    "RetailRocket": "retail_rocket",
-    "Scan": "base",
-    "Source": "base",
-    "SyntheticShop": "synthetic",
-    "Table": "table",
-    "Taobao": "taobao",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _FILES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "AmazonReviews": "amazon_reviews",
+        "Lookup": "lookup",
+        "MovieLens": "movielens",
+        "OnlineRetail": "online_retail",
+        "OpenEcommerce": "open_ecommerce",
+        "Otto": "otto",
+        "Rees46": "rees46",
+        "RetailRocket": "retail_rocket",
+        "Scan": "base",
+        "Source": "base",
+        "SyntheticShop": "synthetic",
+        "Table": "table",
+        "Taobao": "taobao",
+    },
+)
