@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,15 @@ def unwritable(path: Path | str, error: OSError, flag: str = "--out", doing: str
         why, cure = f"cannot be written ({error.strerror or error})", "Mend that or"
     when = f" while {doing}" if doing else ""
     return FaultError(f"{path}: {why}{when}; what was finished before is kept. {cure} name another folder with {flag}.")
+
+
+@contextmanager
+def faults(place: Path, flag: str, doing: str) -> Iterator[None]:
+    """What the machine refuses of a piece of work, as one sentence; `place` is named where the error names no file."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(error.filename or place, error, flag, doing) from None
 
 
 def canonical_json(value: Any) -> bytes:

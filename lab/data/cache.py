@@ -34,7 +34,7 @@ from lab.data.schema import Behaviour
 from lab.data.sources.base import Source
 from lab.data.timeline import Timeline, folds
 from lab.errors import FaultError, InputError
-from lab.files import make_folder, sync_folder, unwritable, write_synced
+from lab.files import faults, make_folder, sync_folder, write_synced
 
 
 def to_stderr(line: str) -> None:
@@ -58,7 +58,7 @@ def prepare(
     """
     cleaning, timeline = cleaning or Cleaning(), timeline or Timeline()
     root = cache_root(cache) / "histories"
-    with _faults(root, "opening the cache"):
+    with faults(root, "--cache", "opening the cache"):
         make_folder(root)
     try:
         key = cache_key(source, cleaning, timeline, horizons, cache)
@@ -103,7 +103,7 @@ def write(built: Built, folder: Path) -> None:
     """Write everything beside `folder`, then rename: it is there whole or not at all."""
     partial = folder.with_name(f".{folder.name}.partial")
     size = sum(array.nbytes for array in built.arrays.values())
-    with _faults(folder.parent, f"caching the histories ({size / 1e6:,.0f} MB and names)"):
+    with faults(folder.parent, "--cache", f"caching the histories ({size / 1e6:,.0f} MB and names)"):
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
         try:
@@ -204,18 +204,9 @@ def _write_array(path: Path, array: np.ndarray) -> None:
 
 
 @contextmanager
-def _faults(place: Path, doing: str) -> Iterator[None]:
-    """What the machine refuses, as one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(error.filename or place, error, "--cache", doing) from None
-
-
-@contextmanager
 def _claimed(root: Path, key: str, say: Callable[[str], None]) -> Iterator[None]:
     """Hold a key's lock, so that of two runs one builds and the other is served; a dead run's lock is free."""
-    with _faults(root, "opening the cache"):
+    with faults(root, "--cache", "opening the cache"):
         lock = open(root / f".{key}.lock", "w")  # noqa: SIM115
     with lock:
         try:
