@@ -22,7 +22,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from lab.errors import FaultError
-from lab.files import make_folder, write_whole
+from lab.files import faults, make_folder, write_whole
 
 CHUNK = 1 << 20
 TIMEOUT = (20, 60)
@@ -67,7 +67,7 @@ def fetch(download: Download, folder: Path, page: str, tries: int = TRIES, pause
     known = download.checksum or _noted(note)
     # Pooch types a downloader's arguments by other names than those that it is called with.
     downloader: Any = _Resuming(target, page, known is None, tries, pause)
-    with _writing(folder):
+    with faults(folder, "--source.path", f"fetching {download.file}"):
         make_folder(folder)
         try:
             pooch.retrieve(
@@ -81,7 +81,7 @@ def fetch(download: Download, folder: Path, page: str, tries: int = TRIES, pause
         except ValueError:
             raise FaultError(_other(download, note, page)) from None
         if known is None:
-            write_whole(note, f"{pooch.file_hash(str(target))}  {download.file}\n".encode())
+            write_whole(note, f"{pooch.file_hash(str(target))}  {download.file}\n".encode(), "--source.path")
 
 
 def _noted(note: Path) -> str | None:
@@ -110,30 +110,37 @@ class _Resuming:
     pause: float
 
     def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
+        part = self.target.with_name(f"{self.target.name}.part")
+        with open(part, "ab") as stream, _alone(stream, part):
+            try:
+                self._complete(url, stream, part)
+            finally:
+                stream.flush()
+                os.fsync(stream.fileno())
+                if not stream.tell():
+                    part.unlink()
+                    _validator(part).unlink(missing_ok=True)
+            if self.unknown:
+                _check_sound(part, url, self.page)
+            os.replace(part, output_file)
+            _validator(part).unlink(missing_ok=True)
+
+    def _complete(self, url: str, stream: IO[bytes], part: Path) -> None:
+        """Ask until all is there, waiting longer after each answer that brought nothing."""
         import requests
         import urllib3
 
-        part = self.target.with_name(f"{self.target.name}.part")
-        broken = (requests.RequestException, urllib3.exceptions.HTTPError)
+        before = first = stream.tell()
         fruitless = 0
-        with open(part, "ab") as stream, _alone(stream, part):
-            before = first = stream.tell()
-            while True:
-                try:
-                    self._continue(url, stream, part)
-                    break
-                except broken as error:
-                    fruitless = 1 if stream.tell() != before else fruitless + 1
-                    before = stream.tell()
-                    if fruitless >= self.tries or before == first:
-                        raise FaultError(_unreachable(url, error, before, self.page)) from None
-                    time.sleep(self.pause * 2 ** (fruitless - 1))
-            stream.flush()
-            os.fsync(stream.fileno())
-        if self.unknown:
-            _check_sound(part, url, self.page)
-        os.replace(part, output_file)
-        _validator(part).unlink(missing_ok=True)
+        while True:
+            try:
+                return self._continue(url, stream, part)
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                fruitless = 1 if stream.tell() != before else fruitless + 1
+                before = stream.tell()
+                if fruitless >= self.tries or before == first:
+                    raise FaultError(_unreachable(url, error, before, self.page)) from None
+                time.sleep(self.pause * 2 ** (fruitless - 1))
 
     def _continue(self, url: str, stream: IO[bytes], part: Path) -> None:
         """One request: the rest of the file where the server still has the same one, else all of it."""
@@ -196,7 +203,7 @@ def _unreachable(url: str, error: Exception, had: int, page: str) -> str:
         return f"{url}: the certificate of {host} cannot be verified; try again later, or see {page}."
     if had:
         return f"{url}: the connection broke off after {_size(had)}; the same command goes on from there."
-    return f"{url}: {host} cannot be reached; check the connection, or get the file elsewhere and see {page}."
+    return f"{url}: {host} cannot be reached; check the connection, or get the file by hand: see {page}."
 
 
 def _check_sound(part: Path, url: str, page: str) -> None:
@@ -272,18 +279,6 @@ def _alone(stream: IO[bytes], part: Path) -> Iterator[None]:
     except BlockingIOError:
         raise FaultError(f"{part}: another run is fetching this file; wait for it and run again.") from None
     yield
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """What the disk refuses, as one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise FaultError(
-            f"{error.filename or folder}: cannot be written ({error.strerror or error}); what has come is kept; "
-            f"set that right and run the same command again, or name another folder with --source.path."
-        ) from None
 
 
 def _size(count: float) -> str:

@@ -182,7 +182,7 @@ def test_an_answer_that_is_no_file(server: Server, tmp_path: Path, status: int, 
     server.how.status = status
     message = refused(Download(server.url, "log.bin", MD5), tmp_path)
     assert said in message and server.url in message and PAGE in message
-    assert len(server.how.asked) == 1
+    assert len(server.how.asked) == 1 and left(tmp_path) == []
 
 
 def test_a_login_page_is_no_log(server: Server, tmp_path: Path) -> None:
@@ -197,6 +197,7 @@ def test_a_host_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/file"
         message = refused(Download(url, "log.bin", MD5), tmp_path)
     assert message.startswith(f"{url}: 127.0.0.1 cannot be reached; check the connection") and PAGE in message
+    assert left(tmp_path) == []
 
 
 def test_without_a_checksum_it_is_sound_by_its_own_and_remembered(server: Server, tmp_path: Path) -> None:

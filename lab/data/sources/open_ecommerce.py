@@ -46,7 +46,7 @@ class OpenEcommerce(OpenLog):
         )
 
     def downloads(self) -> tuple[Download, ...]:
-        """The originals at Harvard Dataverse, as they were before it made tables of them."""
+        """The originals at Harvard Dataverse, as they were before it made tables of them; no checksum is known here."""
         events, users = self.names()
         file = "https://dataverse.harvard.edu/api/access/datafile/{}?format=original"
         return (
