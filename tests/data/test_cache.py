@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -206,12 +208,17 @@ SHUT = """
 """
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody finds the way to, as none below `tmp_path` is."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 def shut(home: Path, place: str, mode: int) -> str:
     """What is said when a file or folder has these permissions."""
     (home / "log.csv").write_text("user,item,time\nann,x,2020-01-01\nbob,y,2020-01-02\n")
     (home / "cache" / "histories").mkdir(parents=True)
-    for folder in home.parents[:2]:  # somebody else has to find the way there
-        folder.chmod(0o755)
     for folder in (home, home / "cache", home / "cache" / "histories"):
         folder.chmod(0o777)
     code = textwrap.dedent(SHUT).format(home=home, place=place, mode=mode)
@@ -221,12 +228,12 @@ def shut(home: Path, place: str, mode: int) -> str:
     return done.stdout
 
 
-def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
-    assert shut(tmp_path, "log.csv", 0o000) == f"2 {tmp_path / 'log.csv'}: cannot be read (Permission denied).\n"
+def test_a_log_that_cannot_be_read_is_said(open_folder: Path) -> None:
+    assert shut(open_folder, "log.csv", 0o000) == f"2 {open_folder / 'log.csv'}: cannot be read (Permission denied).\n"
 
 
-def test_a_read_only_cache_is_said(tmp_path: Path) -> None:
-    said = shut(tmp_path, "cache/histories", 0o555)
-    assert said.startswith(f"1 {tmp_path / 'cache' / 'histories'}") and said.count("\n") == 1
+def test_a_read_only_cache_is_said(open_folder: Path) -> None:
+    said = shut(open_folder, "cache/histories", 0o555)
+    assert said.startswith(f"1 {open_folder / 'cache' / 'histories'}") and said.count("\n") == 1
     assert "the folder may not be written to while opening the cache; " in said
-    assert list((tmp_path / "cache" / "histories").iterdir()) == []
+    assert list((open_folder / "cache" / "histories").iterdir()) == []
