@@ -28,13 +28,16 @@ import polars as pl
 
 from lab.data.build import Built, build
 from lab.data.cleaning import Cleaning
-from lab.data.digests import cache_root, content_digest, digest, settings_digest
+from lab.data.digests import cache_root, content_digest, digest, file_digest, settings_digest
 from lab.data.histories import Histories
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Source
 from lab.data.timeline import Timeline, folds
 from lab.errors import FaultError, InputError
 from lab.files import faults, make_folder, sync_folder, write_synced
+
+LARGE = 1 << 26
+"""Bytes (64 MiB) beyond which a file's hash is remembered: a smaller one is read in the blink of an eye."""
 
 
 def to_stderr(line: str) -> None:
@@ -66,11 +69,10 @@ def prepare(
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}).") from None
     folder = root / key
     with _claimed(root, key, say):
-        histories = load(folder, say)
+        histories = load(folder, say, cache)
         if histories is None:
-            built = build(source, cleaning, timeline, horizons)
-            write(built, folder)
-            histories = load(folder, say)
+            write(build(source, cleaning, timeline, horizons), folder)
+            histories = load(folder, say, cache)
     if histories is None:
         raise FaultError(f"{folder}: what was just written there reads back differently; the disk may be failing.")
     files = [file.name for file in source.paths()]
@@ -121,11 +123,14 @@ def write(built: Built, folder: Path) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def load(folder: Path, say: Callable[[str], None]) -> Histories | None:
-    """The histories in a folder, every file's hash checked; None when there are none, or damaged ones."""
+def load(folder: Path, say: Callable[[str], None], cache: Path | None = None) -> Histories | None:
+    """The histories in a folder, every file's hash checked; None when there are none, or damaged ones.
+
+    A large file is read for its hash once: then it is remembered, in `cache`, until the file changes.
+    """
     if not folder.exists():
         return None
-    body, damaged = _checked_meta(folder)
+    body, damaged = _checked_meta(folder, cache)
     if damaged:
         say(f"cache: {folder / damaged} is damaged; building the histories anew.")
         return None
@@ -147,7 +152,7 @@ def load(folder: Path, say: Callable[[str], None]) -> Histories | None:
     )
 
 
-def _checked_meta(folder: Path) -> tuple[dict[str, Any], str]:
+def _checked_meta(folder: Path, cache: Path | None) -> tuple[dict[str, Any], str]:
     """The meta data, and the name of the first damaged file ('' when all is well)."""
     try:
         whole = json.loads((folder / "meta.json").read_bytes())
@@ -157,9 +162,14 @@ def _checked_meta(folder: Path) -> tuple[dict[str, Any], str]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}, "meta.json"
     for name, expected in body["files"].items():
-        if not (folder / name).exists() or content_digest(folder / name) != expected:
+        file = folder / name
+        if not file.exists() or _hash(file, cache) != expected:
             return body, name
     return body, ""
+
+
+def _hash(file: Path, cache: Path | None) -> str:
+    return file_digest(file, cache) if file.stat().st_size > LARGE else content_digest(file)
 
 
 def _meta(built: Built, files: dict[str, str]) -> dict[str, Any]:
