@@ -22,7 +22,7 @@ register(
         horizons=(7, 30),  # days
         features={
             "ids": ("category", "behaviour"),
-            "full": ("category", "behaviour", "time", "price", "habit", "popularity"),
+            "full": ("category", "behaviour", "time", "price", "habit", "popularity", "together"),
         },
         models=(LSTM(width=64), Transformer(width=64, layers=2)),
         seeds=5,

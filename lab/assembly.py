@@ -1,6 +1,6 @@
 """From declarations to what trains: a model's program and its cells' arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -85,20 +85,32 @@ def build_network(model: Model, data: Dataset, dtype: Any) -> Network:
     )
 
 
-def cell_arrays(cell: Cell, groups: Mapping[str, Any]) -> CellArrays:
+def cell_arrays(cell: Cell, data: Dataset) -> CellArrays:
     """What tells this cell from the others of its program."""
     training = cell.experiment.training
     used = cell.experiment.features[cell.features]
+    horizon = cell.experiment.horizons.index(cell.horizon)
     return CellArrays(
         seed=np.uint32(cell.seed or 0),
-        on=np.array([name in used for name in sorted(groups)], np.float32),
-        horizon=np.int32(cell.experiment.horizons.index(cell.horizon)),
+        on=np.array([name in used for name in sorted(data.groups)], np.float32),
+        horizon=np.int32(horizon),
         learning_rate=np.float32(training.learning_rate),
         weight_decay=np.float32(training.weight_decay),
+        prior=np.float32(training.prior_precision / independent_windows(data, horizon)),
         dropout=np.float32(training.dropout),
         label_smoothing=np.float32(training.label_smoothing),
         live=np.bool_(True),
     )
+
+
+def independent_windows(data: Dataset, horizon: int) -> float:
+    """How many label windows the training queries would have if none overlapped; at least 1.
+
+    Ticks are often closer than a horizon is long, and then one event is a label of several queries.
+    """
+    fold = data.view.fold
+    answered = int((np.diff(data.splits["train"].labels[horizon].offsets) > 0).sum())
+    return max(answered * min(1.0, fold.query_every / fold.horizons[horizon]), 1.0)
 
 
 def feed(data: Dataset, split: str) -> Feed:
@@ -108,7 +120,7 @@ def feed(data: Dataset, split: str) -> Feed:
 
 def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
     one = jax.tree.map(lambda leaf: leaf[:1], data.splits["train"].rows)
-    return cell_arrays(cell, data.groups), one, data.splits["train"].tables
+    return cell_arrays(cell, data), one, data.splits["train"].tables
 
 
 def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int) -> int:

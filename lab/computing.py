@@ -101,7 +101,7 @@ class Computation:
         for cell in chunk:
             require_labels(data, self.experiment.horizons.index(cell.horizon))
         begun = time.monotonic()
-        arrays = [cell_arrays(cell, data.groups) for cell in chunk]
+        arrays = [cell_arrays(cell, data) for cell in chunk]
         trained = train(assembly.program, arrays, feed(data, "train"), feed(data, "valid"), report)
         between = time.monotonic()
         judges = judge_trained(data, assembly, chunk, trained)
@@ -130,7 +130,7 @@ def judge_trained(
     """Score the test queries by each cell's best parameters; None for a cell that diverged."""
     horizons = [cell.experiment.horizons.index(cell.horizon) for cell in chunk]
     judges = [None if t.diverged_at >= 0 else Judge(data, h) for t, h in zip(trained, horizons, strict=True)]
-    arrays = [cell_arrays(cell, data.groups) for cell in chunk]
+    arrays = [cell_arrays(cell, data) for cell in chunk]
     test = data.splits["test"]
     for rows, scores in predict(assembly.program, arrays, [t.params for t in trained], feed(data, "test")):
         slot = np.where(rows[:, None] >= 0, test.slot[rows], -1)

@@ -213,7 +213,7 @@ def test_classes_of_a_file_train(own: Experiment, tmp_path: Path) -> None:
     cells = [cell for cell in grid(own, log.fingerprint, False) if cell.kind == "model"]
     with jax.numpy_rank_promotion("allow"):
         assembly = assemble(own, data, own.models[0], cells)
-        arrays = [cell_arrays(cell, data.groups) for cell in cells]
+        arrays = [cell_arrays(cell, data) for cell in cells]
         (trained,) = train(assembly.program, arrays, feed(data, "train"), feed(data, "valid"), lambda steps: None)
     assert trained.steps == 1 and np.isfinite(trained.best_loss) and trained.diverged_at == -1
 

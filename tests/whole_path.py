@@ -30,7 +30,7 @@ VALID, TEST = DAYS - 20, DAYS - 10
 """The cutoffs' days, counted from START."""
 TIMELINE = Timeline(end=str(np.datetime64(START + DAYS, "D")), query_every=5, min_events=2, active_days=30)
 BEHAVIOURS = {"look": "view", "buy": "purchase", "undo": "cancellation"}
-GROUPS = ("behaviour", "category", "habit", "item", "popularity", "price", "time")
+GROUPS = ("behaviour", "category", "habit", "item", "popularity", "price", "time", "together")
 
 Event = dict[str, object]
 

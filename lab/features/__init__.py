@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from lab.features.popularity import Popularity
     from lab.features.price import Price
     from lab.features.time import Time
+    from lab.features.together import Together
 
-__all__ = ["Behaviour", "Category", "FeatureGroup", "Habit", "Item", "Popularity", "Price", "Time"]
+__all__ = ["Behaviour", "Category", "FeatureGroup", "Habit", "Item", "Popularity", "Price", "Time", "Together"]
 
 __getattr__, __dir__ = lazily(
     __name__,
@@ -27,5 +28,6 @@ __getattr__, __dir__ = lazily(
         "Popularity": "popularity",
         "Price": "price",
         "Time": "time",
+        "Together": "together",
     },
 )

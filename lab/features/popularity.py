@@ -13,6 +13,7 @@ from lab.data.steps import Steps
 from lab.data.timeline import microseconds
 from lab.errors import InputError
 from lab.features.base import FeatureGroup, Shape, State
+from lab.features.weights import weights
 
 if TYPE_CHECKING:
     from lab.models.network import Asking
@@ -30,7 +31,7 @@ class PopularityScore(nn.Module):
 
     @nn.compact
     def __call__(self, asking: "Asking") -> Float[Array, "B Q C"]:
-        weight = self.param("weight", nn.initializers.constant(1.0 / self.windows), (self.windows,))
+        weight = weights(self, "weight", np.full(self.windows, 1.0 / self.windows))
         score = jnp.einsum("kcp,p->kc", asking.tables["deviation"], weight)
         return score[asking.calendar]
 

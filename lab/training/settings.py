@@ -24,6 +24,9 @@ class Training:
     """Share of the steps over which the learning rate rises; after it, it falls along a cosine to zero."""
     weight_decay: float = 0.1
     """Decoupled weight decay of matrices and tables."""
+    prior_precision: float = 30.0
+    """Precision p of a Gaussian prior around 0 on matrices and tables: p / (2 n) * |w|^2 beside the mean loss, n the
+    number of training windows that do not overlap. It holds back what small logs teach, and lets large ones learn."""
     clip: float = 1.0
     """Largest global norm of a gradient."""
     dropout: float = 0.3
@@ -53,7 +56,7 @@ class Training:
             self._check(name, getattr(self, name) > 0, "above 0")
         for name in ("warmup", "dropout", "label_smoothing"):
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
-        for name in ("weight_decay", "patience", "resident_gib", "valid_rows"):
+        for name in ("weight_decay", "prior_precision", "patience", "resident_gib", "valid_rows"):
             self._check(name, getattr(self, name) >= 0, "0 or more")
         self._check("overlap", 0 <= self.overlap < self.row_length, f"from 0 to below row_length ({self.row_length})")
         self._check("accumulate", self.batch % self.accumulate == 0, f"a divisor of batch ({self.batch})")

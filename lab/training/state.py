@@ -23,6 +23,8 @@ class CellArrays(NamedTuple):
     """float32; its peak."""
     weight_decay: Any
     """float32."""
+    prior: Any
+    """float32, precision of the prior on matrices and tables over the number of independent label windows."""
     dropout: Any
     """float32."""
     label_smoothing: Any

@@ -102,11 +102,16 @@ class Learner:
     def update(
         self, state: TrainState, cell: CellArrays, rows: Rows, tables: Columns
     ) -> tuple[TrainState, StepMetrics]:
-        """One step of AdamW; a loss or gradient that is not finite moves nothing and stops the cell."""
+        """One step of AdamW on the mean loss and the prior.
+
+        A loss or gradient that is not finite moves nothing and stops the cell.
+        """
         loss, grads = self.gradient(state.params, cell, rows, tables, state.step)
         norm = self.flat.norm(grads)
         rate = learning_rate(self.training, cell, state.step)
-        direction, optimiser = ADAM.update(clipped(grads, norm, self.training.clip), state.optimiser)
+        # The prior's part comes after the norm, which groups that a cell does not use must not touch.
+        grads = clipped(grads + cell.prior * self.flat.decayed * state.params, norm, self.training.clip)
+        direction, optimiser = ADAM.update(grads, state.optimiser)
         params = move(state.params, jnp.asarray(direction), rate, cell.weight_decay * self.flat.decayed)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
         state = state._replace(

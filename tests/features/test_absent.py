@@ -106,6 +106,6 @@ def trained(histories: Histories, features: dict[str, tuple[str, ...]]) -> dict[
     data = fold_of(histories, experiment.group_names())
     cells = [c for c in grid(experiment, "", False) if c.kind == "model" and c.features == "few"][:1]
     assembly = assemble(experiment, data, experiment.models[0], cells)
-    arrays = [cell_arrays(cell, data.groups) for cell in cells]
+    arrays = [cell_arrays(cell, data) for cell in cells]
     (result,) = train(assembly.program, arrays, feed(data, "train"), feed(data, "valid"), lambda steps: None)
     return assembly.program.learner.flat.unravel(result.params)

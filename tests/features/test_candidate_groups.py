@@ -14,8 +14,8 @@ from lab.data.steps import lay_steps
 from lab.data.timeline import DAY, Timeline
 from lab.data.view import known_at
 from lab.errors import InputError
-from lab.features.base import Shape
-from lab.features.habit import Habit, HabitScore, decayed_counts
+from lab.features.counts import at_queries, decayed_counts
+from lab.features.habit import Habit
 from lab.features.popularity import Popularity
 from lab.models.network import Asking
 from lab.targets import Interest
@@ -93,13 +93,11 @@ def counts_in_network(data) -> np.ndarray:
     """float32[R, Q, E, K, S], as the network computes them."""
     rows = data.splits["test"].rows
     time = jnp.take_along_axis(jnp.asarray(rows.time), jnp.asarray(rows.query.position), axis=1)
-    columns = jax.tree.map(jnp.asarray, rows.entry_columns["habit"])
     entry = jax.tree.map(jnp.asarray, rows.entry)
     # What it looks at and no more.
-    asking = Asking(**dict.fromkeys(Asking._fields) | {"time": time, "entry": entry, "columns": columns})  # type: ignore[arg-type]
-    score = HabitScore(SCALES, len(KINDS), Shape(4, data.view.candidates, jnp.float32))
+    asking = Asking(**dict.fromkeys(Asking._fields) | {"time": time, "entry": entry})  # type: ignore[arg-type]
     with jax.numpy_rank_promotion("allow"):
-        return np.asarray(score._counts_at_queries(asking))
+        return np.asarray(at_queries(asking, jnp.asarray(rows.entry_columns["habit"]["count"]), SCALES))
 
 
 @settings(max_examples=40, deadline=None)

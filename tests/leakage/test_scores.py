@@ -95,7 +95,7 @@ def test_trained_parameters_do_not_know_what_follows_the_valid_cutoff(shop: Data
     )  # fmt: skip
     cells = [cell for cell in grid(asked, "", False) if cell.kind == "model"]
     assembly = assemble(asked, shop, asked.models[0], cells)
-    arrays = [cell_arrays(cell, shop.groups) for cell in cells]
+    arrays = [cell_arrays(cell, shop) for cell in cells]
     futures = [fold_of(prepared(changed_after(shop_events(0), VALID, seed), caches)) for seed in range(2)]
     runs = [
         train(assembly.program, arrays, feed(data, "train"), feed(shop, "valid"), lambda steps: None)

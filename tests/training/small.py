@@ -60,7 +60,7 @@ class Bench:
         """One cell's arrays, some of them changed."""
         own = [c for c in self.cells if (c.seed, c.features, c.horizon) == (seed, features, days)]
         changed = {name: np.float32(value) for name, value in changes.items()}
-        return cell_arrays(own[0], self.data.groups)._replace(**changed)
+        return cell_arrays(own[0], self.data)._replace(**changed)
 
     def train(self, *cells: Any) -> list[Trained]:
         """Train cells given as arrays."""

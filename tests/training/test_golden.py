@@ -7,9 +7,9 @@ import numpy as np
 from tests.training.small import Bench
 
 GOLDEN = """\
-4 2.09711 3.04321 0.00883022 2.00541
-8 1.95132 1.78705 0.0025 2.09539
-10 1.8466 2.09772 0.000301537 2.07309"""
+4 3.46383 12.8715 0.00883022 1.78452
+8 1.98754 5.50389 0.0025 1.79492
+10 1.98964 7.44077 0.000301537 1.74804"""
 """At each look: step, loss, norm of the gradient, learning rate, valid loss."""
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from lab.assembly import build_network
+from lab.assembly import build_network, cell_arrays
 from lab.data.batch import Rows
+from lab.data.timeline import DAY
 from lab.training.state import TrainState
 from lab.training.step import Learner
 from tests.quick import quick
@@ -87,8 +88,34 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(
     pieces = replace(learner, training=replace(learner.training, batch=8, accumulate=4))
     whole, parts = (_gradient(one, alone, params, rows, dropout=0.0) for one in (learner, pieces))
     np.testing.assert_allclose(parts[0], whole[0], rtol=1e-6)
-    np.testing.assert_allclose(parts[1], whole[1], atol=1e-6)
+    np.testing.assert_allclose(parts[1], whole[1], rtol=1e-6, atol=1e-6)
     assert np.abs(whole[1]).max() > 1e-2
+
+
+def test_a_prior_draws_matrices_to_nothing_and_leaves_the_rest(
+    alone: Bench, learner: Learner, params: Any, rows: Rows
+) -> None:
+    # Nothing is labelled, so that the prior alone speaks; the decoupled decay is off.
+    silent = rows._replace(label=rows.label._replace(weight=jnp.zeros_like(rows.label.weight)))
+    state = learner.init(alone.arrays(), rows, _tables(alone))._replace(params=params)
+    moved = {}
+    for prior in (0.0, 1e-3):
+        cell = alone.arrays(features="full", prior=prior, weight_decay=0.0)
+        moved[prior] = np.asarray(quick(learner.update)(state, cell, silent, _tables(alone))[0].params) - params
+    assert not moved[0.0].any()
+    drawn = (learner.flat.decayed > 0) & (np.abs(params) > 1e-3)
+    assert drawn.any() and (np.sign(moved[1e-3][drawn]) == -np.sign(params[drawn])).all()
+    assert not moved[1e-3][learner.flat.decayed == 0].any()
+
+
+@pytest.mark.parametrize(("days", "every", "overlap"), [(7, 7, 1), (14, 7, 2), (7, 14, 1)])
+def test_a_prior_weighs_less_the_more_windows_there_are(alone: Bench, days: int, every: int, overlap: int) -> None:
+    fold = replace(alone.data.view.fold, query_every=every * DAY)
+    data = replace(alone.data, view=replace(alone.data.view, fold=fold))
+    answered = [(np.diff(labels.offsets) > 0).sum() for labels in data.splits["train"].labels]
+    cell = next(c for c in alone.cells if c.horizon == days)
+    wanted = alone.experiment.training.prior_precision * overlap / answered[(7, 14).index(days)]
+    np.testing.assert_allclose(cell_arrays(cell, data).prior, wanted, rtol=1e-6)
 
 
 def test_dropout_falls_otherwise_at_each_step_and_cell(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
