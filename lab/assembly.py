@@ -17,7 +17,7 @@ from lab.features.base import Shape
 from lab.models.base import Model
 from lab.models.network import Network
 from lab.training.devices import plan_layout
-from lab.training.fit import Feed
+from lab.training.feeding import Feed
 from lab.training.flat import Flattening
 from lab.training.program import Program
 from lab.training.settings import Training
@@ -50,7 +50,7 @@ def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequenc
     """Build the program that all of a model's cells on one fold share."""
     training = experiment.training
     network = build_network(model, data, jnp.dtype(training.dtype))
-    rows = data.splits["train"].rows.count
+    rows = data.splits["train"].packed.count
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
     layout = plan_layout(training, len(cells), _bytes_per_cell(flat.size, model, data, training.batch))
     learner = Learner(network, experiment.target, training, flat, layout.total, layout.place)
@@ -102,18 +102,17 @@ def cell_arrays(cell: Cell, groups: Mapping[str, Any]) -> CellArrays:
 
 
 def feed(data: Dataset, split: str) -> Feed:
-    """A split's rows and tables."""
-    return Feed(data.splits[split].rows, data.splits[split].tables)
+    """A split's rows and tables; for training the rows of all shards."""
+    return Feed(data.splits[split].packed, data.splits[split].tables, data.rest if split == "train" else ())
 
 
 def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
-    one = jax.tree.map(lambda leaf: leaf[:1], data.splits["train"].rows)
-    return cell_arrays(cell, data.groups), one, data.splits["train"].tables
+    train = data.splits["train"]
+    return cell_arrays(cell, data.groups), train.packed.take(np.zeros(1, np.int64)), train.tables
 
 
 def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int) -> int:
     """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept."""
-    rows = data.splits["train"].rows
-    steps, queries = rows.start.shape[1], rows.query.position.shape[1]
-    activations = batch * (steps * model.width * 64 + queries * data.view.candidates * 6)
+    rows = data.splits["train"].packed
+    activations = batch * (rows.length * model.width * 64 + rows.sizes.queries * data.view.candidates * 6)
     return 4 * (6 * parameters + activations)
