@@ -4,8 +4,8 @@ import numpy as np
 
 from lab.data.histories import Histories
 
-BLOCK = 1 << 13
-"""Events of users side by side that keep together, so that a shard is read in stretches, at most."""
+BLOCK = 128
+"""Users side by side that keep together, so that a shard is read in stretches, at most."""
 
 BLOCKS = 16
 """Such blocks that a shard has at least: from all over the log, whatever the order of users' names says of them."""
@@ -13,23 +13,32 @@ BLOCKS = 16
 SEED = 20_240_229
 
 
-def cut_users(offsets: np.ndarray, most: int) -> list[np.ndarray]:
-    """Part users into shards of about equally many events, hardly more than `most`.
+def cut_users(histories: Histories, events: int, moment: int, most: int) -> list[np.ndarray]:
+    """Part users into shards of about `most` of the `events` that lie at or before `moment`.
 
-    `offsets` is int64[U + 1], the histories'. Each shard is int64[b, 2], ranges of users [begin, stop),
-    ascending. A log of at most `most` events is one shard. Which users share one follows from the offsets alone.
+    Each shard is int64[b, 2], ranges of users [begin, stop), ascending. Who is in which follows from who is
+    known at that moment, and from nothing after it. A log of at most `most` such events is one shard.
     """
-    users, events = len(offsets) - 1, int(offsets[-1])
-    if events <= most:
-        return [np.array([[0, users]])]
     shards = -(-events // most)
-    block = max(1, min(BLOCK, most // BLOCKS))
-    begin = np.flatnonzero(np.diff(np.asarray(offsets[:-1]) // block, prepend=-1))
-    ranges = np.stack([begin, np.append(begin[1:], users)], 1)
+    if shards <= 1:
+        return [np.array([[0, histories.users]])]
+    known = _known_users(histories, moment)
+    block = int(np.clip(known.sum() // (shards * BLOCKS), 1, BLOCK))
+    # A user who is not known yet goes with the known one before, and moves nobody.
+    begin = np.flatnonzero(np.diff(np.maximum(np.cumsum(known) - 1, 0) // block, prepend=-1))
+    ranges = np.stack([begin, np.append(begin[1:], histories.users)], 1)
     drawn = np.random.Generator(np.random.PCG64(SEED)).permutation(len(ranges))
-    size = (offsets[ranges[:, 1]] - offsets[ranges[:, 0]])[drawn]
-    shard = (np.cumsum(size) - size) * shards // events
-    return [ranges[np.sort(drawn[shard == s])] for s in np.unique(shard)]
+    return [ranges[np.sort(some)] for some in np.array_split(drawn, min(shards, len(ranges)))]
+
+
+def _known_users(histories: Histories, moment: int) -> np.ndarray:
+    """bool[U]: whose first event lies at or before the moment."""
+    offsets = np.asarray(histories.offsets)
+    known = np.zeros(histories.users, bool)
+    some = np.flatnonzero(np.diff(offsets))
+    known[some] = np.asarray(histories.time[offsets[some]]) <= moment
+    histories.release()
+    return known
 
 
 def take_users(histories: Histories, ranges: np.ndarray) -> Histories:

@@ -81,9 +81,9 @@ class Timeline:
     folds: int = 1
     """Rolling folds; each moves every cutoff back by the longest horizon."""
     shard_events: int = SHARD_EVENTS
-    """Events that are laid out in memory at once. The users of a larger log are parted by chance into shards of this
-    size: training goes over all of them in turn; the first is what baselines and feature groups are fitted on, and
-    its users are those that every model is judged by."""
+    """Events up to the valid cutoff that are laid out in memory at once. The users of a larger log are parted by
+    chance into shards of about this size: training goes over all of them in turn; the first is what baselines and
+    feature groups are fitted on, and its users are those by whom every model is judged."""
 
     def __post_init__(self) -> None:
         if self.folds < 1:

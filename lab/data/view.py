@@ -22,12 +22,12 @@ def look(
 ) -> tuple[FoldView, str]:
     """The fold's view, with candidates fitted on the events up to its valid cutoff, and their rule in words.
 
-    Of a log of more than `shard_events` events it is the view of a first shard, and `rest` has the others'.
+    Of a log of more than `shard_events` events by then it is the view of a first shard, and `rest` has the others'.
     """
     known = tally(histories, fold.valid_cutoff)
     if not known.events:
         raise InputError("timeline: no event lies at or before the valid cutoff; use shorter horizons or fewer folds.")
-    shards = cut_users(histories.offsets, shard_events)
+    shards = cut_users(histories, known.events, fold.valid_cutoff, shard_events)
     first = take_users(histories, shards[0])
     grouping = fit_grouping(categories, histories, known, first, fold.valid_cutoff)
     if len(grouping.names) < 2:

@@ -100,4 +100,8 @@ def widened(sizes: Sizes, needed: Sizes) -> Sizes:
 
 def roomy(sizes: Sizes) -> Sizes:
     """Each rounded up to an eighth of its power of two: room for shards a little fuller than the first."""
-    return Sizes(*(-(-size // unit) * unit for size in sizes for unit in (max(1, 1 << (size.bit_length() - 3)),)))
+    return Sizes(*(-(-size // _unit(size)) * _unit(size) for size in sizes))
+
+
+def _unit(size: int) -> int:
+    return 1 << max(size.bit_length() - 3, 0)
