@@ -1,13 +1,14 @@
-"""From a file of events to histories on disk: rows a second and peak memory, beside pandas and a bare read and sort.
+"""From a file of events to histories on disk, and a training from there: speed, memory, padding, waiting.
 
 Run: python benchmarks/data.py --events 20000000
+     python benchmarks/data.py --events 100000000 --no-pandas --train
 """
 
 import multiprocessing
-import resource
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from large_log import write_log
 
 EVENTS = 2_000_000
 
+HORIZONS = (7.0,)
+"""Days; rules that need statistics are fitted by them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -31,6 +35,10 @@ class Measure:
     """Where the log and the histories are put for as long as it takes. Default: the system's temporary folder."""
     pandas: bool = True
     """Also the straightforward way, whose memory grows fastest."""
+    train: bool = False
+    """Also train and judge an LSTM on the histories."""
+    steps: int = 600
+    """How long it is trained."""
 
 
 def main() -> int:
@@ -53,6 +61,8 @@ def _measure(asked: Measure, folder: Path) -> None:
     _apart(prepare_log, log, folder / "cache")
     served = _apart(prepare_log, log, folder / "cache")
     _say("lab, served from the cache", asked.events, served)
+    if asked.train:
+        _say_trained(_apart(train_on, log, folder / "cache", folder / "results", asked.steps))
     shutil.rmtree(folder / "cache")
     if asked.pandas:
         _say("pandas, file to histories on disk", asked.events, _apart(pandas_histories, log, folder / "pandas"))
@@ -65,11 +75,18 @@ class Cost:
     seconds: float
     peak: float
     """GB of resident memory at most, Python and the libraries included."""
+    own: float
+    """GB of it at most that no file stands behind."""
 
 
 def _say(name: str, events: int, cost: Cost) -> None:
     speed = f"{events / cost.seconds / 1e6:.2f} million rows/s"
     print(f"{name}: {cost.seconds:.2f} s, {speed}, at most {cost.peak:.2f} GB", flush=True)
+
+
+def _say_trained(cost: Cost) -> None:
+    print(f"lab, all of a run on these histories: {cost.seconds:.0f} s")
+    print(f"  at most {cost.peak:.2f} GB resident (wanted: under 6), of it {cost.own:.2f} GB not of files", flush=True)
 
 
 def _apart(work: Callable[..., object], *arguments: object) -> Cost:
@@ -91,19 +108,23 @@ def _timed(connection, work: Callable[..., object], arguments: tuple[object, ...
     # Imports are not what is measured.
     for module in ("pandas", "polars", "lab.data.cache", "lab.data.sources.table"):
         import_module(module)
+    own = [_resident("RssAnon")]
+    threading.Thread(target=_watch, args=(own,), daemon=True).start()
     begun = time.perf_counter()
     work(*arguments)
-    connection.send(Cost(time.perf_counter() - begun, _peak_gb()))
+    connection.send(Cost(time.perf_counter() - begun, _resident("VmHWM"), max(own)))
 
 
-def _peak_gb() -> float:
-    """Of this process alone; Linux tells it apart from that of the process it was started from."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
+def _watch(own: list[float]) -> None:
+    while True:
+        own.append(_resident("RssAnon"))
+        time.sleep(0.1)
+
+
+def _resident(what: str) -> float:
+    """GB of this process alone, as Linux counts them."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024 / 1e9
 
 
 def read_and_sort(log: Path) -> None:
@@ -118,7 +139,35 @@ def prepare_log(log: Path, cache: Path) -> None:
     from lab.data.cache import prepare
     from lab.data.sources import Table
 
-    prepare(Table(path=str(log)), cache=cache)
+    prepare(Table(path=str(log)), horizons=HORIZONS, cache=cache)
+
+
+def train_on(log: Path, cache: Path, results: Path, steps: int) -> None:
+    """A run as `python -m lab.run` does it, which prints the padding of its rows and how long devices waited."""
+    from rich.console import Console
+
+    from lab import Experiment, Training
+    from lab.backend import prepare_backend
+    from lab.baselines import DecayedPersonal, RecentPopularity
+    from lab.data.sources import Table
+    from lab.models import LSTM
+    from lab.runner import Place, Run
+    from lab.targets import Interest
+    from lab.tracking import Tracking
+
+    prepare_backend(cache)
+    experiment = Experiment(
+        name="large",
+        source=Table(path=str(log)),
+        target=Interest(),
+        horizons=HORIZONS,
+        features={"full": ("category", "behaviour", "time", "price", "habit", "popularity")},
+        models=(LSTM(width=64),),
+        seeds=1,
+        training=Training(steps=steps, patience=0),
+        baselines=(RecentPopularity(), DecayedPersonal()),
+    )
+    Run(experiment, Place(results, cache, Tracking(mode="off"), Console())).compute()
 
 
 def pandas_histories(log: Path, folder: Path) -> None:

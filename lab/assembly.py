@@ -17,7 +17,7 @@ from lab.features.base import Shape
 from lab.models.base import Model
 from lab.models.network import Network
 from lab.training.devices import plan_layout
-from lab.training.fit import Feed
+from lab.training.feeding import Feed
 from lab.training.flat import Flattening
 from lab.training.program import Program
 from lab.training.settings import Training
@@ -50,7 +50,7 @@ def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequenc
     """Build the program that all of a model's cells on one fold share."""
     training = experiment.training
     network = build_network(model, data, jnp.dtype(training.dtype))
-    rows = data.splits["train"].rows.count
+    rows = data.splits["train"].packed.count
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
     layout = plan_layout(training, len(cells), _bytes_per_cell(flat.size, model, data, training.batch))
     learner = Learner(network, experiment.target, training, flat, layout.total, layout.place)
@@ -106,26 +106,27 @@ def cell_arrays(cell: Cell, data: Dataset) -> CellArrays:
 def independent_windows(data: Dataset, horizon: int) -> float:
     """How many label windows the training queries would have if none overlapped; at least 1.
 
-    Ticks are often closer than a horizon is long, and then one event is a label of several queries.
+    Ticks are often closer than a horizon is long, and then one event is a label of several queries. Of a log in
+    shards the first is counted, as many times as there are shards.
     """
     fold = data.view.fold
     answered = int((np.diff(data.splits["train"].labels[horizon].offsets) > 0).sum())
+    answered *= 1 + len(data.rest)
     return max(answered * min(1.0, fold.query_every / fold.horizons[horizon]), 1.0)
 
 
 def feed(data: Dataset, split: str) -> Feed:
-    """A split's rows and tables."""
-    return Feed(data.splits[split].rows, data.splits[split].tables)
+    """A split's rows and tables; for training the rows of all shards."""
+    return Feed(data.splits[split].packed, data.splits[split].tables, data.rest if split == "train" else ())
 
 
 def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
-    one = jax.tree.map(lambda leaf: leaf[:1], data.splits["train"].rows)
-    return cell_arrays(cell, data), one, data.splits["train"].tables
+    train = data.splits["train"]
+    return cell_arrays(cell, data), train.packed.take(np.zeros(1, np.int64)), train.tables
 
 
 def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int) -> int:
     """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept."""
-    rows = data.splits["train"].rows
-    steps, queries = rows.start.shape[1], rows.query.position.shape[1]
-    activations = batch * (steps * model.width * 64 + queries * data.view.candidates * 6)
+    rows = data.splits["train"].packed
+    activations = batch * (rows.length * model.width * 64 + rows.sizes.queries * data.view.candidates * 6)
     return 4 * (6 * parameters + activations)

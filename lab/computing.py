@@ -147,7 +147,7 @@ def _outcome(
 ) -> tuple[CellRecord, dict]:
     """A trained cell's record and files."""
     curve = {name: np.array([asdict(look)[name] for look in result.curve]) for name in CURVE}
-    known = {"timing": timing, "parameters": assembly.parameters}
+    known = {"timing": timing | {"waited": result.waited}, "parameters": assembly.parameters}
     if judge is None:
         return cell.record("diverged", reason=diverged(result), **known), {"curve": curve}
     metrics, users = judge.result()

@@ -49,12 +49,11 @@ class Judge:
         metrics = tuple(Metric("test", *value) for value in result.values)
         return metrics, self._table(self._queries[index[order]], result.per_query, order)
 
-    @staticmethod
-    def _table(queries: Queries, per_query: Any, order: np.ndarray) -> dict[str, np.ndarray]:
+    def _table(self, queries: Queries, per_query: Any, order: np.ndarray) -> dict[str, np.ndarray]:
         kept = {name: ~np.isnan(per_query[name]["log_loss"][order]) for name in SLICES}
         size = [int(kept[name].sum()) for name in SLICES]
         table: dict[str, np.ndarray] = {
-            "user": np.concatenate([queries.user[kept[name]] for name in SLICES]),
+            "user": self._view.histories.row_of(np.concatenate([queries.user[kept[name]] for name in SLICES])),
             "cutoff": np.concatenate([queries.cutoff[kept[name]] for name in SLICES]),
             "slice": np.repeat(np.array(SLICES), size),
         }

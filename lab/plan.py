@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.assembly import Assembly
+from lab.cell_record import CellRecord
 from lab.cells import Cell
 from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
@@ -46,6 +47,13 @@ def print_fold(console: Console, data: Dataset, rule: str) -> None:
     """Cutoffs, windows, users, queries, labels and padding of a fold's splits."""
     fold = data.view.fold
     say(console, f"fold {fold.index}: categories {rule}; a tick every {days_text(fold.query_every)} days")
+    if data.rest:
+        users, events, shards = data.view.histories.users, data.view.histories.events, 1 + len(data.rest)
+        say(
+            console,
+            f"  below: shard 1 of {shards}, {events:,} events of {users:,} users drawn by chance; baselines are fitted "
+            f"and all models judged on it, training goes on over the others (timeline.shard_events)",
+        )
     if not data.causal:
         say(console, "  for models that are not causal: a history for each query, ending there")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -69,7 +77,7 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
         answered = int((np.diff(labels.offsets) > 0).sum())
         yield f"  answered within {days_text(horizon)} days", f"{answered:,}"
     yield "label events of unknown categories", f"{sum(labels.cold for labels in split.labels):,}"
-    yield "packed rows", f"{split.rows.count:,}"
+    yield "packed rows", f"{split.packed.count:,}"
     yield "padding in them", f"{split.padding:.1%}"
 
 
@@ -87,6 +95,14 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         )
         looks, batch = len(dispatches(settings)), f"{program.batch} rows of {settings.row_length}"
         say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {looks} times")
+
+
+def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:
+    """Which share of the time of training the devices had to wait for the host's rows, at most."""
+    timed = [record.timing for record in records if "waited" in record.timing]
+    if timed:
+        waited, trained = (sum(timing[name] for timing in timed) for name in ("waited", "train"))
+        say(console, f"training: {trained:.3g} s, of which the devices waited for rows {100 * waited / trained:.1f} %")
 
 
 def _laid(layout: Layout) -> str:

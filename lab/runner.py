@@ -23,7 +23,7 @@ from lab.files import canonical_json, write_whole
 from lab.fingerprints import canonical
 from lab.judging import Truth
 from lab.models.base import Model
-from lab.plan import print_fold, print_log, print_plan, say
+from lab.plan import print_fold, print_log, print_plan, print_waiting, say
 from lab.progress import Progress
 from lab.store import Store
 from lab.tables import print_table, write_tables
@@ -121,6 +121,7 @@ class Run:
                 for causal, mine in by_rows(missing, fold):
                     data = self._dataset(fold, causal)
                     Computation(self.experiment, data, self.store, tracker, progress).compute(mine)
+        print_waiting(self.console, [self.store.read(cell.id) for cell in missing])
 
     def _introduce(self) -> None:
         print_log(self.console, self.histories)
@@ -130,7 +131,7 @@ class Run:
     def _dataset(self, fold: Fold, causal: bool = True) -> Dataset:
         """One fold made ready, for causal models or the others; what it holds is printed."""
         asked = self.experiment
-        view, rule = look(self.histories, fold, asked.target.categories)
+        view, rule = look(self.histories, fold, asked.target.categories, asked.timeline.shard_events)
         groups = [asked.group(name) for name in asked.group_names()]
         settings = asked.training
         shape = settings.row_length, settings.overlap, causal

@@ -1,12 +1,14 @@
 """The main command, in real processes: what it leaves behind, and what interrupts it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 TINY = '''"""A tiny experiment."""
@@ -67,6 +69,18 @@ def run(home: Path, *arguments: str, hash_seed: int = 1) -> tuple[int, str, str]
 def first(home: Path) -> tuple[int, str, str]:
     """What an uninterrupted run of the tiny experiment says; its results lie in `results`."""
     return run(home, "tiny.py")
+
+
+def test_a_log_in_shards_is_said_and_judged_by_users_of_the_first(home: Path) -> None:
+    few = ("--seeds", "1", "--training.steps", "50", "--out", "shards")
+    code, said, complained = run(home, "tiny.py", "--timeline.shard-events", "800", *few)
+    assert code == 0, complained
+    events, users = (int(n) for n in re.search(r"shard 1 of \d, ([\d,]+) events of (\d+) users", said).groups())  # type: ignore[union-attr]
+    assert 400 < events < 2000 and users < 40
+    assert re.search(r"training: [\d.]+ s, of which the devices waited for rows [\d.]+ %", said)
+    judged = [set(pd.read_parquet(cell / "users.parquet").user) for cell in cells(home / "shards" / "tiny").values()]
+    # The oracle knows users by their names, models by their rows: all judge the same ones, from all over the log.
+    assert all(one == judged[0] for one in judged) and len(judged[0]) <= users and max(judged[0]) > users
 
 
 def cells(folder: Path) -> dict[str, Path]:

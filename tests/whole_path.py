@@ -17,7 +17,7 @@ from lab.data.cleaning import Cleaning
 from lab.data.dataset import Dataset, build_dataset
 from lab.data.histories import Histories
 from lab.data.sources import Table
-from lab.data.timeline import DAY, Timeline, folds, microseconds
+from lab.data.timeline import DAY, SHARD_EVENTS, Timeline, folds, microseconds
 from lab.data.view import look
 from lab.features.base import FeatureGroup
 from lab.registry import shipped
@@ -101,10 +101,11 @@ def fold_of(
     row_length: int = 16,
     overlap: int = 4,
     causal: bool = True,
+    shard_events: int = SHARD_EVENTS,
 ) -> Dataset:
     """The newest fold, made ready."""
     fold = folds(TIMELINE, HORIZONS, int(histories.time.min()), START * DAY)[0]
-    view, _ = look(histories, fold, categories or Categories())
+    view, _ = look(histories, fold, categories or Categories(), shard_events)
     known = shipped("feature group")
     made = [known[group]() if isinstance(group, str) else group for group in groups]
     return build_dataset(view, TIMELINE, Interest(), made, row_length, overlap, causal)

@@ -4,6 +4,7 @@ Every leaf has the rows on its leading axis (R on the host, B in a batch), so th
 takes a batch out of all rows. Shapes: T steps, Q queries, E entries, H horizons, L labels a row.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,3 +78,12 @@ def leaves(tree: Any) -> list[np.ndarray]:
     if isinstance(tree, tuple):
         return [leaf for part in tree for leaf in leaves(part)]
     return [tree]
+
+
+def map_leaves(change: Callable[[np.ndarray], np.ndarray], tree: Any) -> Any:
+    """The same nested tuples and dicts, with each array changed."""
+    if isinstance(tree, dict):
+        return {key: map_leaves(change, part) for key, part in tree.items()}
+    if isinstance(tree, tuple):
+        return type(tree)(*(map_leaves(change, part) for part in tree))
+    return change(tree)

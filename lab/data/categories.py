@@ -15,7 +15,8 @@ import numpy as np
 
 from lab.data.clusters import cluster_by_company, cluster_by_text
 from lab.data.histories import Histories
-from lab.data.vocabulary import fit_vocabulary
+from lab.data.tally import Tally, tally
+from lab.data.vocabulary import vocabulary_of
 from lab.errors import InputError
 
 Rule = Literal["auto", "given", "item", "text", "together"]
@@ -37,26 +38,46 @@ class Categories:
             raise InputError(f"target.categories.clusters: {self.clusters} leaves nothing to rank; use 2 or more.")
 
 
-def assign(settings: Categories, histories: Histories, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
-    """Candidate of every event (int32[N], -1 unknown), the candidates' names and the rule in words.
+@dataclass(frozen=True)
+class Grouping:
+    """Which candidate an event touches, by its code in one of the columns."""
 
-    `known` is bool[N], the events up to the valid cutoff: the only ones anything is fitted on.
+    column: Literal["item", "category"]
+    of_code: np.ndarray
+    """int32[codes + 1]: the candidate of each code, -1 for an unknown one; the last serves the code -1."""
+    names: np.ndarray
+    """str objects, the candidates' names."""
+    rule: str
+    """How it came about, in words."""
+
+    def of(self, histories: Histories) -> np.ndarray:
+        """int32[N]: the candidate of every event."""
+        codes = histories.item if self.column == "item" else histories.category
+        assert codes is not None
+        return self.of_code[codes]
+
+
+def fit_grouping(settings: Categories, histories: Histories, known: Tally, sample: Histories, moment: int) -> Grouping:
+    """Fit candidates on the events up to `moment`, of which `known` is the tally.
+
+    Who takes what is learned from `sample`, the histories of some users, or of all.
     """
     rule = _rule(settings, histories, known)
     if rule in ("given", "item"):
-        codes, names = _column(histories, rule)
-        vocabulary = fit_vocabulary(codes[known], names)
-        candidate = np.append(vocabulary.of_code, np.int32(-1))[codes]
-        return candidate, vocabulary.names, f"{rule}: {len(vocabulary)} known by the valid cutoff"
-    cluster, names = _clusters(settings, histories, known, rule)
-    return cluster[histories.item], names, f"{rule}: {len(names)} clusters of items"
+        counts, names = _column(histories, known, rule)
+        vocabulary = vocabulary_of(counts, names)
+        said = f"{rule}: {len(vocabulary)} known by the valid cutoff"
+        column = "category" if rule == "given" else "item"
+        return Grouping(column, np.append(vocabulary.of_code, np.int32(-1)), vocabulary.names, said)
+    cluster, names = _clusters(settings, histories, known, sample, moment, rule)
+    return Grouping("item", np.append(cluster, np.int32(-1)), names, f"{rule}: {len(names)} clusters of items")
 
 
-def _rule(settings: Categories, histories: Histories, known: np.ndarray) -> str:
+def _rule(settings: Categories, histories: Histories, known: Tally) -> str:
     if settings.rule == "auto":
         if histories.category is not None:
             return "given"
-        if len(np.unique(histories.item[known])) <= settings.few_items:
+        if np.count_nonzero(known.items) <= settings.few_items:
             return "item"
         return "together" if histories.item_text is None else "text"
     if settings.rule == "given" and histories.category is None:
@@ -66,18 +87,20 @@ def _rule(settings: Categories, histories: Histories, known: np.ndarray) -> str:
     return settings.rule
 
 
-def _column(histories: Histories, rule: str) -> tuple[np.ndarray, np.ndarray]:
-    if rule == "given" and histories.category is not None and histories.category_names is not None:
-        return np.asarray(histories.category), histories.category_names
-    return np.asarray(histories.item), histories.item_names
+def _column(histories: Histories, known: Tally, rule: str) -> tuple[np.ndarray, np.ndarray]:
+    if rule == "given" and known.categories is not None and histories.category_names is not None:
+        return known.categories, histories.category_names
+    return known.items, histories.item_names
 
 
 def _clusters(
-    settings: Categories, histories: Histories, known: np.ndarray, rule: str
+    settings: Categories, histories: Histories, known: Tally, sample: Histories, moment: int, rule: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """int32[I], the cluster of each item (-1 where nothing is known of it), and the clusters' names."""
+    if rule == "together" and sample is not histories:
+        known = tally(sample, moment)
     # Items in the order of their names, so that codes (which depend on the whole log) cannot matter.
-    items = np.unique(histories.item[known])
+    items = np.flatnonzero(known.items)
     items = items[np.argsort(histories.item_names[items], kind="stable")]
     if len(items) < settings.clusters:
         raise InputError(
@@ -86,4 +109,4 @@ def _clusters(
         )
     if rule == "text":
         return cluster_by_text(settings.clusters, histories, items)
-    return cluster_by_company(settings.clusters, histories, items, known)
+    return cluster_by_company(settings.clusters, sample, items, np.asarray(sample.time) <= moment)

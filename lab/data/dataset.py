@@ -1,6 +1,6 @@
 """One fold made ready: rows, tables, queries and labels of its three splits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from lab.data.batch import Columns, Rows
 from lab.data.entries import trace_entries
-from lab.data.layout import EntryLayout, Layout, QueryLayout
-from lab.data.packing import Segments, cut, cut_per_query, pack
+from lab.data.layout import Packed
+from lab.data.packing import cut, cut_per_query, pack
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.seen import seen_by
 from lab.data.steps import Steps, lay_steps
@@ -33,14 +33,23 @@ class Split:
     """Every query of the split; in training those with a label for some horizon."""
     labels: tuple[Labels, ...]
     """One for each horizon, in the experiment's order."""
-    rows: Rows
+    packed: Packed
     tables: Columns
-    slot: np.ndarray
-    """int64[R, Q]: which query each slot of the rows answers, -1 in the padding."""
-    padding: float
-    """Share of the rows' steps that hold nothing."""
-    steps: int
-    """Steps the rows hold, repeated context included."""
+
+    @cached_property
+    def rows(self) -> Rows:
+        """All of the rows, with their padding."""
+        return self.packed.whole()
+
+    @property
+    def slot(self) -> np.ndarray:
+        """int64[R, Q]: which query each slot of the rows answers, -1 in the padding."""
+        return self.packed.slots
+
+    @property
+    def padding(self) -> float:
+        """Share of the rows' steps that hold nothing."""
+        return self.packed.padding
 
     def gather(self, values: np.ndarray) -> np.ndarray:
         """Values of slots [R, Q, ...] brought to the order of `queries`."""
@@ -60,6 +69,9 @@ class Dataset:
     splits: Mapping[str, Split]
     causal: bool
     """Whether a segment answers all the queries along it, or one alone."""
+    rest: Sequence[Packed | None] = ()
+    """Training rows of the shards after the first, whose are all the others: each laid out anew when it is asked for,
+    None where no one in it is asked and answers."""
 
 
 def build_dataset(
@@ -73,6 +85,7 @@ def build_dataset(
 ) -> Dataset:
     """Fit the groups on what the valid cutoff knows, then lay out all three splits.
 
+    Of a view that has a rest, as that of a large log, all this is of the first shard, and the others wait.
     For models that are not causal every query gets a segment of its own, and `overlap` says nothing.
     """
     known = known_at(view, view.fold.valid_cutoff)
@@ -80,7 +93,7 @@ def build_dataset(
     prior = np.log(known.shares()).astype(np.float32)
     plan = _Plan(view, timeline, target, groups, states, row_length, overlap, causal)
     splits = {name: plan.split(name, prior) for name in SPLITS}
-    return Dataset(view, {g.name: g for g in groups}, states, splits, causal)
+    return Dataset(view, {g.name: g for g in groups}, states, splits, causal, _TrainingRows(replace(plan)))
 
 
 @dataclass(frozen=True)
@@ -111,50 +124,50 @@ class _Plan:
 
     def split(self, name: str, prior: np.ndarray) -> Split:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
-        steps, labels = self._asked(name)
-        segments = self._segments(steps)
-        packing = pack(segments.length, self.row_length)
-        layout = Layout(steps, segments, packing, self.row_length)
-        queries = QueryLayout.of(layout)
-        rows = self._rows(layout, queries, labels)
-        tables: Columns = {g.name: g.tables(self.view, steps, self.states[g.name]) for g in self.candidate_side}
-        tables["head"] = {"prior": prior}
-        padding = packing.padding(segments.length, self.row_length)
-        return Split(name, steps.queries, labels, rows, tables, queries.slots, padding, int(segments.length.sum()))
-
-    def _segments(self, steps: Steps) -> Segments:
-        if self.causal:
-            return cut(steps, self.row_length, self.overlap)
-        return cut_per_query(steps, self.row_length)
-
-    def _asked(self, name: str) -> tuple[Steps, tuple[Labels, ...]]:
-        """The steps of a split, and the answers to its queries."""
         steps = lay_steps(self.view, self.timeline, name)
         if not len(steps.asked):
             raise InputError(_nobody(self.view, self.timeline, name))
         steps, labels = _label(self.view, self.target, steps, name)
         if not any(len(answer.ids) for answer in labels):
             raise InputError(_silent(self.view, name))
-        return steps, labels
+        tables: Columns = {g.name: g.tables(self.view, steps, self.states[g.name]) for g in self.candidate_side}
+        tables["head"] = {"prior": prior}
+        return Split(name, steps.queries, labels, self._packed(steps, labels), tables)
 
-    def _rows(self, layout: Layout, queries: QueryLayout, labels: tuple[Labels, ...]) -> Rows:
-        steps = layout.all_steps
-        entries = EntryLayout.of(layout, trace_entries(self.view, steps, layout.segments))
-        step_columns = {g.name: g.transform(self.view, steps, self.states[g.name]) for g in self.step_side}
-        return Rows(
-            start=layout.starts(),
-            tick=layout.ticks(),
-            time=layout.days(),
-            columns=_each(layout.steps, step_columns),
-            query=queries.arrays(),
-            entry=entries.arrays(self.view),
-            entry_columns=_each(entries.column, self.event_columns),
-            label=queries.labels(labels),
+    def training_rows(self) -> Packed | None:
+        """The rows of the training split; None where no one is asked and answers."""
+        steps, labels = _label(self.view, self.target, lay_steps(self.view, self.timeline, "train"), "train")
+        return self._packed(steps, labels) if len(steps.asked) else None
+
+    def _packed(self, steps: Steps, labels: tuple[Labels, ...]) -> Packed:
+        if self.causal:
+            segments = cut(steps, self.row_length, self.overlap)
+        else:
+            segments = cut_per_query(steps, self.row_length)
+        return Packed(
+            view=self.view,
+            steps=steps,
+            segments=segments,
+            packing=pack(segments.length, self.row_length),
+            length=self.row_length,
+            entries=trace_entries(self.view, steps, segments),
+            labels=labels,
+            step_columns={g.name: g.transform(self.view, steps, self.states[g.name]) for g in self.step_side},
+            event_columns=self.event_columns,
         )
 
 
-def _each(lay: Callable[[np.ndarray], np.ndarray], columns: Columns) -> Columns:
-    return {group: {name: lay(column) for name, column in own.items()} for group, own in columns.items()}
+@dataclass(frozen=True)
+class _TrainingRows(Sequence[Packed | None]):
+    """Of one shard after another, none of which is kept."""
+
+    plan: _Plan
+
+    def __len__(self) -> int:
+        return len(self.plan.view.rest)
+
+    def __getitem__(self, index: int) -> Packed | None:  # type: ignore[override]
+        return replace(self.plan, view=self.plan.view.rest[index]).training_rows()
 
 
 def _label(view: FoldView, target: Target, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:

@@ -1,7 +1,8 @@
 """Every user's events in time order: one compressed-sparse-row store of flat columns."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import mmap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,10 @@ from lab.errors import FaultError
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+COLUMNS = ("time", "item", "behaviour", "category", "price", "quantity")
+"""The flat columns, one value an event."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ class Histories:
     folder: Path | None = None
     """Where the cache holds them, with what never leaves it: raw user ids and attributes."""
 
+    rows: np.ndarray | None = None
+    """int32[U]: where these users stand in the whole log, for histories of some of them; None for all."""
+
     @property
     def users(self) -> int:
         return len(self.offsets) - 1
@@ -80,7 +88,25 @@ class Histories:
 
         if self.folder is None:
             raise FaultError("histories: these were made in memory and have no users' names beside them.")
-        return pl.read_parquet(self.folder / "users.parquet")
+        table = pl.read_parquet(self.folder / "users.parquet")
+        return table if self.rows is None else table[self.rows]
+
+    def row_of(self, user: np.ndarray) -> np.ndarray:
+        """The whole log's row numbers of users given by those of these histories."""
+        return user if self.rows is None else self.rows[user]
+
+    def of_users(self, rows: np.ndarray, offsets: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> "Histories":
+        """The histories of some users: their rows, their offsets, and what `of` takes of each flat column."""
+        named = {name: getattr(self, name) for name in COLUMNS}
+        taken = {name: None if column is None else of(column) for name, column in named.items()}
+        return replace(self, offsets=offsets, rows=self.row_of(rows), **taken)
+
+    def release(self) -> None:
+        """Give back the memory of what was read of memory-mapped columns; they are read again when next asked for."""
+        for column in (getattr(self, name) for name in COLUMNS):
+            pages = getattr(column, "_mmap", None)
+            if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+                pages.madvise(mmap.MADV_DONTNEED)
 
     @cached_property
     def channel(self) -> np.ndarray:

@@ -1,12 +1,15 @@
-"""Where steps, queries, entries and labels lie in the rows of one split."""
+"""The rows of one split: kept as flat arrays without padding, and padded when some of them are taken."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from lab.data.batch import EntryArrays, LabelArrays, QueryArrays
+from lab.data.batch import Columns, EntryArrays, LabelArrays, QueryArrays, Rows, leaves, map_leaves
 from lab.data.entries import Entries
+from lab.data.lists import Lists
 from lab.data.packing import Packing, Segments
 from lab.data.queries import FoldView, Labels
 from lab.data.search import expand
@@ -14,149 +17,175 @@ from lab.data.steps import Steps
 from lab.data.timeline import DAY
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Segments of steps, each at its place in a row: R rows of T steps."""
+class Sizes(NamedTuple):
+    """How many places a row has for what it holds."""
 
-    all_steps: Steps
+    queries: int
+    entries: int
+    labels: int
+
+
+@dataclass(frozen=True)
+class Packed:
+    """R rows of T steps, each of several segments end to end."""
+
+    view: FoldView
+    steps: Steps
     segments: Segments
     packing: Packing
     length: int
     """T."""
+    entries: Entries
+    labels: tuple[Labels, ...]
+    """Of the queries of `steps`, one for each horizon."""
+    step_columns: Columns
+    """Aligned with the steps."""
+    event_columns: Columns
+    """Aligned with the view's events."""
+
+    @property
+    def count(self) -> int:
+        """R."""
+        return self.packing.rows
 
     @cached_property
-    def shift(self) -> np.ndarray:
-        """int64[S]: what takes a step of the segment to its position in the row."""
-        return self.packing.place - self.segments.begin
+    def sizes(self) -> Sizes:
+        """What the fullest rows need: the places that rows have unless told otherwise."""
+        return Sizes(self._queries.widest, self._entries.widest, max(lists.widest for lists in self._labels))
 
     @cached_property
-    def _moves(self) -> tuple[np.ndarray, np.ndarray]:
-        """Each step of each segment, and where it goes in the rows laid end to end."""
-        source, segment = expand(self.segments.begin, self.segments.stop)
-        return source, source + (self.shift + self.packing.row.astype(np.int64) * self.length)[segment]
+    def row_bytes(self) -> int:
+        """Size of one row with its padding."""
+        return sum(leaf.nbytes for leaf in leaves(self.take(np.zeros(1, np.int64))))
 
-    def steps(self, column: np.ndarray) -> np.ndarray:
-        """A column aligned with the steps, [N', ...], as rows [R, T, ...]."""
-        source, target = self._moves
-        out = np.zeros((self.packing.rows * self.length, *column.shape[1:]), column.dtype)
-        out[target] = column[source]
-        return out.reshape(self.packing.rows, self.length, *column.shape[1:])
+    @property
+    def padding(self) -> float:
+        """Share of the rows' steps that hold nothing."""
+        return self.packing.padding(self.segments.length, self.length)
 
-    def starts(self) -> np.ndarray:
-        """bool[R, T]: the first step of each segment and of the padding."""
-        start = np.zeros((self.packing.rows, self.length), bool)
-        start[self.packing.row, self.packing.place] = True
-        used = np.zeros(self.packing.rows, np.int64)
-        np.add.at(used, self.packing.row, self.segments.length)
-        short = np.flatnonzero(used < self.length)
-        start[short, used[short]] = True
-        return start
+    def whole(self) -> Rows:
+        """All rows."""
+        return self.take(np.arange(self.count))
 
-    def ticks(self) -> np.ndarray:
-        """bool[R, T]."""
-        return self.steps(~self.all_steps.is_event)
-
-    def days(self) -> np.ndarray:
-        """float32[R, T], days since each step's history began."""
-        steps = self.all_steps
-        began = steps.time[steps.offsets[:-1]][steps.owner]
-        return self.steps(((steps.time - began) / DAY).astype(np.float32))
-
-
-@dataclass(frozen=True)
-class QueryLayout:
-    """Each query in a slot of the row that holds its segment."""
-
-    layout: Layout
-    segment: np.ndarray
-    """int64[Q]."""
-    row: np.ndarray
-    """int32[Q]."""
-    slot: np.ndarray
-    """int64[Q]."""
-
-    @classmethod
-    def of(cls, layout: Layout) -> "QueryLayout":
-        """Slots are handed out in the order of the queries."""
-        _, segment = expand(layout.segments.query_begin, layout.segments.query_stop)
-        row = layout.packing.row[segment]
-        return cls(layout, segment, row, rank_within(row))
+    def take(self, index: np.ndarray, sizes: Sizes | None = None) -> Rows:
+        """Some rows, as arrays with the axes of `index` in front."""
+        row, sizes = np.ravel(index), sizes or self.sizes
+        segment, owner, _ = self._segments.take(row)
+        place = owner * self.length + self.packing.place[segment]
+        step, of = expand(self.segments.begin[segment], self.segments.stop[segment])
+        target = step + (place - self.segments.begin[segment])[of]
+        lay = _Scatter(len(row), self.length, target // self.length, target % self.length)
+        began = self.steps.time[self.steps.offsets[self.steps.owner[step]]]
+        rows = Rows(
+            start=self._starts(len(row), place, segment),
+            tick=lay(~self.steps.is_event[step]),
+            time=lay(((self.steps.time[step] - began) / DAY).astype(np.float32)),
+            columns=_each(lambda column: lay(column[step]), self.step_columns),
+            query=self._take_queries(row, sizes.queries),
+            **self._take_entries(row, sizes.entries),
+            label=self._take_labels(row, sizes.labels),
+        )
+        return map_leaves(lambda leaf: leaf.reshape(*np.shape(index), *leaf.shape[1:]), rows)
 
     @cached_property
     def slots(self) -> np.ndarray:
-        """int64[R, slots]: the query of each slot, -1 in the padding."""
-        slots = np.full((self.layout.packing.rows, int(self.slot.max()) + 1), -1, np.int64)
-        slots[self.row, self.slot] = np.arange(len(self.row))
+        """int64[R, Q]: the query in each of the rows' places, -1 in the padding."""
+        query, row, slot = self._queries.take(np.arange(self.count))
+        slots = np.full((self.count, self.sizes.queries), -1, np.int64)
+        slots[row, slot] = query
         return slots
 
-    def arrays(self) -> QueryArrays:
-        """Where the queries are asked."""
-        steps = self.layout.all_steps
-        position, calendar = (np.zeros(self.slots.shape, np.int32) for _ in range(2))
-        position[self.row, self.slot] = steps.asked + self.layout.shift[self.segment]
-        calendar[self.row, self.slot] = steps.tick[steps.asked]
-        return QueryArrays(position, calendar, self.slots >= 0)
+    @cached_property
+    def _segments(self) -> Lists:
+        return Lists.of(self.packing.row, self.count)
 
-    def labels(self, labels: tuple[Labels, ...]) -> LabelArrays:
-        """Each row's labels end to end, horizon by horizon, padded to the fullest row's number."""
-        owner = [np.repeat(np.arange(len(answer)), np.diff(answer.offsets)) for answer in labels]
-        rank = [rank_within(self.row[query]) for query in owner]
-        size = max([int(r.max()) + 1 for r in rank if len(r)], default=1)
-        shape = (self.layout.packing.rows, len(labels), size)
-        arrays = LabelArrays(np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape, np.float32))
-        for h, (answer, query, place) in enumerate(zip(labels, owner, rank, strict=True)):
-            where = self.row[query], h, place
-            arrays.query[where], arrays.id[where], arrays.weight[where] = self.slot[query], answer.ids, answer.weights
-        return arrays
+    @cached_property
+    def _queries(self) -> Lists:
+        return Lists.of(self.packing.row[self._segment_of_query], self.count)
+
+    @cached_property
+    def _segment_of_query(self) -> np.ndarray:
+        return expand(self.segments.query_begin, self.segments.query_stop)[1]
+
+    @cached_property
+    def _entries(self) -> Lists:
+        return Lists.of(self.packing.row[self.entries.segment], self.count)
+
+    @cached_property
+    def _labels(self) -> tuple[Lists, ...]:
+        row = self.packing.row[self._segment_of_query]
+        return tuple(Lists.of(np.repeat(row, np.diff(labels.offsets)), self.count) for labels in self.labels)
+
+    @cached_property
+    def _shift(self) -> np.ndarray:
+        """int64[S]: what takes a step of the segment to its position in the row."""
+        return self.packing.place - self.segments.begin
+
+    def _starts(self, count: int, place: np.ndarray, segment: np.ndarray) -> np.ndarray:
+        """bool[n, T]: the first step of each segment and of the padding."""
+        start = np.zeros(count * self.length, bool)
+        start[place] = True
+        # A row without padding needs no mark; its last segment's end is the next row's begin.
+        end = place + self.segments.length[segment]
+        end = end[end % self.length > 0]
+        start[end] = True
+        return start.reshape(count, self.length)
+
+    def _take_queries(self, row: np.ndarray, size: int) -> QueryArrays:
+        query, owner, slot = self._queries.take(row)
+        lay = _Scatter(len(row), size, owner, slot)
+        asked = self.steps.asked[query]
+        return QueryArrays(
+            position=lay((asked + self._shift[self._segment_of_query[query]]).astype(np.int32)),
+            calendar=lay(self.steps.tick[asked]),
+            real=lay(np.ones(len(query), bool)),
+        )
+
+    def _take_entries(self, row: np.ndarray, size: int) -> dict:
+        """The entries' candidates, lives and times, and their columns."""
+        entry, owner, slot = self._entries.take(row)
+        lay = _Scatter(len(row), size, owner, slot)
+        event, segment = self.entries.event[entry], self.entries.segment[entry]
+        began = self.steps.time[self.steps.offsets[self.steps.owner[self.segments.begin[segment]]]]
+        age = np.asarray(self.view.histories.time)[event] - began
+        shift = self._shift[segment]
+        arrays = EntryArrays(
+            candidate=lay(self.view.candidate[event]),
+            first=lay((self.entries.first[entry] + shift).astype(np.int32)),
+            stop=lay((self.entries.stop[entry] + shift).astype(np.int32)),
+            time=lay((age / DAY).astype(np.float32)),
+        )
+        return {"entry": arrays, "entry_columns": _each(lambda column: lay(column[event]), self.event_columns)}
+
+    def _take_labels(self, row: np.ndarray, size: int) -> LabelArrays:
+        """Each row's labels end to end, horizon by horizon."""
+        planes = [
+            self._take_answers(row, size, labels, of) for labels, of in zip(self.labels, self._labels, strict=True)
+        ]
+        return LabelArrays(*(np.stack(part, 1) for part in zip(*planes, strict=True)))
+
+    def _take_answers(self, row: np.ndarray, size: int, labels: Labels, lists: Lists) -> tuple[np.ndarray, ...]:
+        """The labels of one horizon: query slots, candidates and weights."""
+        label, owner, slot = lists.take(row)
+        lay = _Scatter(len(row), size, owner, slot)
+        query = np.searchsorted(labels.offsets, label, side="right") - 1
+        return lay(self._queries.rank[query].astype(np.int32)), lay(labels.ids[label]), lay(labels.weights[label])
 
 
 @dataclass(frozen=True)
-class EntryLayout:
-    """Each entry in a slot of the row that holds its segment."""
+class _Scatter:
+    """Puts values at their places of n rows with so many places each; zeros elsewhere."""
 
-    layout: Layout
-    entries: Entries
-    row: np.ndarray
-    """int32[M]."""
+    count: int
+    size: int
+    owner: np.ndarray
     slot: np.ndarray
-    """int64[M]."""
 
-    @classmethod
-    def of(cls, layout: Layout, entries: Entries) -> "EntryLayout":
-        """Slots are handed out in the order of the entries."""
-        row = layout.packing.row[entries.segment]
-        return cls(layout, entries, row, rank_within(row))
-
-    def arrays(self, view: FoldView) -> EntryArrays:
-        """The entries' candidates, lives and times."""
-        steps, entries = self.layout.all_steps, self.entries
-        shift = self.layout.shift[entries.segment]
-        owner = steps.owner[self.layout.segments.begin[entries.segment]]
-        age = np.asarray(view.histories.time)[entries.event] - steps.time[steps.offsets[owner]]
-        return EntryArrays(
-            candidate=self._lay(view.candidate[entries.event]),
-            first=self._lay((entries.first + shift).astype(np.int32)),
-            stop=self._lay((entries.stop + shift).astype(np.int32)),
-            time=self._lay((age / DAY).astype(np.float32)),
-        )
-
-    def column(self, values: np.ndarray) -> np.ndarray:
-        """A column aligned with the events, [N, ...], as rows [R, E, ...]."""
-        return self._lay(values[self.entries.event])
-
-    def _lay(self, values: np.ndarray) -> np.ndarray:
-        size = int(self.slot.max()) + 1 if len(self.slot) else 1
-        out = np.zeros((self.layout.packing.rows, size, *values.shape[1:]), values.dtype)
-        out[self.row, self.slot] = values
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        out = np.zeros((self.count, self.size, *values.shape[1:]), values.dtype)
+        out[self.owner, self.slot] = values
         return out
 
 
-def rank_within(group: np.ndarray) -> np.ndarray:
-    """int64: 0, 1, 2, ... within each group, in the order they stand in."""
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    begin = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(group)])
-    size = np.diff(np.append(begin, len(group)))
-    rank = np.empty(len(group), np.int64)
-    rank[order] = np.arange(len(group)) - np.repeat(begin, size)
-    return rank
+def _each(lay: Callable[[np.ndarray], np.ndarray], columns: Columns) -> Columns:
+    return {group: {name: lay(column) for name, column in own.items()} for group, own in columns.items()}

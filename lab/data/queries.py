@@ -1,5 +1,6 @@
 """What is asked of a fold, and what the answers are: plain arrays, one row a query."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,6 +61,8 @@ class FoldView:
     """int32[N]: the candidate (category) of each event in 0..C-1, -1 for one unknown at the valid cutoff."""
     names: np.ndarray
     """str objects [C]: what the candidates are called."""
+    rest: "Sequence[FoldView]" = ()
+    """The same look at other users' histories, each made when it is asked for: a large log is seen shard by shard."""
 
     @property
     def candidates(self) -> int:

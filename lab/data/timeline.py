@@ -23,6 +23,10 @@ DAY = 86_400_000_000
 """Microseconds in a day."""
 
 
+SHARD_EVENTS = 2_000_000
+"""Events that are laid out at once, unless the user says otherwise."""
+
+
 def microseconds(days: float) -> int:
     """A span in days as whole microseconds."""
     return round(days * DAY)
@@ -76,6 +80,10 @@ class Timeline:
     """A user is asked at a cutoff only with an event in this many days before it (None: no such limit)."""
     folds: int = 1
     """Rolling folds; each moves every cutoff back by the longest horizon."""
+    shard_events: int = SHARD_EVENTS
+    """Events up to the valid cutoff that are laid out in memory at once. The users of a larger log are parted by
+    chance into shards of about this size: training goes over all of them in turn; the first is what baselines and
+    feature groups are fitted on, and its users are those by whom every model is judged."""
 
     def __post_init__(self) -> None:
         if self.folds < 1:
@@ -84,6 +92,8 @@ class Timeline:
             raise InputError(
                 f"timeline.min_events: {self.min_events} would ask users nothing is known of; use 1 or more."
             )
+        if self.shard_events < 1:
+            raise InputError(f"timeline.shard_events: {self.shard_events} is not a number of events; use 1 or more.")
         for name in ("query_every", "active_days"):
             days = getattr(self, name)
             if days is not None and not is_span(days):

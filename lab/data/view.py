@@ -1,42 +1,70 @@
 """A fold's look at the histories, and the same look with the future taken away."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lab.data.categories import Categories, assign
+from lab.data.categories import Categories, Grouping, fit_grouping
 from lab.data.histories import Histories
 from lab.data.queries import FoldView
-from lab.data.timeline import Fold, date_text
+from lab.data.shards import cut_users, take_users
+from lab.data.tally import tally
+from lab.data.timeline import SHARD_EVENTS, Fold, date_text
 from lab.errors import InputError
 
 RARE = 0.01
 """Share of the events below which those up to the valid cutoff are taken for stray ones."""
 
 
-def look(histories: Histories, fold: Fold, categories: Categories) -> tuple[FoldView, str]:
-    """The fold's view, with candidates fitted on the events up to its valid cutoff, and their rule in words."""
-    known = np.asarray(histories.time) <= fold.valid_cutoff
-    if not known.any():
+def look(
+    histories: Histories, fold: Fold, categories: Categories, shard_events: int = SHARD_EVENTS
+) -> tuple[FoldView, str]:
+    """The fold's view, with candidates fitted on the events up to its valid cutoff, and their rule in words.
+
+    Of a log of more than `shard_events` events by then it is the view of a first shard, and `rest` has the others'.
+    """
+    known = tally(histories, fold.valid_cutoff)
+    if not known.events:
         raise InputError("timeline: no event lies at or before the valid cutoff; use shorter horizons or fewer folds.")
-    candidate, names, rule = assign(categories, histories, known)
-    if len(names) < 2:
-        raise InputError(_too_few(names, known, fold))
-    return FoldView(histories, fold, candidate, names), rule
+    shards = cut_users(histories, known.events, fold.valid_cutoff, shard_events)
+    first = take_users(histories, shards[0])
+    grouping = fit_grouping(categories, histories, known, first, fold.valid_cutoff)
+    if len(grouping.names) < 2:
+        raise InputError(_too_few(grouping.names, known.events, histories.events, fold))
+    rest = _Views(histories, fold, grouping, shards[1:])
+    return FoldView(first, fold, grouping.of(first), grouping.names, rest), grouping.rule
 
 
-def _too_few(names: np.ndarray, known: np.ndarray, fold: Fold) -> str:
+@dataclass(frozen=True)
+class _Views(Sequence[FoldView]):
+    """One view after another, none of which is kept."""
+
+    histories: Histories
+    fold: Fold
+    grouping: Grouping
+    shards: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def __getitem__(self, index: int) -> FoldView:  # type: ignore[override]
+        some = take_users(self.histories, self.shards[index])
+        return FoldView(some, self.fold, self.grouping.of(some), self.grouping.names)
+
+
+def _too_few(names: np.ndarray, known: int, events: int, fold: Fold) -> str:
     named = f" ({', '.join(map(str, names))})" if len(names) else ""
     early = (
         "so few that stray early times, or too long horizons, are the likely cause: leave the former out with "
         "cleaning.since, or shorten the latter. Else name"
-        if known.mean() < RARE
+        if known < RARE * events
         else "name"
     )
     return (
         f"category: the log has only {len(names)} categor{'y' if len(names) == 1 else 'ies'} up to the valid cutoff"
         f"{named}; interests need at least 2 to tell apart. The cutoff is {date_text(fold.valid_cutoff)}, and "
-        f"{known.sum():,} of the {len(known):,} events lie before it; {early} another column, or use "
+        f"{known:,} of the {events:,} events lie before it; {early} another column, or use "
         f"target.categories.rule='item'."
     )
 
@@ -48,19 +76,6 @@ def known_at(view: FoldView, moment: int) -> FoldView:
     """
     histories = view.histories
     kept = np.asarray(histories.time) <= moment
-    counts = np.bincount(histories.user_of_event[kept], minlength=histories.users)
-
-    def cut(column: np.ndarray | None) -> np.ndarray | None:
-        return None if column is None else np.asarray(column)[kept]
-
-    shorter = replace(
-        histories,
-        offsets=np.append(0, np.cumsum(counts)),
-        time=np.asarray(histories.time)[kept],
-        item=np.asarray(histories.item)[kept],
-        behaviour=np.asarray(histories.behaviour)[kept],
-        category=cut(histories.category),
-        price=cut(histories.price),
-        quantity=cut(histories.quantity),
-    )
-    return replace(view, histories=shorter, candidate=view.candidate[kept])
+    offsets = np.append(0, np.cumsum(kept, dtype=np.int64))[histories.offsets]
+    shorter = histories.of_users(np.arange(histories.users, dtype=np.int32), offsets, lambda column: column[kept])
+    return replace(view, histories=shorter, candidate=view.candidate[kept], rest=())

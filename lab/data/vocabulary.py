@@ -24,12 +24,16 @@ class Vocabulary:
 
 
 def fit_vocabulary(codes: np.ndarray, names: np.ndarray) -> Vocabulary:
-    """Fit on the codes of the known events (negative ones are missing values).
+    """Fit on the codes of the known events (negative ones are missing values)."""
+    return vocabulary_of(np.bincount(codes[codes >= 0], minlength=len(names)), names)
+
+
+def vocabulary_of(counts: np.ndarray, names: np.ndarray) -> Vocabulary:
+    """The vocabulary of codes that occurred so many times among the known events, int64[codes].
 
     Neither the order nor the members depend on codes that do not occur, so that what happens after the
     cutoff cannot move a known name to another place.
     """
-    counts = np.bincount(codes[codes >= 0], minlength=len(names))
     present = np.flatnonzero(counts)
     order = sorted(present.tolist(), key=lambda code: (-int(counts[code]), str(names[code])))
     of_code = np.full(len(names), -1, np.int32)

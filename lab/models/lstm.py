@@ -26,40 +26,41 @@ def _gates(inputs: Float[Array, "B G"], product: Float[Array, "B G"]) -> Float[A
 
 
 def _forward(inputs: Float[Array, "T B G"], keep: Array, kernel: Array) -> tuple[Array, tuple[Array, ...]]:
-    def step(carry: tuple[Array, Array], now: tuple[Array, Array]) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
-        (h, c), (x, k) = carry, now
-        gates = _gates(x, k * jnp.matmul(h, kernel, preferred_element_type=jnp.float32))
-        i, f, o, g = split(gates, 4)
+    def step(carry: tuple[Array, Array, Array], now: tuple[Array, Array]) -> tuple[tuple, tuple[Array, Array]]:
+        # Each step's gates are written over its inputs: no second array of that size, and half the memory traffic.
+        (h, c, gates), (t, k) = carry, now
+        x = jax.lax.dynamic_index_in_dim(gates, t, keepdims=False)
+        ifog = _gates(x, k * jnp.matmul(h, kernel, preferred_element_type=jnp.float32))
+        i, f, o, g = split(ifog, 4)
         c = f * (k * c) + i * g
         h = (o * jnp.tanh(c)).astype(h.dtype)
-        return (h, c), (h, c, gates.astype(h.dtype))
+        return (h, c, jax.lax.dynamic_update_index_in_dim(gates, ifog.astype(gates.dtype), t, 0)), (h, c)
 
     shape = (inputs.shape[1], kernel.shape[0])
-    start = jnp.zeros(shape, inputs.dtype), jnp.zeros(shape, jnp.float32)
-    states, memory, gates = jax.lax.scan(step, start, (inputs, keep))[1]
+    start = jnp.zeros(shape, inputs.dtype), jnp.zeros(shape, jnp.float32), inputs
+    (_, _, gates), (states, memory) = jax.lax.scan(step, start, (jnp.arange(len(inputs)), keep))
     return states, (memory, gates)
 
 
 def _backward(states: Array, keep: Array, kernel: Array, saved: tuple, dstates: Array) -> tuple[Array, Array]:
-    # dc = dc' + dh o (1 - tanh(c)^2);  dz = slopes * (dc, dc, dh, dc);  what enters the step before is dc f.
-    # All that does not wait for dh and dc is computed for every step at once.
+    # dc = dc' + dh o (1 - tanh(c)^2), and what enters the step before is dc f. All of a step is computed in it:
+    # its arrays fit the processor's cache, those of all steps do not.
     memory, gates = saved
-    i, f, o, g = split(gates.astype(jnp.float32), 4)
-    t = jnp.tanh(memory)
-    before = previous(memory, keep)
-    slopes = jnp.concatenate([g * i * (1 - i), before * f * (1 - f), t * o * (1 - o), i * (1 - g * g)], -1)
-    through, fade = o * (1 - t * t), f * keep
     back = kernel.T
 
     def step(carry: tuple[Array, Array], now: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
-        (dh, dc), (dstate, slopes, through, fade, k) = carry, now
+        (dh, dc), (dstate, gates, c, before, k) = carry, now
+        i, f, o, g = split(gates.astype(jnp.float32), 4)
+        t = jnp.tanh(c)
         dh = dstate.astype(jnp.float32) + dh
-        dc = dc + dh * through
-        dz = (slopes * jnp.concatenate([dc, dc, dh, dc], -1)).astype(dstate.dtype)
-        return (k * jnp.matmul(dz, back, preferred_element_type=jnp.float32), dc * fade), dz
+        dc = dc + dh * o * (1 - t * t)
+        dz = [dc * g * i * (1 - i), dc * before * f * (1 - f), dh * t * o * (1 - o), dc * i * (1 - g * g)]
+        dz = jnp.concatenate(dz, -1).astype(dstate.dtype)
+        return (k * jnp.matmul(dz, back, preferred_element_type=jnp.float32), k * dc * f), dz
 
     zero = jnp.zeros_like(memory[0])
-    dinputs = jax.lax.scan(step, (zero, zero), (dstates, slopes, through, fade, keep), reverse=True)[1]
+    xs = dstates, gates, memory, previous(memory, keep), keep
+    dinputs = jax.lax.scan(step, (zero, zero), xs, reverse=True)[1]
     return dinputs, dinputs
 
 

@@ -33,8 +33,10 @@ def turns(starts: Bool[Array, "B T"], time: Float[Array, "B T"], pairs: int) -> 
         ],
         -1,
     )
-    angles = (cycles - jnp.floor(cycles)) * (2 * np.pi)  # whole turns off first: cosines of large floats are slow
-    return jnp.cos(angles), jnp.sin(angles)
+    cycles = cycles - jnp.floor(cycles)  # whole turns off first: cosines of large floats are slow
+    # A loop, so that XLA's CPU backend does not compute them anew wherever something is turned by them.
+    cos, sin = jax.lax.map(lambda back: jnp.cos((cycles - back) * (2 * np.pi)), jnp.array([0, 0.25], jnp.float32))
+    return cos, sin
 
 
 def rotate(

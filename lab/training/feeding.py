@@ -1,62 +1,65 @@
-"""How rows reach the device: lying there whole, or streamed from the host with prefetch."""
+"""How rows reach the device: lying there whole, or streamed from the host with prefetch, shard by shard."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Any
+from dataclasses import dataclass
 
 import jax
 import numpy as np
 
-from lab.data.batch import Rows, leaves
+from lab.data.batch import Columns, Rows
+from lab.data.layout import Packed
 from lab.training.devices import Layout
 from lab.training.program import Program
 from lab.training.settings import Training
+from lab.training.visits import Visits
 
 
-def is_resident(rows: Rows, training: Training) -> bool:
-    """Whether the rows lie on the device whole."""
-    return gibibytes(rows) <= training.resident_gib
+@dataclass(frozen=True)
+class Feed:
+    """The rows and tables of one split."""
+
+    rows: Packed
+    tables: Columns
+    rest: Sequence[Packed | None] = ()
+    """Rows of further shards, each laid out when it is asked for; None for one that has none."""
 
 
-def gibibytes(tree: Any) -> float:
-    """Size of the arrays of a tree in GiB."""
-    return sum(leaf.nbytes for leaf in leaves(tree)) / 2**30
+def is_resident(rows: Packed, count: int, training: Training) -> bool:
+    """Whether so many of the rows lie on the device, all at once."""
+    return count * rows.row_bytes <= training.resident_gib * 2**30
 
 
-def take_rows(rows: Rows, index: np.ndarray) -> Rows:
-    """Rows gathered on the host; `index` may have any shape."""
-    return jax.tree.map(lambda leaf: leaf[index], rows)
-
-
-def spread_rows(rows: Rows, most: int) -> Rows:
-    """At most so many of the rows (0: all), the same ones for every cell, spread evenly over them."""
+def spread_rows(rows: Packed, most: int) -> np.ndarray:
+    """int64: at most so many of the rows (0: all), the same ones for every cell, spread evenly over them."""
     if not most or rows.count <= most:
-        return rows
-    return take_rows(rows, np.arange(most) * rows.count // most)
+        return np.arange(rows.count)
+    return np.arange(most) * rows.count // most
 
 
-def blocks(rows: Rows, size: int, layout: Layout) -> Iterator[tuple[np.ndarray, Rows]]:
-    """Equal blocks of all rows for evaluation, and which row each place of this process's share holds.
+def blocks(rows: Packed, index: np.ndarray, size: int, layout: Layout) -> Iterator[tuple[np.ndarray, Rows]]:
+    """Equal blocks of the rows `index` for evaluation, and which row each place of this process's share holds.
 
     The last block is filled up with repeats, whose place is -1 and whose labels weigh nothing.
     """
     shares = layout.batch_shares
-    share = -(-min(size, rows.count) // shares)
+    share = -(-min(size, len(index)) // shares)
     size = share * shares
     mine = slice(None)
     if layout.mode == "batch":
         first_share = jax.process_index() * layout.lanes
         mine = slice(first_share * share, (first_share + layout.lanes) * share)
-    for first in range(0, rows.count, size):
+    for first in range(0, len(index), size):
         place = np.arange(first, first + size)
-        real = place < rows.count
-        block = take_rows(rows, np.where(real, place, 0))
+        real = place < len(index)
+        row = index[np.where(real, place, 0)]
+        block = rows.take(row)
         weight = block.label.weight * real[:, None, None].astype(np.float32)
-        yield np.where(real, place, -1)[mine], block._replace(label=block.label._replace(weight=weight))
+        yield np.where(real, row, -1)[mine], block._replace(label=block.label._replace(weight=weight))
 
 
 def batches(
-    program: Program, seeds: np.ndarray, rows: Rows, dispatches: int, ahead: int = 2
+    program: Program, seeds: np.ndarray, feed: Feed, dispatches: int, ahead: int = 2
 ) -> Generator[Rows, None, None]:
     """The batches of one dispatch after another, gathered by Grain's threads `ahead` of their use.
 
@@ -64,11 +67,8 @@ def batches(
     """
     import grain
 
-    def gather(index: int) -> Rows:
-        order = program.order(seeds, index * program.steps)
-        return take_rows(rows, program.layout.lay_order(order))
-
-    data = grain.MapDataset.range(dispatches).map(gather)
-    options = grain.ReadOptions(num_threads=min(ahead, dispatches), prefetch_buffer_size=ahead)
-    with closing(iter(data.to_iter_dataset(read_options=options))) as gathered:
-        yield from gathered
+    with closing(Visits(program, seeds, feed.rows, feed.rest, dispatches)) as visits:
+        data = grain.MapDataset.range(dispatches).map(visits.batches)
+        options = grain.ReadOptions(num_threads=min(ahead, dispatches), prefetch_buffer_size=ahead)
+        with closing(iter(data.to_iter_dataset(read_options=options))) as gathered:
+            yield from gathered

@@ -1,5 +1,6 @@
 """Training a chunk of cells that share one program: the host's loop around the compiled calls."""
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -7,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.data.batch import Columns, Rows
 from lab.training.devices import Layout, zeros_like_cells
-from lab.training.feeding import batches, blocks, is_resident, spread_rows
+from lab.training.feeding import Feed, batches, blocks, is_resident, spread_rows
 from lab.training.program import Program, Verdict
 from lab.training.settings import Training
 from lab.training.state import CellArrays, TrainState, stack
@@ -17,14 +17,6 @@ from lab.training.step import StepMetrics
 
 Report = Callable[[int], None]
 """Called with the number of steps that each cell of the chunk has just been given."""
-
-
-@dataclass(frozen=True)
-class Feed:
-    """The rows and tables of one split."""
-
-    rows: Rows
-    tables: Columns
 
 
 class Finite(NamedTuple):
@@ -63,6 +55,8 @@ class Trained:
     last_finite: Finite | None
     """Of the last step that was finite."""
     curve: tuple[Look, ...]
+    waited: float
+    """Seconds for which the devices had nothing to do because rows were not there yet, at most."""
 
 
 def dispatches(training: Training) -> list[int]:
@@ -82,10 +76,11 @@ def train(program: Program, cells: list[CellArrays], feed: Feed, valid: Feed, re
     stacked = stack([*cells, *[cells[0]._replace(live=np.bool_(False))] * (layout.cells_at_once - len(cells))])
     laid = layout.share_cells(layout.lay_cells(stacked))
     judge = _judge(program, laid, valid)
-    state = program.fresh(stacked, feed.rows, feed.tables)
+    state = program.fresh(stacked, feed.rows.take(np.zeros(1, np.int64)), feed.tables)
     looks: list[tuple[Verdict, StepMetrics]] = []
     with closing(_advances(program, laid, stacked.seed, feed)) as advances:
-        for count, advance in zip(dispatches(training), advances, strict=True):
+        timed = Waiting(advances, lambda: not looks or looks[-1][0].stopped.is_ready())
+        for count, advance in zip(dispatches(training), timed, strict=True):
             state, metrics = advance(state, np.int32(count))
             state, verdict = judge(state)
             looks.append((verdict, metrics))
@@ -93,7 +88,26 @@ def train(program: Program, cells: list[CellArrays], feed: Feed, valid: Feed, re
             # One dispatch late, so that the device never waits for the host.
             if len(looks) > 1 and layout.take_cells(looks[-2][0].stopped).all():
                 break
-    return _collect(layout, state, looks, len(cells))
+    return _collect(layout, state, looks, len(cells), timed.seconds / len(cells))
+
+
+class Waiting:
+    """Passes on what an iterator gives, and counts the seconds in which nothing else was to do meanwhile."""
+
+    def __init__(self, source: Iterator[Any], idle: Callable[[], bool]) -> None:
+        self._source, self._idle = source, idle
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            begun = time.monotonic()
+            one = next(self._source, None)
+            # Work that was given before and is not yet done kept the devices busy all the while.
+            if self._idle():
+                self.seconds += time.monotonic() - begun
+            if one is None:
+                return
+            yield one
 
 
 Advance = Callable[[TrainState, np.int32], tuple[TrainState, StepMetrics]]
@@ -103,12 +117,12 @@ def _advances(program: Program, cells: CellArrays, seeds: np.ndarray, feed: Feed
     """One dispatch after the other, on rows of the device or rows that come from the host."""
     count = len(dispatches(program.learner.training))
     tables = program.layout.share(feed.tables)
-    if not is_resident(feed.rows, program.learner.training):
-        with closing(batches(program, seeds, feed.rows, count)) as gathered:
+    if feed.rest or not is_resident(feed.rows, feed.rows.count, program.learner.training):
+        with closing(batches(program, seeds, feed, count)) as gathered:
             for rows in gathered:
                 yield lambda state, n, rows=rows: program.run_streamed(state, cells, rows, n, tables)
         return
-    rows = program.layout.share(feed.rows)
+    rows = program.layout.share(feed.rows.whole())
     for index in range(count):
         order = program.layout.lay_order(program.order(seeds, index * program.steps))
         yield lambda state, n, order=order: program.run_resident(state, cells, order, n, rows, tables)
@@ -117,13 +131,13 @@ def _advances(program: Program, cells: CellArrays, seeds: np.ndarray, feed: Feed
 def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainState], tuple[TrainState, Verdict]]:
     """A look at the valid split, or at rows spread evenly over it; they lie on the device where they fit."""
     layout, training = program.layout, program.learner.training
-    rows = spread_rows(valid.rows, training.valid_rows)
+    index = spread_rows(valid.rows, training.valid_rows)
     tables, lane = layout.share(valid.tables), np.arange(layout.lanes)
 
     def lay() -> Iterable[Any]:
-        return (layout.lay_block(block) for _, block in blocks(rows, evaluation_rows(training), layout))
+        return (layout.lay_block(block) for _, block in blocks(valid.rows, index, evaluation_rows(training), layout))
 
-    resident = list(lay()) if is_resident(rows, training) else None
+    resident = list(lay()) if is_resident(valid.rows, len(index), training) else None
 
     def judge(state: TrainState) -> tuple[TrainState, Verdict]:
         total = zeros_like_cells(cells, 2)
@@ -135,7 +149,9 @@ def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainS
     return judge
 
 
-def _collect(layout: Layout, state: TrainState, looks: list[tuple[Verdict, StepMetrics]], count: int) -> list[Trained]:
+def _collect(
+    layout: Layout, state: TrainState, looks: list[tuple[Verdict, StepMetrics]], count: int, waited: float
+) -> list[Trained]:
     """Bring what the cells have become to the host, cell by cell."""
     end = layout.take_cells(state)
     history = [(layout.take_cells(v), layout.take_cells(m)) for v, m in looks]
@@ -148,6 +164,7 @@ def _collect(layout: Layout, state: TrainState, looks: list[tuple[Verdict, StepM
             diverged_at=int(end.diverged_at[i]),
             last_finite=_last_finite([m for _, m in history], i),
             curve=tuple(_look(v, m, i) for v, m in history if _taken(m, i).any()),
+            waited=waited,
         )
         for i in range(count)
     ]
@@ -195,6 +212,7 @@ def predict(
     laid, stopped = (layout.share_cells(layout.lay_cells(part)) for part in (stacked, ~stacked.live))
     weights = layout.share_cells(layout.lay_cells(np.stack([*params, *[params[0]] * idle])))
     tables = layout.share(feed.tables)
-    for index, block in blocks(feed.rows, evaluation_rows(program.learner.training), layout):
+    size = evaluation_rows(program.learner.training)
+    for index, block in blocks(feed.rows, np.arange(feed.rows.count), size, layout):
         scores = program.scores(weights, stopped, laid, layout.lay_block(block), tables)
         yield index, layout.take_scores(scores)[: len(cells)]

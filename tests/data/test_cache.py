@@ -109,6 +109,25 @@ def test_a_flipped_byte_is_said_and_the_histories_built_anew(tmp_path: Path, nam
     assert np.array_equal(after.time, before.time)
 
 
+def test_the_hash_of_a_large_file_is_remembered_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.data.cache.LARGE", 100)
+    prepared(tmp_path)
+    file = folder_of(tmp_path) / "time.npy"
+    os.utime(file, (1e9, 1e9))  # old enough to be remembered
+    prepared(tmp_path)
+    notes = [json.loads(note.read_text()) for note in (tmp_path / "digests").iterdir()]
+    assert [note[0] for note in notes] == [str(file)]
+    raw = bytearray(file.read_bytes())
+    raw[-1] ^= 1
+    file.write_bytes(raw)
+    os.utime(file, (1e9, 1e9))
+    said: list[str] = []
+    assert prepared(tmp_path, said=said).events == 4
+    assert said == [f"cache: {file} is damaged; building the histories anew."]
+
+
 def test_a_missing_file_is_damage_too(tmp_path: Path) -> None:
     prepared(tmp_path)
     (folder_of(tmp_path) / "item.npy").unlink()

@@ -7,9 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from lab.data.categories import Categories, assign
+from lab.data.categories import Categories, fit_grouping
 from lab.data.clusters import cluster_by_text
 from lab.data.histories import Histories
+from lab.data.tally import tally
 from lab.data.timeline import DAY, Fold
 from lab.data.view import known_at, look
 from lab.errors import InputError
@@ -37,7 +38,9 @@ def shop(category: bool = False, text: bool = True) -> Histories:
 
 def by_item(log: Histories, settings: Categories) -> tuple[dict[str, str | None], list[str], str]:
     """The category of each item, all names, and the rule in words."""
-    candidate, names, rule = assign(settings, log, log.time <= VALID * DAY)
+    moment = VALID * DAY
+    found = fit_grouping(settings, log, tally(log, moment), log, moment)
+    names, rule, candidate = found.names, found.rule, found.of(log)
     of = {str(log.item_names[i]): None if c < 0 else str(names[c]) for i, c in zip(log.item, candidate, strict=True)}
     assert len(set(names)) == len(names)
     return of, names.tolist(), rule

@@ -132,7 +132,7 @@ def test_rows_hold_each_segment_whole_and_start_it(events: list[tuple], shape: t
         assert not split.rows.tick[free].any() and not split.rows.columns["category"]["id"][free].any()
         # The padding starts once in each row that has any.
         assert np.array_equal((split.rows.start & free).sum(1), free.any(1))
-        assert np.isclose(split.padding, free.mean()) and split.steps == (~free).sum()
+        assert np.isclose(split.padding, free.mean()) and split.packed.segments.length.sum() == (~free).sum()
 
 
 def where(segments: Segments, s: int, packing) -> tuple[int, slice, np.ndarray]:

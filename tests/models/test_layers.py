@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from lab.models import gru, lstm, rnn
 from lab.models.attention import attend, visible
-from lab.models.layers import LayerNorm, dropout, matmul, uniform, weight_gradient
+from lab.models.layers import LayerNorm, dropout, matmul, normalise, uniform, weight_gradient
 from lab.models.recurrence import Cell, orthogonal_blocks, recur
 from lab.models.rotary import order, rotate, turns
 from tests.models.packed import rows
@@ -67,6 +67,19 @@ def test_layer_norm_by_hand() -> None:
     params = {"params": {"scale": jnp.array([1.0, 2.0, 3.0]), "bias": jnp.array([0.0, 0.0, 1.0])}}
     got = LayerNorm().apply(params, jnp.array([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]))
     np.testing.assert_allclose(np.asarray(got), [[-(1.5**0.5), 0, 3 * 1.5**0.5 + 1], [0, 0, 1]], atol=1e-4)
+
+
+def test_layer_norm_gradient_equals_plain_differentiation() -> None:
+    x, scale, bias, weight = normal(10, 4, 7, 6) + 2, normal(11, 6), normal(12, 6), normal(13, 4, 7, 6)
+
+    def plain(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+        y = (x - x.mean(-1, keepdims=True)) / jnp.sqrt(x.var(-1, keepdims=True) + 1e-6)
+        return jnp.vdot(y * jnp.broadcast_to(scale, y.shape) + jnp.broadcast_to(bias, y.shape), weight)
+
+    def ours(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+        return jnp.vdot(normalise(x, scale, bias, 1e-6), weight)
+
+    assert_close(jax.grad(ours, (0, 1, 2))(x, scale, bias), jax.grad(plain, (0, 1, 2))(x, scale, bias))
 
 
 def test_order_counts_from_each_start() -> None:

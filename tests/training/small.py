@@ -73,7 +73,7 @@ def small_dataset(experiment: Experiment, cache: Path) -> Dataset:
     histories = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
     first, last = histories.facts["first"], histories.facts["last"]
     fold = folds(experiment.timeline, experiment.horizons, first, last)[0]
-    view, _ = look(histories, fold, experiment.target.categories)
+    view, _ = look(histories, fold, experiment.target.categories, experiment.timeline.shard_events)
     groups = [experiment.group(name) for name in experiment.group_names()]
     settings = experiment.training
     return build_dataset(view, experiment.timeline, experiment.target, groups, settings.row_length, settings.overlap)

@@ -31,7 +31,7 @@ def test_streamed_rows_train_as_resident_ones_to_the_bit(cache: Path, data: Data
 
 def test_a_stream_that_is_left_ends_its_threads(alone: Bench) -> None:
     seeds = np.zeros(1, np.uint32)
-    stream = batches(alone.assembly.program, seeds, feed(alone.data, "train").rows, dispatches=50)
+    stream = batches(alone.assembly.program, seeds, feed(alone.data, "train"), dispatches=50)
     next(stream)
     assert _prefetching()
     stream.close()
@@ -52,7 +52,7 @@ def test_a_cell_that_only_gets_worse_stops_and_keeps_its_best(cache: Path, data:
     rows = feed(data, "valid")
     total = np.zeros(2)
     for index, scores in predict(bench.assembly.program, [bench.arrays(features="full")], [trained.params], rows):
-        label = type(rows.rows.label)(*(part[np.maximum(index, 0)] for part in rows.rows.label))
+        label = rows.rows.take(np.maximum(index, 0)).label
         real = (index >= 0).astype(np.float32)[:, None, None]
         cell, learner = bench.arrays(features="full"), bench.assembly.program.learner
         total += np.array(learner.losses_of(scores[0], cell, label._replace(weight=label.weight * real), jnp.zeros(())))
@@ -69,10 +69,10 @@ def test_dispatches_take_every_step_once(steps: int, every: int, counts: list[in
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 500])
 @pytest.mark.parametrize("mode", ["cells", "batch"])
 def test_blocks_hold_every_row_once(alone: Bench, size: int, mode: str) -> None:
-    rows = alone.data.splits["valid"].rows
+    packed, rows = alone.data.splits["valid"].packed, alone.data.splits["valid"].rows
     layout = Layout(mode, (None, None, None), 1)  # type: ignore[arg-type]
     found, weight, shapes = [], 0.0, set()
-    for place, block in blocks(rows, size, layout):
+    for place, block in blocks(packed, np.arange(rows.count), size, layout):
         found += place[place >= 0].tolist()
         weight += float(block.label.weight.sum())
         shapes.add(block.start.shape)

@@ -1,0 +1,97 @@
+"""The lab's training step on rows of ids, laid over devices as in a run: the same program and optimiser."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from lab.data.batch import EntryArrays, LabelArrays, QueryArrays, Rows
+from lab.data.packing import pack
+from lab.features.base import Shape
+from lab.features.category import Lookup
+from lab.models.base import Model
+from lab.models.network import Network
+from lab.targets import Interest
+from lab.training.devices import Layout
+from lab.training.flat import Flattening
+from lab.training.program import Program
+from lab.training.settings import Training
+from lab.training.state import CellArrays, stack
+from lab.training.step import Learner, initial_params
+
+STEPS = 2
+"""Updates in one dispatch."""
+
+
+def packed_rows(histories: list[np.ndarray], labels: np.ndarray, length: int) -> Rows:
+    """Histories of ids end to end in rows of `length`, each asked for its label at its last step."""
+    sizes = np.array([len(history) for history in histories])
+    packing = pack(sizes, length)
+    shape, slot = (packing.rows, length), places(packing.row)
+    ids, time, start = np.zeros(shape, np.int32), np.zeros(shape, np.float32), np.zeros(shape, bool)
+    for history, row, place in zip(histories, packing.row, packing.place, strict=True):
+        ids[row, place : place + len(history)] = history
+        time[row, place : place + len(history)] = np.arange(len(history))
+        start[row, place] = True
+        if place + len(history) < length:
+            start[row, place + len(history)] = True
+    slots = packing.rows, int(slot.max()) + 1
+    position, query, id_, weight = (np.zeros(slots, kind) for kind in (np.int32, np.int32, np.int32, np.float32))
+    at = packing.row, slot
+    position[at], query[at], id_[at], weight[at] = packing.place + sizes - 1, slot, labels, 1
+    none = np.zeros((packing.rows, 1), np.int32)
+    return Rows(
+        start=start,
+        tick=np.zeros(shape, bool),
+        time=time,
+        columns={"category": {"id": ids}},
+        query=QueryArrays(position, np.zeros(slots, np.int32), weight > 0),
+        entry=EntryArrays(none, none, none, none.astype(np.float32)),
+        entry_columns={},
+        label=LabelArrays(*(part[:, None] for part in (query, id_, weight))),
+    )
+
+
+def places(row: np.ndarray) -> np.ndarray:
+    """0, 1, 2, ... within each row."""
+    order, size = np.argsort(row, kind="stable"), np.bincount(row)
+    place = np.empty(len(row), np.int64)
+    place[order] = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
+    return place
+
+
+def stepper(model: Model, rows: Rows, ids: int, classes: int, batch: int, layout: Layout) -> Callable[[], None]:
+    """A function that makes STEPS updates of every cell of the layout, each on `batch` of the rows."""
+    training = Training(steps=STEPS, batch=batch, evaluate_every=STEPS, split=layout.mode)
+    groups: dict[str, nn.Module] = {"category": Lookup(ids, Shape(model.width, classes, jnp.float32))}
+    network = Network(model.encoder(jnp.float32), groups, {}, ("category",), classes, model.width, jnp.float32)
+    tables = {"head": {"prior": np.zeros(classes, np.float32)}}
+    cell = CellArrays(
+        seed=np.uint32(0),
+        on=np.ones(1, np.float32),
+        horizon=np.int32(0),
+        learning_rate=np.float32(2e-3),
+        weight_decay=np.float32(0.1),
+        dropout=np.float32(0.1),
+        label_smoothing=np.float32(0),
+        live=np.bool_(True),
+    )
+    one = jax.tree.map(lambda leaf: leaf[:1], rows)
+    flat = Flattening.of(jax.eval_shape(partial(initial_params, network), cell, one, tables))
+    program = Program(
+        Learner(network, Interest(), training, flat, layout.total, layout.place), layout, rows.count, batch
+    )
+    stacked = stack([cell] * layout.cells_at_once)
+    laid, state = layout.share_cells(layout.lay_cells(stacked)), program.fresh(stacked, rows, tables)
+    order = layout.lay_order(program.order(stacked.seed, 0))
+    shared = layout.share(rows), layout.share(tables)
+
+    def update() -> None:
+        nonlocal state
+        state, metrics = program.run_resident(state, laid, order, np.int32(STEPS), *shared)
+        jax.block_until_ready(metrics)
+
+    return update

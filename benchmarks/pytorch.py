@@ -1,0 +1,110 @@
+"""The lab's models in PyTorch, as one would write them there: the library's recurrent layers and attention.
+
+Ids are embedded, encoded, normalised, and the output at one step of each row is classified.
+"""
+
+# pyright: reportMissingImports=false
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from lab.models import GRU, LSTM, RNN, Transformer
+from lab.models.base import Model
+
+DROPOUT = 0.1
+
+RECURRENT: dict[type[Model], Callable[..., nn.Module]] = {RNN: nn.RNN, LSTM: nn.LSTM, GRU: nn.GRU}
+
+
+class Recurrent(nn.Module):
+    """The library's layer, batch first."""
+
+    def __init__(self, layer: Callable[..., nn.Module], width: int, dropout: float) -> None:
+        super().__init__()
+        self.layer = layer(width, width, batch_first=True)
+        self.dropout = dropout
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = functional.dropout(x, self.dropout, self.training)
+        return functional.dropout(self.layer(x)[0], self.dropout, self.training)
+
+
+class Block(nn.Module):
+    """Causal attention with rotary positions, then a perceptron with squared ReLU; both pre-norm, no biases."""
+
+    def __init__(self, width: int, heads: int, ratio: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norm, self.mlp_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+        self.up, self.down = nn.Linear(width, ratio * width, bias=False), nn.Linear(ratio * width, width, bias=False)
+
+    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        rows, steps, width = x.shape
+        q, k, v = self.qkv(self.norm(x)).view(rows, steps, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        y = functional.scaled_dot_product_attention(turned(q, cos, sin), turned(k, cos, sin), v, is_causal=True)
+        y = self.out(y.transpose(1, 2).reshape(rows, steps, width))
+        x = x + functional.dropout(y, self.dropout, self.training)
+        y = self.down(functional.relu(self.up(self.mlp_norm(x))).square())
+        return x + functional.dropout(y, self.dropout, self.training)
+
+
+def turned(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Each pair (a, b) of the two halves turned by its angle."""
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+
+
+class Attentive(nn.Module):
+    """A stack of blocks."""
+
+    def __init__(self, model: Transformer, dropout: float) -> None:
+        super().__init__()
+        self.dropout, self.pairs = dropout, model.width // model.heads // 2
+        blocks = (Block(model.width, model.heads, model.mlp_ratio, dropout) for _ in range(model.layers))
+        self.blocks, self.norm = nn.ModuleList(blocks), nn.LayerNorm(model.width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        frequency = 10_000.0 ** -(torch.arange(self.pairs) / self.pairs)
+        angle = torch.arange(x.shape[1])[:, None] * frequency
+        cos, sin = angle.cos(), angle.sin()
+        x = functional.dropout(x, self.dropout, self.training)
+        for block in self.blocks:
+            x = block(x, cos, sin)
+        return self.norm(x)
+
+
+class Classifier(nn.Module):
+    """Logits [B, C] at step `position` [B] of rows of ids [B, T]; id 0 is padding."""
+
+    def __init__(self, model: Model, ids: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.table = nn.Embedding(ids + 1, model.width, padding_idx=0)
+        if isinstance(model, Transformer):
+            self.encoder: nn.Module = Attentive(model, dropout)
+        else:
+            self.encoder = Recurrent(RECURRENT[type(model)], model.width, dropout)
+        self.norm, self.head = nn.LayerNorm(model.width), nn.Linear(model.width, classes)
+
+    def forward(self, ids: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        hidden = self.encoder(self.table(ids))
+        return self.head(self.norm(hidden[torch.arange(len(ids)), position]))
+
+
+def trainer(
+    model: Model, vocabulary: int, classes: int, ids: torch.Tensor, position: torch.Tensor, label: torch.Tensor
+) -> Callable[[], None]:
+    """A function that makes one update, with clipping and the fused AdamW."""
+    network = Classifier(model, vocabulary, classes, DROPOUT)
+    optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.1, fused=True)
+
+    def update() -> None:
+        optimiser.zero_grad()
+        functional.cross_entropy(network(ids, position), label).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+
+    return update

@@ -1,0 +1,161 @@
+"""Tokens per second of a training step: each of the lab's models beside the same model in PyTorch.
+
+Both embed ids, encode them, normalise and classify the last step of each history by a softmax, with
+dropout 0.1, clipping and AdamW. `one device` is one of JAX's CPU devices, which uses what cores are free for its
+matrix products; `split` shares each batch between a device for every core; `cells` trains a cell on each, as a grid
+does. PyTorch runs with one thread and with a thread for every core, and the better of the two is what the lab is
+compared with. Contenders take turns, so that whatever else the machine does hits all alike.
+
+First BATCH rows of LENGTH ids, all full, and CLASSES classes. Then histories of logs, each cut to its last LONGEST
+events: PyTorch has a row for each history, padded to LONGEST behind; the lab packs them into rows of LONGEST. The
+events and labels are the same, a batch has as many places, and only events count as tokens. Where PyTorch has a row
+for each history at each weekly cutoff, since its label is another one then, it reads every event several times, and the
+lab still once: `read again` says how often.
+
+Needs: pip install -r benchmarks/requirements-torch.txt
+Run: python -m benchmarks.training --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
+"""
+
+# pyright: reportMissingImports=false
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
+from typing import Literal
+
+import jax
+import numpy as np
+import torch
+import tyro
+
+from benchmarks.packed import STEPS, packed_rows, stepper
+from benchmarks.pytorch import trainer
+from lab.data.batch import Rows
+from lab.data.cache import prepare
+from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Taobao
+from lab.data.timeline import DAY
+from lab.models import GRU, LSTM, RNN, Transformer
+from lab.models.base import Model
+from lab.training.devices import Layout, use_all_cores
+
+MODELS: tuple[Model, ...] = (RNN(), LSTM(), GRU(), Transformer(layers=2, heads=2))
+BATCH, LENGTH, CLASSES = 256, 50, 100
+IDS = 1_000
+"""Ids of items or categories, from 1; those of a log are taken modulo this."""
+LONGEST = 200
+THREADS = torch.get_num_threads()
+Public = Literal["open_ecommerce", "online_retail", "taobao"]
+SOURCES = {"open_ecommerce": OpenEcommerce, "online_retail": OnlineRetail, "taobao": Taobao}
+
+Contenders = dict[str, tuple[Callable[[], None], int]]
+"""What to time, and how many tokens a call trains on."""
+
+
+def main(logs: tuple[tuple[Public, str], ...] = (), rounds: int = 7, models: tuple[str, ...] = ()) -> None:
+    """Print a table for equal shapes and one for each log.
+
+    Args:
+        logs: Public logs that lie on this machine, names and folders; SyntheticShop is always taken.
+        rounds: How often each contender has its turn.
+        models: Which models (default: all).
+    """
+    use_all_cores()
+    print(f"{len(jax.devices())} devices, PyTorch {torch.__version__} of {THREADS} threads", flush=True)
+    chosen = [model for model in MODELS if not models or type(model).__name__ in models]
+    rng = np.random.default_rng(0)
+    full = list(rng.integers(1, IDS + 1, (BATCH, LENGTH)))
+    compare(f"{BATCH} x {LENGTH}, all places full", full, LENGTH, chosen, rounds)
+    for source in [SyntheticShop(users=2_000, days=180)] + [SOURCES[name](path=path) for name, path in logs]:
+        found = prepare(source)
+        ids = np.asarray(found.item if found.category is None else found.category).astype(np.int64) % IDS + 1
+        bounds = list(pairwise(found.offsets))
+        histories = [ids[begin:stop][-LONGEST:] for begin, stop in bounds if stop > begin]
+        again = read_again([np.asarray(found.time[begin:stop]) for begin, stop in bounds if stop > begin])
+        compare(f"{source.name}, read again {again:.1f} times", histories, LONGEST, chosen, rounds)
+
+
+def read_again(times: list[np.ndarray]) -> float:
+    """Events in rows of their own for each user and week from the first event to the last, for each event."""
+    read = 0
+    for time_ in times:
+        weeks = np.arange(time_[0], time_[-1] + 7 * DAY, 7 * DAY)
+        read += np.minimum(np.searchsorted(time_, weeks, side="right"), LONGEST).sum()
+    return read / sum(map(len, times))
+
+
+def compare(name: str, histories: list[np.ndarray], length: int, models: list[Model], rounds: int) -> None:
+    """Print a line for each model: tokens per second of each contender, and the lab's best over PyTorch's best."""
+    rng = np.random.default_rng(1)
+    histories = [histories[i] for i in rng.permutation(len(histories))]
+    labels = rng.integers(0, CLASSES, len(histories))
+    rows = packed_rows(histories, labels, length)
+    real = sum(len(history) for history in histories)
+    batch = min(BATCH * LENGTH // length, rows.count)
+    padded, filled = real / (len(histories) * length), real / (rows.count * length)
+    print(f"\n{name}: {len(histories):,} histories; places filled: PyTorch {padded:.0%}, lab {filled:.0%}")
+    for model in models:
+        contenders = of_torch(model, histories, labels, length, batch)
+        contenders |= of_lab(model, rows, batch, filled)
+        speeds = measure(contenders, rounds)
+        theirs = max(speed for key, speed in speeds.items() if key.startswith("PyTorch"))
+        lines = "  ".join(f"{key} {speed / 1e3:6.1f}" for key, speed in speeds.items())
+        best = max(speed for key, speed in speeds.items() if not key.startswith("PyTorch"))
+        print(f"{type(model).__name__:12s}{lines}  thousand tokens/s; lab / PyTorch {best / theirs:.2f}", flush=True)
+
+
+def of_torch(model: Model, histories: list[np.ndarray], labels: np.ndarray, length: int, batch: int) -> Contenders:
+    """PyTorch on a batch of padded histories whose fill is that of the log, with one thread and with all."""
+    chosen = typical(np.array([len(history) for history in histories]), min(batch, len(histories)))
+    ids = np.zeros((len(chosen), length), np.int64)
+    for row, history in enumerate(histories[i] for i in chosen):
+        ids[row, : len(history)] = history
+    sizes = (ids > 0).sum(1)
+    asked, answer = torch.as_tensor(sizes - 1), torch.as_tensor(labels[chosen])
+    update = trainer(model, IDS, CLASSES, torch.as_tensor(ids), asked, answer)
+
+    def using(count: int) -> Callable[[], None]:
+        def run() -> None:
+            torch.set_num_threads(count)
+            for _ in range(STEPS):
+                update()
+
+        return run
+
+    tokens = int(sizes.sum()) * STEPS
+    return {f"PyTorch, {count} threads": (using(count), tokens) for count in sorted({1, THREADS})}
+
+
+def typical(sizes: np.ndarray, count: int) -> np.ndarray:
+    """So many places, spread evenly over the sizes in order: a batch as full as the whole."""
+    return np.argsort(sizes, kind="stable")[(np.arange(count) + 0.5).astype(np.int64) * len(sizes) // count]
+
+
+def of_lab(model: Model, rows: Rows, batch: int, filled: float) -> Contenders:
+    """The lab on packed rows: one device; a batch split over all; a cell on each."""
+    devices = tuple(jax.local_devices())
+    layouts = {"one device": Layout("cells", devices[:1], 1)}
+    if len(devices) > 1:
+        layouts |= {"split": Layout("batch", devices, 1), "cells": Layout("cells", devices, 1)}
+    batch -= batch % len(devices)
+    tokens = int(STEPS * batch * rows.start.shape[1] * filled)
+    return {
+        name: (stepper(model, rows, IDS, CLASSES, batch, layout), tokens * layout.cells_at_once)
+        for name, layout in layouts.items()
+    }
+
+
+def measure(contenders: Contenders, rounds: int) -> dict[str, float]:
+    """Median tokens per second of each; every turn begins with a call that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, (run, _) in contenders.items():
+            run()
+            begun = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - begun)
+    return {name: tokens / median(seconds[name]) for name, (_, tokens) in contenders.items()}
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
