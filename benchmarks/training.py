@@ -13,7 +13,8 @@ for each history at each weekly cutoff, since its label is another one then, it 
 lab still once: `read again` says how often.
 
 Needs: pip install -r benchmarks/requirements-torch.txt
-Run: python -m benchmarks.training --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
+Passive, since threads that wait actively take the cores from everything else, PyTorch included, where other work runs.
+Run: OMP_WAIT_POLICY=passive python -m benchmarks.training --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
 """
 
 # pyright: reportMissingImports=false

@@ -1,6 +1,5 @@
 """Training a chunk of cells that share one program: the host's loop around the compiled calls."""
 
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from lab.training.program import Program, Verdict
 from lab.training.settings import Training
 from lab.training.state import CellArrays, TrainState, stack
 from lab.training.step import StepMetrics
+from lab.training.waiting import Waiting
 
 Report = Callable[[int], None]
 """Called with the number of steps that each cell of the chunk has just been given."""
@@ -89,25 +89,6 @@ def train(program: Program, cells: list[CellArrays], feed: Feed, valid: Feed, re
             if len(looks) > 1 and layout.take_cells(looks[-2][0].stopped).all():
                 break
     return _collect(layout, state, looks, len(cells), timed.seconds / len(cells))
-
-
-class Waiting:
-    """Passes on what an iterator gives, and counts the seconds in which nothing else was to do meanwhile."""
-
-    def __init__(self, source: Iterator[Any], idle: Callable[[], bool]) -> None:
-        self._source, self._idle = source, idle
-        self.seconds = 0.0
-
-    def __iter__(self) -> Iterator[Any]:
-        while True:
-            begun = time.monotonic()
-            one = next(self._source, None)
-            # Work that was given before and is not yet done kept the devices busy all the while.
-            if self._idle():
-                self.seconds += time.monotonic() - begun
-            if one is None:
-                return
-            yield one
 
 
 Advance = Callable[[TrainState, np.int32], tuple[TrainState, StepMetrics]]

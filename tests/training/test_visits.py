@@ -15,9 +15,9 @@ from lab.data.batch import leaves
 from lab.data.layout import Packed, Sizes
 from lab.data.timeline import Timeline
 from lab.training.feeding import batches
-from lab.training.fit import Waiting
 from lab.training.state import row_order
 from lab.training.visits import roomy, widened
+from lab.training.waiting import Waiting
 from tests.training.small import Bench, same, small_experiment
 
 

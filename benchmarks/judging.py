@@ -1,0 +1,80 @@
+"""What labels and judging cost beside training on the same queries, on the main job's shop.
+
+Run: python -m benchmarks.judging
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from lab.assembly import assemble, cell_arrays, feed
+from lab.backend import prepare_backend
+from lab.cells import Cell, grid
+from lab.computing import judge_trained
+from lab.data.cache import prepare
+from lab.data.dataset import Dataset, build_dataset
+from lab.data.timeline import folds
+from lab.data.view import look
+from lab.experiment import Experiment
+from lab.loading import load_experiment
+from lab.training.fit import train
+
+RUNS = 3
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Median wall time of a few runs, after one that compiles."""
+    work()
+    times = []
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begun)
+    return median(times)
+
+
+def dataset(experiment: Experiment) -> Dataset:
+    """The experiment's latest fold, made ready."""
+    histories = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons)
+    first, last = histories.facts["first"], histories.facts["last"]
+    fold = folds(experiment.timeline, experiment.horizons, first, last)[0]
+    view, _ = look(histories, fold, experiment.target.categories, experiment.timeline.shard_events)
+    groups, training = [experiment.group(name) for name in experiment.group_names()], experiment.training
+    return build_dataset(view, experiment.timeline, experiment.target, groups, training.row_length, training.overlap)
+
+
+def main() -> None:
+    """Print a line for labels, and for each model one of training and one of judging."""
+    prepare_backend(None)
+    experiment, _ = load_experiment(Path("experiments/lstm_vs_transformer.py"))
+    data = dataset(experiment)
+    asked = data.splits["train"].queries
+    labels = seconds(lambda: [experiment.target.labels(data.view, asked, h) for h in data.view.fold.horizons])
+    print(f"labels of {len(asked):,} queries, {len(experiment.horizons)} horizons: {labels:.2f} s")
+    for model in experiment.models:
+        wanted = (model, "full", experiment.horizons[0], 0)
+        (cell,) = [c for c in grid(experiment, "none", False) if (c.settings, c.features, c.horizon, c.seed) == wanted]
+        trained, judged = epoch(experiment, data, cell)
+        print(f"{cell.model}: an epoch of training {trained:.2f} s, judging the same queries {judged:.2f} s")
+
+
+def epoch(experiment: Experiment, data: Dataset, cell: Cell) -> tuple[float, float]:
+    """Seconds of one pass of training over the training queries, and of judging them."""
+    steps = data.splits["train"].rows.count // experiment.training.batch
+    once = replace(experiment, training=replace(experiment.training, steps=steps, evaluate_every=steps, valid_rows=1))
+    assembly = assemble(once, data, cell.settings, [cell])
+    arrays = [cell_arrays(cell, data.groups)]
+    results = []
+
+    def learn() -> None:
+        results[:] = train(assembly.program, arrays, feed(data, "train"), feed(data, "valid"), lambda _: None)
+
+    trained = seconds(learn)
+    same = replace(data, splits={**data.splits, "test": data.splits["train"]})
+    return trained, seconds(lambda: judge_trained(same, assembly, [cell], results))
+
+
+if __name__ == "__main__":
+    main()
