@@ -75,6 +75,7 @@ def stepper(model: Model, rows: Rows, ids: int, classes: int, batch: int, layout
         horizon=np.int32(0),
         learning_rate=np.float32(2e-3),
         weight_decay=np.float32(0.1),
+        prior=np.float32(1e-3),
         dropout=np.float32(0.1),
         label_smoothing=np.float32(0),
         live=np.bool_(True),
