@@ -19,6 +19,7 @@ from lab.data.timeline import folds
 from lab.data.view import look
 from lab.experiment import Experiment
 from lab.loading import load_experiment
+from lab.models.base import Model
 from lab.training.fit import train
 
 RUNS = 3
@@ -56,16 +57,16 @@ def main() -> None:
     for model in experiment.models:
         wanted = (model, "full", experiment.horizons[0], 0)
         (cell,) = [c for c in grid(experiment, "none", False) if (c.settings, c.features, c.horizon, c.seed) == wanted]
-        trained, judged = epoch(experiment, data, cell)
+        trained, judged = epoch(experiment, data, model, cell)
         print(f"{cell.model}: an epoch of training {trained:.2f} s, judging the same queries {judged:.2f} s")
 
 
-def epoch(experiment: Experiment, data: Dataset, cell: Cell) -> tuple[float, float]:
+def epoch(experiment: Experiment, data: Dataset, model: Model, cell: Cell) -> tuple[float, float]:
     """Seconds of one pass of training over the training queries, and of judging them."""
     steps = data.splits["train"].rows.count // experiment.training.batch
     once = replace(experiment, training=replace(experiment.training, steps=steps, evaluate_every=steps, valid_rows=1))
-    assembly = assemble(once, data, cell.settings, [cell])
-    arrays = [cell_arrays(cell, data.groups)]
+    assembly = assemble(once, data, model, [cell])
+    arrays = [cell_arrays(cell, data)]
     results = []
 
     def learn() -> None:

@@ -1,4 +1,4 @@
-"""Tokens per second of a training step: each of the lab's models beside the same model in PyTorch.
+r"""Tokens per second of a training step: each of the lab's models beside the same model in PyTorch.
 
 Both embed ids, encode them, normalise and classify the last step of each history by a softmax, with
 dropout 0.1, clipping and AdamW. `one device` is one of JAX's CPU devices, which uses what cores are free for its
@@ -14,7 +14,8 @@ lab still once: `read again` says how often.
 
 Needs: pip install -r benchmarks/requirements-torch.txt
 Passive, since threads that wait actively take the cores from everything else, PyTorch included, where other work runs.
-Run: OMP_WAIT_POLICY=passive python -m benchmarks.training --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
+Run: OMP_WAIT_POLICY=passive python -m benchmarks.training \
+    --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
 """
 
 # pyright: reportMissingImports=false
