@@ -1,6 +1,5 @@
 """Users parted into shards: each in one, chosen by chance, and seen there as in the whole log."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

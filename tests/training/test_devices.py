@@ -20,9 +20,13 @@ Found = Mapping[str, np.ndarray]
 
 
 def _assert_near(found: Found, split: str, one: Found) -> None:
-    """Sums over devices have another order; after ten steps they may differ by this much."""
-    for name in ("params", "valid"):
-        np.testing.assert_allclose(found[f"{split} {name}"], one[name], rtol=2e-4, atol=2e-5)
+    """Sums over devices have another order; after ten steps they may differ by this much.
+
+    Adam brings small gradients to the length of large ones, and their rounding with them: a parameter that
+    hardly matters may be off by a few hundredths of a step, which is 0.01 here, and the loss must not show it.
+    """
+    np.testing.assert_allclose(found[f"{split} params"], one["params"], rtol=2e-4, atol=3e-4)
+    np.testing.assert_allclose(found[f"{split} valid"], one["valid"], rtol=2e-5)
 
 
 def _start(out: Path, cache: Path, devices: int, *process: str) -> subprocess.Popen[str]:
