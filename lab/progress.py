@@ -55,7 +55,9 @@ class Progress:
             self._bar.update(self._task, advance=amount, text=text)
         elif now - self._said >= self._every:
             self._said = now
-            self.say(f"{self._describe}: {self._estimate.text(now)}{' · ' if text else ''}{text}")
+            line = f"{self._describe}: {self._estimate.text(now)}{' · ' if text else ''}{text}"
+            width = self._console.width
+            self.say(line if len(line) <= width else f"{line[: width - 4]} ...")
 
     def say(self, line: str) -> None:
         """Print a line of its own, whole, above the bar where there is one."""

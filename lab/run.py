@@ -35,6 +35,7 @@ def main() -> None:
         sys.exit(0 if arguments else 2)
     try:
         _answer_stops(Interrupt())
+        sys.unraisablehook = ask_again
         code = _run(arguments[0], arguments[1:])
         sys.stdout.flush()
     except LabError as error:
@@ -89,6 +90,15 @@ class Interrupt:
         if now - self._answered >= SOON:
             self._answered = now
             raise KeyboardInterrupt
+
+
+def ask_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Let a stop that fell where Python drops exceptions, as in a callback of its collector, fall anew soon after."""
+    if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
 
 
 if __name__ == "__main__":

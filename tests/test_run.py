@@ -249,3 +249,31 @@ def test_groups_without_a_column_are_left_out_and_said_so(home: Path) -> None:
     code, said, complained = run(home, "plain.py", "--dry-run")
     assert (code, complained) == (0, "")
     assert "price is left out, the log has no price column." in said
+
+
+DROPPED = """
+import os, signal, sys, time
+from lab.run import ask_again
+
+class Closing:
+    def __del__(self):  # what is raised here goes nowhere
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+
+sys.unraisablehook = ask_again
+try:
+    closing = Closing()
+    del closing
+    time.sleep(20)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_a_stop_that_python_drops_is_not_lost() -> None:
+    repository = str(Path(__file__).resolve().parents[1])
+    said = subprocess.run(
+        [sys.executable, "-c", DROPPED],
+        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": repository}, timeout=60,
+    )  # fmt: skip
+    assert (said.stdout, said.stderr) == ("stopped\n", "")

@@ -103,3 +103,11 @@ def test_steady_work_is_foreseen_exactly(total: float, share: float, seconds: fl
 )
 def test_durations_are_said_as_a_person_would(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_line_of_a_plain_log_is_no_wider_than_the_page() -> None:
+    page = io.StringIO()
+    with Progress(2, "work", Console(file=page, width=60), every=0.0) as progress:
+        progress.advance(1, "one of many words " * 9)
+    told = page.getvalue().splitlines()
+    assert max(map(len, told)) == 60 and told[0].startswith("work:  50 %") and told[0].endswith(" ...")
