@@ -212,3 +212,8 @@ def test_contradictory_settings_are_refused() -> None:
         Table(time="t", year="y", month="m", day="d")
     with pytest.raises(InputError, match="either a path or a frame"):
         Table(path="x.csv", frame=EVENTS)
+
+
+def test_an_empty_separator_is_refused() -> None:
+    with pytest.raises(InputError, match=r"source\.separator: is empty"):
+        Table(path="log.csv", separator="")

@@ -101,6 +101,8 @@ class Table(Source):
         split = (self.year, self.month, self.day)
         if any(split) and (self.time is not None or not all(split)):
             raise InputError("source: give either time, or all of year, month and day.")
+        if self.separator == "":
+            raise InputError("source.separator: is empty; give what stands between the columns, or leave it out.")
         if self.path is not None and self.frame is not None:
             raise InputError("source: give either a path or a frame, not both.")
 
