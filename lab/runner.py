@@ -20,7 +20,7 @@ from lab.data.view import look
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.files import canonical_json, write_whole
-from lab.fingerprints import canonical
+from lab.fingerprints import canonical, digest
 from lab.judging import Truth
 from lab.models.base import Model
 from lab.plan import print_fold, print_log, print_plan, print_waiting, say
@@ -80,15 +80,18 @@ class Run:
         missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
         if len(missing) < len(self.cells):
             say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
-        try:
-            if missing:
-                self._compute(missing)
-        except BaseException:
-            # Why it broke is for the caller to say; what is finished is worth a table all the same.
-            if any(self.store.finished(cell.id) for cell in self.cells):
-                self.summarise()
-            raise
-        self.summarise()
+        with self._tracker() as tracker:
+            try:
+                if missing:
+                    self._compute(missing, tracker)
+            except BaseException:
+                # Why it broke is for the caller to say; what is finished is worth a table all the same.
+                if any(self.store.finished(cell.id) for cell in self.cells):
+                    self.summarise()
+                    tracker.summary()
+                raise
+            self.summarise()
+            tracker.summary()
         return int(any(self.store.read(cell.id).status == "failed" for cell in self.cells))
 
     def described(self) -> dict[str, Any]:
@@ -111,12 +114,19 @@ class Run:
         print_table(write_tables(self.store, planned), self.console)
         self.console.print(f"Results: {self.store.root}", highlight=False, soft_wrap=True)
 
-    def _compute(self, missing: Sequence[Cell]) -> None:
+    def _tracker(self) -> Tracker:
+        """The mirror of this run, whose cells stand together, apart from those of other settings or another log."""
+        about = self.described()
+        data = {**about["log"], "folds": about["folds"], "licence": self.histories.facts.get("licence")}
+        # What it is, never where it lies: a path can name a person.
+        data = {name: value for name, value in data.items() if name != "files"}
+        group = f"{self.experiment.name}-{digest([about['experiment'], about['log']['fingerprint']])[:8]}"
+        known = {"group": group, "dataset": data}
+        return Tracker(self.store.root, self.place.tracking, lambda line: say(self.console, line), known)
+
+    def _compute(self, missing: Sequence[Cell], tracker: Tracker) -> None:
         total = sum(work_of(cell) for cell in missing)
-        with (
-            Tracker(self.store.root, self.place.tracking, lambda line: say(self.console, line)) as tracker,
-            Progress(total, self.experiment.name, self.console) as progress,
-        ):
+        with Progress(total, self.experiment.name, self.console) as progress:
             for fold in self.folds:
                 for causal, mine in by_rows(missing, fold):
                     data = self._dataset(fold, causal)

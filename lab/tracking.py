@@ -4,18 +4,19 @@ A process of low priority (`lab.mirror`) reads the cells from the store and talk
 names and never waits before the end. What fails there is said once, and changes nothing here.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import lab
 from lab.errors import InputError
@@ -59,8 +60,11 @@ class Tracker:
         tracker.cell(record.id)
     """
 
-    def __init__(self, root: Path, settings: Tracking, say: Callable[[str], None]) -> None:
-        self._root, self._settings, self._say = root, settings, say
+    def __init__(
+        self, root: Path, settings: Tracking, say: Callable[[str], None], about: Mapping[str, Any] | None = None
+    ) -> None:
+        """`about`: the `group` of the runs and the `dataset` they use, as JSON has them."""
+        self._root, self._settings, self._say, self._about = root, settings, say, about or {}
         self._mode = _mode(settings)
         self._mirror: _Mirror | None = None
         self._over = self._mode == "off"
@@ -79,7 +83,7 @@ class Tracker:
         if self._over:
             return
         try:
-            self._mirror = self._mirror or _Mirror(self._root, self._mode, self._settings)
+            self._mirror = self._mirror or _Mirror(self._root, self._mode, self._settings, self._about)
         except OSError as error:
             self._over = True
             self._say(f"W&B: its process cannot be started ({error}); {UNHARMED}.")
@@ -88,6 +92,11 @@ class Tracker:
             self.close(0)
         else:
             self._mirror.hand(cell)
+
+    def summary(self) -> None:
+        """Mirror the experiment's tables and figures, where cells were mirrored before."""
+        if self._mirror is not None:
+            self.cell(".summary")
 
     def close(self, patience: float) -> None:
         """Let the mirror end, for `patience` seconds at most, and say what became of it."""
@@ -104,11 +113,11 @@ class Tracker:
 class _Mirror:
     """The process that does the work, and the thread that hands it names however slowly it takes them."""
 
-    def __init__(self, root: Path, mode: str, settings: Tracking) -> None:
+    def __init__(self, root: Path, mode: str, settings: Tracking, about: Mapping[str, Any]) -> None:
         self._log = root / "wandb" / "mirror.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it has been read
-        command = [sys.executable, "-P", "-m", "lab.mirror", str(root), mode, settings.project]
+        command = [sys.executable, "-P", "-m", "lab.mirror", str(root), mode, settings.project, json.dumps(about)]
         sources = [str(Path(lab.__path__[0]).parent), os.environ.get("PYTHONPATH", "")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(

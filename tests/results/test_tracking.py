@@ -11,7 +11,7 @@ import pytest
 
 from lab.cell_record import Metric
 from lab.errors import InputError
-from lab.mirror import flat
+from lab.mirror import flat, run_id, run_name
 from lab.store import Store
 from lab.tracking import Tracker, Tracking
 from tests.results.made import record
@@ -61,6 +61,17 @@ def kept(run: Path) -> list:
     return found
 
 
+def runs_by_name(root: Path) -> dict:
+    """What is kept of each run, and all its records."""
+    runs = {}
+    for folder in (root / "wandb").glob("offline-run-*"):
+        records = kept(folder)
+        run = next(one.run for one in records if one.HasField("run"))
+        assert run.display_name not in runs
+        runs[run.display_name] = run, records
+    return runs
+
+
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     root = tmp_path_factory.mktemp("results") / "lstm_vs_transformer"
@@ -76,12 +87,8 @@ def test_a_run_per_cell_is_kept_offline_and_said_in_one_line(offline: tuple[Path
 
 def test_a_run_carries_what_its_cell_is(offline: tuple[Path, list[str]]) -> None:
     root, _ = offline
-    runs = {}
-    for folder in (root / "wandb").glob("offline-run-*"):
-        records = kept(folder)
-        run = next(one.run for one in records if one.HasField("run"))
-        runs[run.display_name] = run, records
-    run, records = runs["a"]
+    runs = runs_by_name(root)
+    run, records = runs["lstm-full-7d-0"]
     assert (run.project, run.run_group, run.job_type) == ("lab-tests", "lstm_vs_transformer", "model")
     assert set(run.tags) == {"lstm", "full", "interest", "7 days", "done"}
     config = {item.key for one in records if one.HasField("run") for item in one.run.config.update}
@@ -91,7 +98,7 @@ def test_a_run_carries_what_its_cell_is(offline: tuple[Path, list[str]]) -> None
     assert len(history) == 3
     metrics = {one.metric.name or one.metric.glob_name for one in records if one.HasField("metric")}
     assert metrics >= {"step", "*"}
-    assert "diverged" in runs["b"][0].tags
+    assert "diverged" in runs["lstm-full-7d-1"][0].tags
 
 
 def test_handing_a_cell_over_waits_for_nothing(tmp_path: Path) -> None:
@@ -170,3 +177,43 @@ def test_settings_are_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_nested_settings_become_one_level_without_dots() -> None:
     assert flat({"a": {"b.c": 1, "d": {}}, "e": [1, 2]}) == {"a/b_c": 1, "a/d": {}, "e": [1, 2]}
+
+
+def test_a_run_is_named_by_what_was_compared() -> None:
+    assert run_name(record()) == "lstm-full-7d-0"
+    assert run_name(record(fold=2, seed=3)) == "lstm-full-7d-fold2-3"
+    assert run_name(record(kind="baseline", model="repeat", features="", seed=None)) == "repeat-7d"
+
+
+def test_a_cell_mirrored_twice_offline_is_one_run_with_one_history(tmp_path: Path) -> None:
+    two_cells(tmp_path)
+    settings = Tracking(mode="offline")
+    mirrored(tmp_path, settings, ("a",))
+    mirrored(tmp_path, settings, ("a",))
+    ((run, records),) = runs_by_name(tmp_path).values()
+    assert run.run_id == run_id(tmp_path.name, "a")
+    assert len([one for one in records if one.HasField("history")]) == 3
+
+
+def test_lineage_and_tables_are_kept_and_no_row_of_the_log(tmp_path: Path) -> None:
+    store = two_cells(tmp_path)
+    store.write(record("c", seed=2), checkpoint=b"parameters")
+    (tmp_path / "summary.csv").write_text("model,mean\nlstm,0.25\n")
+    data = {"fingerprint": "f" * 64, "licence": "CC0-1.0", "folds": [{"test_cutoff": 7}]}
+    with Tracker(tmp_path, Tracking(mode="offline"), print, {"group": "shop-1234", "dataset": data}) as tracker:
+        tracker.cell("c")
+        tracker.summary()
+    runs = runs_by_name(tmp_path)
+    run, records = runs["lstm-full-7d-2"]
+    assert run.run_group == "shop-1234"
+    kinds = {a.type: a for one in records if (a := one.request.log_artifact.artifact).type}
+    kinds |= {one.artifact.type: one.artifact for one in records if one.HasField("artifact")}
+    assert set(kinds) == {"dataset", "model"}
+    assert kinds["dataset"].use_after_commit and not kinds["model"].use_after_commit
+    assert [entry.path for entry in kinds["model"].manifest.contents] == ["checkpoint"]
+    assert [entry.path for entry in kinds["dataset"].manifest.contents] == ["dataset.json"]
+    run, records = runs["summary"]
+    assert run.job_type == "summary"
+    (history,) = [one.history for one in records if one.HasField("history")]
+    logged = {(item.key or "/".join(item.nested_key)).split("/")[1] for item in history.item if "/" in str(item)}
+    assert "summary" in logged and "comparisons" not in logged
