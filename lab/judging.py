@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline
+from lab.baselines.base import Asked, Baseline, shaped
 from lab.cell_record import Metric
 from lab.data.dataset import Dataset
 from lab.data.queries import Queries
@@ -77,6 +77,7 @@ def judge_baseline(data: Dataset, baseline: Baseline, horizon: int) -> Judge:
     judge = Judge(data, horizon)
     for index in query_blocks(len(split["test"].queries), data.view.candidates):
         scores = fitted.scores(data.view, split["test"].queries[index])
+        shaped(baseline.name, scores, len(index), data.view.candidates)
         judge.add(index, scores, fitted.log_probabilities(scores))
     return judge
 

@@ -44,7 +44,7 @@ def _execute(path: Path) -> str:
     try:
         spec.loader.exec_module(module)
     except InputError as error:
-        raise InputError(f"{_place(path, error)}: {error}") from None
+        raise InputError(str(error) if _placed(path, error) else f"{_place(path, error)}: {error}") from None
     except Exception as error:
         raise InputError(f"{_place(path, error)}: {type(error).__name__}: {error}{_meant(error, module)}") from None
     return inspect.cleandoc(module.__doc__ or "")
@@ -61,6 +61,12 @@ def _place(path: Path, error: Exception) -> str:
     own = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()]
     line = own[-1].lineno if own else getattr(error, "lineno", None)
     return f"{path}:{line}" if line else str(path)
+
+
+def _placed(path: Path, error: InputError) -> bool:
+    """Whether the message begins with a place in the file, as a registration's does."""
+    said = re.match(r"(.+?):\d+: ", str(error))
+    return said is not None and Path(said[1]).resolve() == path.resolve()
 
 
 def _meant(error: Exception, module: ModuleType) -> str:

@@ -12,7 +12,7 @@ from lab.cells import Cell
 from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
 from lab.data.stray import stray_times
-from lab.data.timeline import DAY, date_text, days_text
+from lab.data.timeline import DAY, Timeline, date_text, days_text, instant
 from lab.training.devices import Layout
 from lab.training.fit import dispatches
 
@@ -41,6 +41,15 @@ def print_log(console: Console, histories: Histories) -> None:
     for rule in facts["rules"]:
         if rule["rows"]:
             say(console, f"  cleaning: {rule['rule']} removed {rule['rows']:,} rows")
+
+
+def late_end(timeline: Timeline, last: int) -> Iterable[str]:
+    """A line where `timeline.end` lies after the last event (microseconds): no mistake, but seldom meant."""
+    if timeline.end is not None and instant(timeline.end) > last:
+        yield (
+            f"timeline.end: {timeline.end} is after the log's last event ({date_text(last)}); cutoffs count back from "
+            f"it, and no label lies after the last event."
+        )
 
 
 def print_fold(console: Console, data: Dataset, rule: str) -> None:
@@ -76,7 +85,8 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
         answered = int((np.diff(labels.offsets) > 0).sum())
         yield f"  answered within {days_text(horizon)} days", f"{answered:,}"
-    yield "label events of unknown categories", f"{sum(labels.cold for labels in split.labels):,}"
+    yield "label events of unknown categories", f"{sum(labels.cold - labels.bare for labels in split.labels):,}"
+    yield "label events without any category", f"{sum(labels.bare for labels in split.labels):,}"
     yield "packed rows", f"{split.packed.count:,}"
     yield "padding in them", f"{split.padding:.1%}"
 

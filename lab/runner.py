@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from lab.assembly import assemblies
+from lab.causality import check_encoders
 from lab.cells import Cell, grid
 from lab.computing import Computation, work_of
 from lab.data.cache import prepare
@@ -23,7 +24,7 @@ from lab.files import canonical_json, write_whole
 from lab.fingerprints import canonical, digest
 from lab.judging import Truth
 from lab.models.base import Model
-from lab.plan import print_fold, print_log, print_plan, print_waiting, say
+from lab.plan import late_end, print_fold, print_log, print_plan, print_waiting, say
 from lab.progress import Progress
 from lab.store import Store
 from lab.tables import print_table, write_tables
@@ -66,9 +67,11 @@ class Run:
     def show_plan(self) -> None:
         """Print what a run would do: cells, programs, parameters, rows, steps."""
         self._introduce()
+        check_encoders(self.experiment.models)
         for fold in self.folds:
             for causal, mine in by_rows(self.cells, fold):
                 print_plan(self.console, assemblies(self.experiment, self._dataset(fold, causal), mine), mine)
+        say(self.console, f"cells in all: {len(self.cells)}")
 
     def compute(self) -> int:
         """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.
@@ -77,6 +80,7 @@ class Run:
         """
         self.store.check_writable()
         self._introduce()
+        check_encoders(self.experiment.models)
         missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
         if len(missing) < len(self.cells):
             say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
@@ -135,6 +139,8 @@ class Run:
 
     def _introduce(self) -> None:
         print_log(self.console, self.histories)
+        for line in late_end(self.experiment.timeline, self.histories.facts["last"]):
+            say(self.console, line)
         for line in self._left_out:
             say(self.console, line)
 

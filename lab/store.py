@@ -18,7 +18,7 @@ import numpy as np
 import xxhash
 
 from lab.cell_record import CellRecord, from_json, in_order, to_json
-from lab.errors import FaultError
+from lab.errors import FaultError, InputError
 from lab.files import canonical_json, make_folder, unwritable, write_whole
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
@@ -36,7 +36,10 @@ class Store:
         self.root = Path(root)
 
     def check_writable(self) -> None:
-        """Raise FaultError now rather than after the first cell has been trained."""
+        """Raise FaultError now rather than after the first cell; InputError where a file is in the way."""
+        for path in (self.root, *self.root.parents):
+            if path.is_file():
+                raise InputError(f"--out: {path} is a file; name a folder for the results.")
         probe = self.root / ".writable"
         write_whole(probe, b"")
         probe.unlink()

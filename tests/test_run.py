@@ -220,10 +220,10 @@ def test_nothing_is_read_where_nothing_reads(home: Path, first: tuple[int, str, 
     assert complained == "" and process.returncode in (1, 141)
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(home: Path) -> None:
+def test_a_file_in_the_way_of_the_results_is_one_sentence(home: Path) -> None:
     (home / "taken").write_text("")
     code, _, complained = run(home, "tiny.py", "--out", "taken")
-    assert code == 1 and complained.startswith("error: ") and "taken" in complained and complained.count("\n") == 1
+    assert (code, complained) == (2, "error: --out: taken is a file; name a folder for the results.\n")
     assert (home / "taken").read_text() == ""
 
 
@@ -249,6 +249,9 @@ def test_groups_without_a_column_are_left_out_and_said_so(home: Path) -> None:
     code, said, complained = run(home, "plain.py", "--dry-run")
     assert (code, complained) == (0, "")
     assert "price is left out, the log has no price column." in said
+    assert "cells in all: 7" in said and "is after the log's last event" not in said
+    late = run(home, "plain.py", "--dry-run", "--timeline.end", "2024-05-19")
+    assert late[0] == 0 and "timeline.end: 2024-05-19 is after the log's last event" in late[1]
 
 
 DROPPED = """

@@ -87,10 +87,21 @@ class Baseline:
                 f"cannot be chosen; use a longer horizon or a log with more users."
             )
         scorer = self.fit_scorer(view, train[np.flatnonzero(closed)], valid, horizon)
-        return Fitted(scorer, _best_smoothing(scorer.scores(view, valid.queries), valid.labels))
+        scores = shaped(self.name, scorer.scores(view, valid.queries), len(valid), view.candidates)
+        return Fitted(scorer, _best_smoothing(scores, valid.labels))
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Scorer:
         raise TypeError(f"{type(self).__name__} fits nothing")
+
+
+def shaped(name: str, scores: np.ndarray, queries: int, candidates: int) -> np.ndarray:
+    """The scores of a baseline of that name. Raises InputError where they are not one for each query and candidate."""
+    if np.shape(scores) != (queries, candidates):
+        raise InputError(
+            f"baseline {name}: its scores have the shape {np.shape(scores)}; ({queries}, {candidates}) is wanted, a "
+            f"row for each query and a column for each candidate."
+        )
+    return scores
 
 
 def mean_ndcg(scores: np.ndarray, labels: Labels) -> float:

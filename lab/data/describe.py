@@ -17,8 +17,9 @@ from lab.data.histories import Histories
 from lab.data.listing import LABEL, WIDTH, listing, names
 from lab.data.sources.base import Source
 from lab.data.stray import stray_times
-from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days
+from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, microseconds
 from lab.errors import LabError
+from lab.nearest import did_you_mean
 
 CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 """Horizons (days) that are tried on the span."""
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(listing()))
         return 0
     given[0] = _source_name(given[0])
+    if (wrong := _misspelt(given[0])) is not None:
+        print(f"error: {wrong}", file=sys.stderr)
+        return 2
     # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
     if given and given[0] not in NAMES and not given[0].startswith("-"):
         given = ["table", "--path", *given]
@@ -94,6 +98,14 @@ def _source_name(given: str) -> str:
 
     short = {plain(name): name for name in NAMES} | {"synthetic": "synthetic-shop"}
     return short.get(plain(given), given)
+
+
+def _misspelt(given: str) -> str | None:
+    """What to say of a word that is no file and nearly a source's name."""
+    close = did_you_mean(given, NAMES)
+    if given in NAMES or not close or given.startswith("-") or set("./*?[") & set(given) or Path(given).exists():
+        return None
+    return f"{given!r} is neither a file nor a log known by name{close} (--list shows them)."
 
 
 def description(histories: Histories) -> Iterator[str]:
@@ -188,7 +200,13 @@ def _horizons(span: int) -> str:
         return f"none of a day or more fits; the longest has {floored_days(span, 3)} days"
     most = ", ".join(f"{floored_days(span, 2 + f)} with {f}" for f in (1, 2, 3))
     fit = "day fits" if fits == (1,) else "days fit"
-    return f"{', '.join(f'{h:g}' for h in fits)} {fit}; the longest, by folds: {most}"
+    return f"{', '.join(f'{h:g}' for h in fits)} {fit}; the longest, by folds: {most}. {_windows(span, fits)}"
+
+
+def _windows(span: int, fits: Sequence[float]) -> str:
+    """How little is left to learn from: label windows, end to end, that close by the valid cutoff."""
+    counts = ", ".join(f"{int(span // microseconds(h)) - 2:,} of {h:g}" for h in fits)
+    return f"Windows left to train on with 1 fold, each asked of a user once at most: {counts}"
 
 
 def _percent(share: float) -> str:

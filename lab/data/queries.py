@@ -40,6 +40,8 @@ class Labels:
     """float32[M], positive; they sum to 1 within a query."""
     cold: int = 0
     """Events in the windows whose candidate was unknown at the valid cutoff: no model could have named it."""
+    bare: int = 0
+    """Those of them that have no category at all."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -48,7 +50,7 @@ class Labels:
         """The labels of some queries, in the order of `rows`."""
         begin, stop = self.offsets[rows], self.offsets[rows + 1]
         place, _ = expand(begin, stop)
-        return Labels(np.append(0, np.cumsum(stop - begin)), self.ids[place], self.weights[place], self.cold)
+        return Labels(np.append(0, np.cumsum(stop - begin)), self.ids[place], self.weights[place], self.cold, self.bare)
 
 
 @dataclass(frozen=True)

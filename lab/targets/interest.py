@@ -56,7 +56,8 @@ class Interest(Target):
         total = np.bincount(query, weight, len(queries))
         share = (weight / total[query]).astype(np.float32)
         offsets = np.append(0, np.cumsum(np.bincount(query, minlength=len(queries))))
-        return Labels(offsets, ids.astype(np.int32), share, cold=sum(part[3] for part in parts))
+        cold, bare = sum(part[3] for part in parts), sum(part[4] for part in parts)
+        return Labels(offsets, ids.astype(np.int32), share, cold, bare)
 
     def _value(self, view: FoldView) -> np.ndarray:
         """float64[behaviours]: what one event adds to its category's weight.
@@ -81,8 +82,9 @@ class Interest(Target):
 
     def _block(
         self, view: FoldView, value: np.ndarray, begin: np.ndarray, stop: np.ndarray, block: tuple[int, int]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """Labels of a range of queries: query, candidate, weight, and how many events had no known candidate."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
+        """Labels of a range of queries: query, candidate, weight, and how many events had no known
+        candidate, and of those no category at all."""
         a, b = block
         event, owner = expand(begin[a:b], stop[a:b])
         candidate = view.candidate[event]
@@ -95,7 +97,10 @@ class Interest(Target):
         kept = total > _ROUNDING * value.max()
         keys, total = keys[kept], total[kept]
         weight = np.ones_like(total) if self.weights == "set" else total
-        return keys // view.candidates, keys % view.candidates, weight, int((~known & (worth > 0)).sum())
+        cold = ~known & (worth > 0)
+        category = view.histories.category
+        bare = cold & (category[event] < 0) if category is not None else np.zeros_like(cold)
+        return keys // view.candidates, keys % view.candidates, weight, int(cold.sum()), int(bare.sum())
 
     def loss(
         self,

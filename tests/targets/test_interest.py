@@ -74,7 +74,7 @@ def test_labels_are_those_of_a_plain_loop(events: list[tuple], target: Interest,
         own = slice(labels.offsets[q], labels.offsets[q + 1])
         assert labels.ids[own].tolist() == sorted(expected)
         assert np.allclose(labels.weights[own], [expected[c] for c in sorted(expected)], rtol=1e-5)
-    assert labels.cold == sum(cold for _, cold in told)
+    assert labels.cold == sum(cold for _, cold in told) and 0 <= labels.bare <= labels.cold
     assert (labels.ids.dtype, labels.weights.dtype) == (np.int32, np.float32)
 
 

@@ -89,7 +89,7 @@ def detect(sample: pl.Series, zone: str) -> TimeFormat:
     most = numbers.count() > len(values) / 2
     if not most and (not any(_by_unit(numbers).values()) or dates.parse(text).count() >= numbers.count()):
         return dates
-    return TimeFormat(_unit(numbers.drop_nulls()), zone, detected=True)
+    return TimeFormat(_unit(numbers.drop_nulls(), sample.name), zone, detected=True)
 
 
 def iso(text: pl.Series, zone: str, detected: bool = False) -> TimeFormat:
@@ -97,13 +97,13 @@ def iso(text: pl.Series, zone: str, detected: bool = False) -> TimeFormat:
     return TimeFormat("iso", zone, detected, _likeliest(text))
 
 
-def _unit(numbers: pl.Series) -> str:
+def _unit(numbers: pl.Series, column: str) -> str:
     counts = _by_unit(numbers)
     unit = max(counts, key=lambda unit: counts[unit])
     if not counts[unit]:
         raise InputError(
-            f"time: {numbers[0]:g} is too small to tell seconds from milliseconds since 1970; state the time_format "
-            f"(d, s, ms, us, ns or a pattern like %Y-%m-%d)."
+            f"column {column!r}: {numbers[0]:g} is too small to tell seconds from milliseconds since 1970; state the "
+            f"time_format (d, s, ms, us, ns or a pattern like %Y-%m-%d)."
         )
     return unit
 

@@ -1,0 +1,36 @@
+"""What a newcomer is told of a slip: which thing, what it is, and what would be right."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lab.baselines.base import shaped
+from lab.data.describe import _windows, main
+from lab.data.sources.times import detect
+from lab.data.timeline import DAY
+from lab.errors import InputError
+
+
+def test_scores_of_another_shape_name_the_baseline_and_the_shape_wanted() -> None:
+    right = np.zeros((3, 5))
+    assert shaped("mine", right, 3, 5) is right
+    with pytest.raises(InputError, match=r"baseline mine: its scores have the shape \(5,\); \(3, 5\) is wanted"):
+        shaped("mine", np.zeros(5), 3, 5)
+
+
+def test_times_that_fit_any_unit_name_their_column() -> None:
+    with pytest.raises(InputError, match="column 'when': 7 is too small"):
+        detect(pl.Series("when", [7, 8, 9]), "UTC")
+
+
+def test_a_misspelt_log_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["movie-len"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "error: 'movie-len' is neither a file nor a log known by name; did you mean 'movielens'? (--list shows them).\n"
+    ).replace("movielens", "movie-lens")
+
+
+def test_what_fits_is_told_with_what_is_left_to_train_on() -> None:
+    # 100 days hold 14 windows of 7 days and 3 of 30, less one to choose by and one to judge by.
+    assert _windows(100 * DAY, (7, 30)).endswith("once at most: 12 of 7, 1 of 30")
