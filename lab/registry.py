@@ -62,6 +62,11 @@ def experiments() -> dict[str, Any]:
     return {name: thing for (kind, name), (thing, _) in _added.items() if kind == "experiment"}
 
 
+def added() -> list[tuple[str, str, Any]]:
+    """Kind, name and thing of all that registered itself, in the order of kinds and names."""
+    return [(kind, name, _added[kind, name][0]) for kind, name in sorted(_added)]
+
+
 def find(kind: str, name: str, field: str) -> Any:
     """The class of a kind registered under a name; `field` is what an error message blames."""
     known = classes(kind)

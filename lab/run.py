@@ -6,8 +6,12 @@
     python -m lab.run experiments/lstm_vs_transformer.py --seeds 3 --horizons 7 30 --training.steps 200 --out DIR
     python -m lab.run experiments/lstm_vs_transformer.py source:table --source.path log.csv --source.user visitor
 
-FILE is a Python file that registers one experiment. Every setting it declares can be changed on the
-command line. What is finished is kept: the same command again goes on where the last one stopped.
+    python -m lab.run --list
+
+--list shows every model, feature group, target, source, baseline and experiment known by name; after FILE,
+those that the file registers too. FILE is a Python file that registers one experiment. Every setting it
+declares can be changed on the command line. What is finished is kept: the same command again goes on where
+the last one stopped.
 """
 
 import os
@@ -54,6 +58,12 @@ def main() -> None:
 
 
 def _run(file: str, arguments: list[str]) -> int:
+    if "--list" in (file, *arguments):
+        from lab.catalogue import catalogue
+
+        print("\n".join(catalogue(None if file == "--list" else Path(file))).rstrip())
+        return 0
+
     from lab.command_line import parse
     from lab.loading import load_experiment
 
