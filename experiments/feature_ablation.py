@@ -6,7 +6,7 @@ Takes: not timed yet; 39 trained cells of 200 steps in one compiled program.
 Run: python -m lab.run experiments/feature_ablation.py
 """
 
-from lab import Experiment, Training, register
+from lab import Experiment, Timeline, Training, register
 from lab.data.sources import SyntheticShop
 from lab.models import LSTM
 from lab.targets import Interest
@@ -28,6 +28,7 @@ register(
         },
         models=(LSTM(width=64),),
         seeds=3,
+        timeline=Timeline(query_every=7),  # ticks every 30 days would leave three to train on
         training=Training(steps=200, batch=16),
     )
 )
