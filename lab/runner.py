@@ -1,5 +1,6 @@
 """A run of an experiment: the log made ready, the grid, the plan, and the tables at its end."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -117,6 +118,8 @@ class Run:
         planned = [cell.record("missing") for cell in self.cells]
         print_table(write_tables(self.store, planned), self.console)
         self.console.print(f"Results: {self.store.root}", highlight=False, soft_wrap=True)
+        command = shlex.join(["python", "-m", "lab.report", str(self.store.root)])
+        self.console.print(f"Figures and a page of them: {command}", markup=False, highlight=False, soft_wrap=True)
 
     def _tracker(self) -> Tracker:
         """The mirror of this run, whose cells stand together, apart from those of other settings or another log."""

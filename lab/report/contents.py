@@ -1,0 +1,109 @@
+"""What a report is made of, read from the results folder alone."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.cell_record import CellRecord, Kind
+from lab.errors import FaultError, InputError
+from lab.store import CURVE, Store
+from lab.summary import Line, Summary, summarise
+
+PINS = ("pin.json", "run.json")
+"""Where a folder says what its results are of; the first that is there is read."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A results folder, read."""
+
+    store: Store
+    planned: tuple[CellRecord, ...]
+    """Every cell of the last run, in its order, as it is on disk; those that are not are `missing`."""
+    summary: Summary
+    facts: Mapping[str, Any]
+    """Its pin; empty where there is none."""
+    pin: str
+    """The pin's file name."""
+    comparisons: tuple[Mapping[str, str], ...]
+    """The rows of comparisons.csv; none where it is absent."""
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        return tuple(line for line, _ in self.summary.lines)
+
+    @property
+    def name(self) -> str:
+        return self.store.root.resolve().name
+
+    def curves(self, line: Line) -> list[Mapping[str, np.ndarray]]:
+        """The learning curve of each cell of a line that kept one."""
+        kept = [cell for cell in line.cells if cell.status in ("done", "diverged")]
+        return [self.store.curve(cell.id) for cell in kept if self.store.has(cell.id, CURVE)]
+
+
+def read_contents(root: Path) -> Contents:
+    """Read a results folder. Raises InputError where it is none, or where its cells are not with it."""
+    if not root.is_dir():
+        raise InputError(f"{root}: there is no such folder; name one that a run left, such as results/NAME.")
+    store = Store(root)
+    if not (root / "cells").is_dir():
+        raise InputError(
+            f"{root}: has no cells/, from which figures and intervals are made (git does not keep it). "
+            "Run the experiment again into this folder, or name a folder that a run left."
+        )
+    planned = tuple(store.plan(_planned(root / "cells.csv"))) or tuple(store.records())
+    if not planned:
+        raise InputError(f"{root}: no cell is kept in its cells/; run the experiment first.")
+    facts, pin = _facts(root)
+    return Contents(store, planned, summarise(store, planned), facts, pin, _rows(root / "comparisons.csv"))
+
+
+def _planned(path: Path) -> list[CellRecord]:
+    """The cells that cells.csv lists, as missing."""
+    cells = {row["cell"]: row for row in _rows(path)}
+    try:
+        return [_missing(row) for row in cells.values()]
+    except (KeyError, ValueError) as error:
+        raise FaultError(f"{path}: is damaged ({error}); run the experiment again to rebuild it.") from error
+
+
+def _missing(row: Mapping[str, str]) -> CellRecord:
+    kind: Kind = "model" if row["features"] else "oracle" if row["model"] == "oracle" else "baseline"
+    return CellRecord(
+        id=row["cell"],
+        kind=kind,
+        model=row["model"],
+        features=row["features"],
+        target=row["target"],
+        horizon=float(row["horizon"]),
+        fold=int(row["fold"]),
+        seed=int(row["seed"]) if row["seed"] else None,
+        status="failed" if row["status"] == "failed" else "missing",
+    )
+
+
+def _rows(path: Path) -> tuple[Mapping[str, str], ...]:
+    if not path.is_file():
+        return ()
+    with path.open(newline="", encoding="utf-8") as file:
+        return tuple(csv.DictReader(file))
+
+
+def _facts(root: Path) -> tuple[Mapping[str, Any], str]:
+    for name in PINS:
+        if (root / name).is_file():
+            try:
+                facts = json.loads((root / name).read_bytes())
+            except ValueError as error:
+                raise FaultError(f"{root / name}: is damaged ({error}); run the experiment again.") from error
+            if not isinstance(facts, dict):
+                raise FaultError(f"{root / name}: is damaged (holds no settings); run the experiment again.")
+            return facts, name
+    return {}, ""

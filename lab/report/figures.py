@@ -1,0 +1,243 @@
+"""The figures of a report: each a function from what was read to a drawing, or None where it has nothing to show."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lab.report.contents import Contents
+from lab.report.style import colour, dash, marker, png, style, svg
+from lab.store import days
+from lab.summary import SLICES, Estimate, Line
+from lab.tables import METRIC
+
+COMPARED = 24
+"""Paired differences drawn at most; comparisons.csv has all."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, drawn."""
+
+    name: str
+    title: str
+    words: str
+    """What it shows, for those who cannot see it too."""
+    svg: bytes
+    png: bytes
+
+
+def draw(contents: Contents) -> Iterator[Drawing]:
+    """Every figure that the folder has numbers for."""
+    with style():
+        for name, title, words, make in _FIGURES:
+            figure = make(contents)
+            if figure is not None:
+                yield Drawing(name, title, words, svg(figure), png(figure))
+
+
+def _figure(width: float, height: float, columns: int = 1, **how: Any) -> tuple[Any, list[Any]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(1, columns, squeeze=False, **how)[0])
+
+
+def _legend(figure: Any, axes: Any) -> None:
+    """One legend under all panels, in as many columns as its names leave room for."""
+    handles, names = axes.get_legend_handles_labels()
+    columns = max(1, min(4, 90 // (max(map(len, names), default=1) + 8)))
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, fontsize=9)
+
+
+def _groups(contents: Contents) -> dict[str, list[Line]]:
+    """The lines of one name, target apart, over horizons."""
+    several = len({line.target for line in contents.lines}) > 1
+    found: dict[str, list[Line]] = {}
+    for line in contents.lines:
+        name = f"{line.target}: {line.name}" if several else line.name
+        found.setdefault(name, []).append(line)
+    return found
+
+
+def _estimates(contents: Contents, lines: Sequence[Line], part: str) -> list[tuple[float, Estimate]]:
+    found = [(line.horizon, contents.summary.estimate(line, part, METRIC)) for line in lines]
+    return [(horizon, one) for horizon, one in found if one is not None and np.isfinite(one.mean)]
+
+
+def _over_horizons(contents: Contents) -> Any:
+    horizons = sorted({line.horizon for line in contents.lines})
+    figure, panels = _figure(9, 5.2, len(SLICES), sharey=True)
+    for part, panel in zip(SLICES, panels, strict=True):
+        for index, (name, lines) in enumerate(_groups(contents).items()):
+            found = _estimates(contents, lines, part)
+            if not found:
+                continue
+            means = [one.mean for _, one in found]
+            where, look = [horizon for horizon, _ in found], {"color": colour(index), "linestyle": dash(index)}
+            panel.plot(where, means, marker=marker(index), label=name, **look)
+            low = [one.users.low if one.users else one.mean for _, one in found]
+            high = [one.users.high if one.users else one.mean for _, one in found]
+            panel.fill_between(where, low, high, color=colour(index), alpha=0.12, linewidth=0)
+        panel.set(title=part, xlabel="horizon, days", xscale="log")
+        panel.set_xticks(horizons, [days(horizon) for horizon in horizons])
+        panel.minorticks_off()
+    panels[0].set_ylabel(METRIC.upper())
+    _legend(figure, max(panels, key=lambda panel: len(panel.lines)))
+    return figure
+
+
+def _learning(contents: Contents) -> Any:
+    trained = [line for line in contents.lines if line.kind == "model" and contents.curves(line)]
+    horizons = sorted({line.horizon for line in trained})
+    if not trained:
+        return None
+    figure, panels = _figure(max(4.5, 3 * min(len(horizons), 4)), 4.2, min(len(horizons), 4), sharey=True)
+    names = list(dict.fromkeys(line.name for line in trained))
+    for horizon, panel in zip(horizons, panels, strict=False):
+        for line in (one for one in trained if one.horizon == horizon):
+            index = names.index(line.name)
+            for seed, curve in enumerate(contents.curves(line)):
+                look = {"color": colour(index), "linestyle": dash(index), "alpha": 0.75, "linewidth": 1.2}
+                panel.plot(curve["step"], curve["valid_loss"], label=line.name if seed == 0 else None, **look)
+        panel.set(title=f"next {days(horizon)} days", xlabel="training step")
+    panels[0].set_ylabel("loss on valid, nats")
+    _legend(figure, max(panels, key=lambda panel: len(panel.lines)))
+    return figure
+
+
+def _forest(contents: Contents) -> Any:
+    rows = [r for r in contents.comparisons if r.get("metric") == METRIC and r.get("slice") == "all"]
+    rows = [r for r in rows if r.get("difference")][:COMPARED]
+    if not rows:
+        return None
+    figure, (panel,) = _figure(9, 1.4 + 0.32 * len(rows))
+    for place, row in enumerate(rows):
+        middle = float(row["difference"])
+        for kind, shift, look in (("users", -0.12, colour(0)), ("seeds", 0.12, colour(1))):
+            if row.get(f"{kind}_low") and row.get(f"{kind}_high"):
+                ends = [float(row[f"{kind}_low"]), float(row[f"{kind}_high"])]
+                panel.plot(ends, [place + shift] * 2, color=look, label=f"over {kind}" if place == 0 else None)
+        panel.plot([middle], [place], "o", color="black", markersize=4)
+    panel.axvline(0, color="#555555", linewidth=1)
+    names = [f"{r['a']} − {r['b']}, {days(float(r['horizon']))} d" for r in rows]
+    panel.set_yticks(range(len(rows)), names, fontsize=8)
+    panel.invert_yaxis()
+    panel.set(xlabel=f"difference of {METRIC.upper()}, with 95 % intervals")
+    _legend(figure, panel)
+    return figure
+
+
+def _heat(contents: Contents) -> Any:
+    trained = [line for line in contents.lines if line.kind == "model"]
+    rows = list(dict.fromkeys(line.name for line in trained))
+    columns = sorted({(line.target, line.horizon) for line in trained})
+    if len(rows) < 2:
+        return None
+    values = np.full((len(rows), len(columns)), np.nan)
+    for line in trained:
+        for _, one in _estimates(contents, [line], "all"):
+            values[rows.index(line.name), columns.index((line.target, line.horizon))] = one.mean
+    if np.isnan(values).all():
+        return None
+    figure, (panel,) = _figure(3.6 + 1.1 * len(columns), 1.6 + 0.42 * len(rows))
+    image = panel.imshow(values, cmap="cividis", aspect="auto")
+    middle = (np.nanmin(values) + np.nanmax(values)) / 2
+    for (row, column), value in np.ndenumerate(values):
+        said = "none" if np.isnan(value) else f"{value:.3f}"
+        panel.text(column, row, said, ha="center", va="center", color="white" if value < middle else "black")
+    panel.set_yticks(range(len(rows)), rows)
+    panel.set_xticks(range(len(columns)), [f"{days(horizon)} d" for _, horizon in columns])
+    panel.grid(False)
+    figure.colorbar(image, label=METRIC.upper())
+    return figure
+
+
+def _novel(contents: Contents) -> Any:
+    figure, (panel,) = _figure(7, 5.8)
+    for index, (name, lines) in enumerate(_groups(contents).items()):
+        repeat, novel = (dict(_estimates(contents, lines, part)) for part in ("repeat", "novel"))
+        both = [horizon for horizon in repeat if horizon in novel]
+        if both:
+            x, y = [repeat[h].mean for h in both], [novel[h].mean for h in both]
+            panel.plot(x, y, marker(index), color=colour(index), label=name, linestyle=dash(index), linewidth=0.7)
+            panel.annotate(f"{days(both[-1])} d", (x[-1], y[-1]), (3, 3), textcoords="offset points", fontsize=7)
+    if not panel.lines:
+        return None
+    panel.set(xlabel=f"{METRIC.upper()} on repeat", ylabel=f"{METRIC.upper()} on novel")
+    _legend(figure, panel)
+    return figure
+
+
+def _calibration(contents: Contents) -> Any:
+    found = {
+        name: [(h, _mean(contents, line, "calibration_error")) for h, line in ((one.horizon, one) for one in lines)]
+        for name, lines in _groups(contents).items()
+    }
+    found = {name: [(h, v) for h, v in values if np.isfinite(v)] for name, values in found.items()}
+    found = {name: values for name, values in found.items() if values}
+    if not found:
+        return None
+    horizons = sorted({horizon for values in found.values() for horizon, _ in values})
+    figure, (panel,) = _figure(7.5, 1.6 + 0.36 * len(found))
+    for index, horizon in enumerate(horizons):
+        places = [p for p, values in enumerate(found.values()) if horizon in dict(values)]
+        errors = [dict(values)[horizon] for values in found.values() if horizon in dict(values)]
+        look = {"color": colour(index), "label": f"{days(horizon)} days"}
+        panel.plot(errors, places, marker(index), linestyle="none", **look)
+    panel.set_yticks(range(len(found)), list(found))
+    panel.invert_yaxis()
+    panel.set(xlabel="calibration error (0 is best)")
+    panel.set_xlim(left=0)
+    _legend(figure, panel)
+    return figure
+
+
+def _mean(contents: Contents, line: Line, metric: str) -> float:
+    one = contents.summary.estimate(line, "all", metric)
+    return one.mean if one else float("nan")
+
+
+_FIGURES: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
+    (
+        "horizon",
+        "How far ahead",
+        f"{METRIC.upper()} against the horizon, a line for each model or baseline, a panel for each slice; bands are "
+        "95 % intervals over users.",
+        _over_horizons,
+    ),
+    (
+        "comparisons",
+        "Paired differences",
+        "Differences query by query, with their 95 % intervals over users and over seeds; an interval across zero does "
+        "not tell the two apart.",
+        _forest,
+    ),
+    (
+        "ablation",
+        "Models and feature sets",
+        f"{METRIC.upper()} over all categories: a row for each model and feature set, a column for each horizon.",
+        _heat,
+    ),
+    (
+        "novel",
+        "Novel against repeat",
+        "How well each line ranks categories never touched before (upwards) against those touched before (to the "
+        "right), its horizons joined.",
+        _novel,
+    ),
+    (
+        "calibration",
+        "Calibration",
+        "The share of predicted probability that sits in bins of the wrong size, for each line and horizon.",
+        _calibration,
+    ),
+    (
+        "learning",
+        "Learning curves",
+        "Loss at the valid cutoff against training steps, a line for each cell; cells of one colour differ in seed and "
+        "fold.",
+        _learning,
+    ),
+)

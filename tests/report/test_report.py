@@ -1,0 +1,140 @@
+"""The page and the figures of a results folder, looked at in a real browser."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.report.write import write_report
+from lab.store import Store
+from lab.tables import write_tables
+from tests.results.made import metrics, record, same_everywhere
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "<script>document.title = 'taken'</script>"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+COMPARISON = {
+    "target": "interest", "horizon": "7", "slice": "all", "metric": "ndcg@10", "a": "lstm · full",
+    "b": "transformer · full", "queries": "20", "users": "20", "difference": "-0.05", "users_low": "-0.08",
+    "users_high": "-0.02", "seeds_low": "-0.3", "seeds_high": "0.2", "holm_p": "0.4",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models and a baseline at two horizons, with a hostile name, and with cells that are not done."""
+    root = tmp_path_factory.mktemp("report") / "made"
+    store, planned = Store(root), []
+    curve = {"step": np.array([10, 20]), "valid_loss": np.array([3.0, 2.5])}
+    for horizon in (7.0, 30.0):
+        for model, value in (("lstm", 0.3), ("transformer", 0.35), (HOSTILE, 0.2)):
+            for seed in range(2):
+                cell = record(f"{model[:4].strip('<')}-{horizon:g}-{seed}", model=model, horizon=horizon, seed=seed)
+                table = same_everywhere(value, noise=0.2, seed=seed)
+                if cell.id == "lstm-30-0":
+                    cell = replace(cell, status="failed", reason=f"out of memory {HOSTILE}")
+                    store.write(cell)
+                elif cell.id != "lstm-30-1":
+                    store.write(replace(cell, metrics=metrics(table)), users=table, curve=curve)
+                planned.append(replace(cell, status="missing"))
+    write_tables(store, planned)
+    with (root / "comparisons.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COMPARISON)
+        writer.writeheader()
+        writer.writerow(COMPARISON)
+    write_report(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium is on the PATH; install the system's to look at the page")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+
+
+def opened(browser: Any, folder: Path, width: int, scheme: str = "light") -> tuple[Any, list[str], list[str]]:
+    """The page, what it said and what it asked for."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((folder / "report.html").as_uri())
+    return page, said, asked
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_overflows_complains_or_leaves_the_file(browser: Any, folder: Path, width: int, scheme: str) -> None:
+    page, said, asked = opened(browser, folder, width, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert len([url for url in asked if url.startswith("file:")]) == 1
+    assert page.title() == "made"  # a name ran no script
+
+
+@pytest.mark.parametrize("way", ["click", "keyboard"])
+def test_a_heading_sorts_the_table(browser: Any, folder: Path, way: str) -> None:
+    page, said, _ = opened(browser, folder, 1280)
+    head = page.locator("table.sortable").first.locator("th button").nth(4)
+    values = "[...document.querySelector('table.sortable').tBodies[0].rows].map(row => row.cells[4].dataset.value)"
+    for sign in (-1, 1):
+        if way == "click":
+            head.click()
+        else:
+            head.focus()
+            page.keyboard.press("Enter")
+        got = [float(value) for value in page.evaluate(values) if value]
+        assert got == sorted(got, key=lambda value: sign * value)
+        assert len(got) == 5
+        assert page.evaluate(values)[-1] == ""  # a line without a number stays below
+    assert said == []
+
+
+def test_cells_that_are_not_done_are_shown_and_names_escaped(folder: Path) -> None:
+    text = (folder / "report.html").read_text("utf-8")
+    assert HOSTILE not in text
+    assert "&lt;script&gt;" in text
+    assert "lstm-30-0" in text and "out of memory" in text and "1 failed, 1 missing" in text
+
+
+def test_every_figure_is_there_twice_and_has_the_same_bytes_again(folder: Path) -> None:
+    names = {"ablation", "comparisons", "horizon", "learning", "novel"}
+    before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    assert set(before) == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
+    page = write_report(folder).read_bytes()
+    assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == before
+    assert write_report(folder).read_bytes() == page
+
+
+def test_the_answer_says_that_two_lines_cannot_be_told_apart(folder: Path) -> None:
+    text = (folder / "report.html").read_text("utf-8")
+    assert "Next 7 days: transformer · full has the highest NDCG@10" in text
+    assert "the two cannot be told apart (Holm&#39;s p 0.400)" in text
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_folder_without_results_is_refused_in_words(tmp_path: Path, made: bool) -> None:
+    place = tmp_path / "nothing"
+    if made:
+        place.mkdir()
+    command = [sys.executable, "-m", "lab.report", str(place)]
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {place}: {'has no cells/' if made else 'there is no such folder'}")
