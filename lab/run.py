@@ -76,7 +76,7 @@ def _run(file: str, arguments: list[str]) -> int:
     from lab.runner import Place, Run
 
     prepare_backend(options.cache)
-    run = Run(experiment, Place(options.out, options.cache, options.tracking, Console()))
+    run = Run(experiment, Place(options.out, options.cache, options.tracking, Console(), options.only))
     if options.dry_run:
         run.show_plan()
         return 0

@@ -27,6 +27,7 @@ from lab.judging import Truth
 from lab.models.base import Model
 from lab.plan import late_end, print_fold, print_log, print_plan, print_waiting, say
 from lab.progress import Progress
+from lab.selection import select
 from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
@@ -40,6 +41,8 @@ class Place:
     cache: Path | None
     tracking: Tracking
     console: Console
+    only: tuple[str, ...] = ()
+    """Filters of cells, `key=value`."""
 
 
 class Run:
@@ -61,9 +64,9 @@ class Run:
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """The whole grid."""
+        """The grid, or what was chosen of it."""
         oracle = isinstance(self.experiment.source, Truth)
-        return grid(self.experiment, self.histories.fingerprint, oracle)
+        return select(grid(self.experiment, self.histories.fingerprint, oracle), self.place.only)
 
     def show_plan(self) -> None:
         """Print what a run would do: cells, programs, parameters, rows, steps."""

@@ -1,0 +1,36 @@
+"""`--only model=lstm horizon=30`: some cells of a grid, each with the id and the numbers it has in the whole."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from lab.cells import Cell
+from lab.errors import InputError
+from lab.nearest import did_you_mean
+
+KEYS: dict[str, Callable[[Cell], Iterable[str]]] = {
+    "model": lambda cell: (cell.model.lower(), cell.model.split()[0].lower()),
+    "features": lambda cell: (cell.features.lower(),),
+    "horizon": lambda cell: (f"{cell.horizon:g}",),
+    "fold": lambda cell: (str(cell.fold),),
+    "seed": lambda cell: (str(cell.seed),),
+}
+"""What a cell may be chosen by, and the values by which each finds it."""
+
+OF_ALL = ("horizon", "fold")
+"""The keys that baselines and oracle have too; by the others they stay beside the chosen models."""
+
+
+def select(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
+    """The cells that all filters `key=value` choose. Raises InputError for an unknown key or value."""
+    chosen = list(cells)
+    for filter_ in only:
+        key, _, value = filter_.partition("=")
+        if key not in KEYS:
+            raise InputError(
+                f"--only: {filter_!r} filters by no known key{did_you_mean(key, KEYS)} ({', '.join(KEYS)})."
+            )
+        known = dict.fromkeys(name for cell in cells if cell.kind == "model" for name in KEYS[key](cell))
+        if value.lower() not in known:
+            near = did_you_mean(value, known)
+            raise InputError(f"--only: no cell has {filter_!r}{near} ({key} is one of {', '.join(known)}).")
+        chosen = [c for c in chosen if (c.kind != "model" and key not in OF_ALL) or value.lower() in KEYS[key](c)]
+    return chosen

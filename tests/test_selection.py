@@ -1,0 +1,32 @@
+"""Some cells of a grid, by `key=value`."""
+
+import pytest
+
+from lab.cells import grid
+from lab.errors import InputError
+from lab.selection import select
+from tests.small_experiment import asked
+
+
+def test_chosen_cells_are_those_of_the_whole_grid_with_the_baselines_beside() -> None:
+    cells = grid(asked(), "data", oracle=True)
+    chosen = select(cells, ("model=Lstm", "horizon=30", "features=more", "seed=1"))
+    trained = [cell for cell in chosen if cell.kind == "model"]
+    assert [(c.model, c.horizon, c.features, c.seed) for c in trained] == [("LSTM width=8", 30.0, "more", 1)]
+    assert {cell.id for cell in chosen} <= {cell.id for cell in cells} and {cell.horizon for cell in chosen} == {30.0}
+    assert sum(cell.kind == "baseline" for cell in chosen) == len(asked().baselines)
+    assert select(cells, ()) == cells
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [
+        ("modl=lstm", "did you mean 'model'"),
+        ("model=lstn", "did you mean 'lstm'"),
+        ("horizon=14", r"horizon is one of 7, 30"),
+        ("seed", r"no cell has 'seed'"),
+    ],
+)
+def test_what_chooses_nothing_is_a_mistake(only: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        select(grid(asked(), "data", oracle=False), (only,))
