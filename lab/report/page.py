@@ -36,9 +36,9 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
         figures=[(one, Markup(_inline(one))) for one in drawings],
         comparisons=contents.comparisons[:200],
         cells=[cell for cell in contents.planned if cell.status != "done"],
-        log=list(_log(contents.facts.get("log"))),
-        folds=list(_folds(contents.facts.get("folds"))),
-        versions=list(_flat(contents.facts.get("versions"))),
+        log=list(_log(contents.facts.get("log") or contents.facts.get("data"))),
+        folds=list(_folds(contents.facts.get("folds"))) or list(_flat(contents.facts.get("split"))),
+        versions=list(_flat(contents.facts.get("versions") or contents.facts.get("machine"))),
         settings=list(_flat(contents.facts.get("experiment"))),
         pin=contents.pin,
     )
