@@ -11,6 +11,7 @@ import numpy as np
 
 from lab.cells import Cell
 from lab.data.dataset import Dataset
+from lab.data.layout import Sizes
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.features.base import Shape
@@ -23,6 +24,7 @@ from lab.training.program import Program
 from lab.training.settings import Training
 from lab.training.state import CellArrays
 from lab.training.step import Learner, initial_params
+from lab.training.visits import roomy, widened
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,19 @@ def independent_windows(data: Dataset, horizon: int) -> float:
 
 def feed(data: Dataset, split: str) -> Feed:
     """A split's rows and tables; for training the rows of all shards."""
-    return Feed(data.splits[split].packed, data.splits[split].tables, data.rest if split == "train" else ())
+    rest, sizes = (data.rest, None) if split == "train" else ((), evaluated_sizes(data, split))
+    return Feed(data.splits[split].packed, data.splits[split].tables, rest, sizes)
+
+
+def evaluated_sizes(data: Dataset, split: str) -> Sizes:
+    """Places of an evaluated row: those of valid serve the test too if they suffice, so that one program scores both.
+
+    Never the other way round, since nothing of a look at the valid split may follow from what comes after it.
+    """
+    needed = data.splits["valid"].packed.sizes
+    # What has been touched grows with the history, and the test's are a horizon longer.
+    room = roomy(needed._replace(entries=needed.entries + needed.entries // 4))
+    return widened(room, data.splits["test"].packed.sizes) if split == "test" else room
 
 
 def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:

@@ -58,14 +58,19 @@ class Popularity(FeatureGroup):
         return {"share": known.shares(), "days": self.days or known.fold.spans(_SCALES)}
 
     def tables(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
-        """deviation float32[K, C, P]: log of a window's smoothed share over the long-run share."""
+        """deviation float32[K', C, P]: log of a window's smoothed share over the long-run share at each of K ticks.
+
+        K' is the next power of two, so that one program serves calendars of about one length; no tick is in the rest.
+        """
         share = state["share"]
         planes = []
         for days in state["days"]:
             counts = _window_counts(view, steps.calendar, microseconds(days))
             smoothed = counts + self.smoothing * share
             planes.append(np.log(smoothed / smoothed.sum(1, keepdims=True)) - np.log(share))
-        return {"deviation": np.stack(planes, -1).astype(np.float32)}
+        deviation = np.stack(planes, -1).astype(np.float32)
+        ticks = len(deviation)
+        return {"deviation": np.pad(deviation, [(0, (1 << (ticks - 1).bit_length()) - ticks), (0, 0), (0, 0)])}
 
     def module(self, state: State, shape: Shape) -> nn.Module:
         return PopularityScore(len(state["days"]), shape)

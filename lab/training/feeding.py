@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from lab.data.batch import Columns, Rows
-from lab.data.layout import Packed
+from lab.data.layout import Packed, Sizes
 from lab.training.devices import Layout
 from lab.training.program import Program
 from lab.training.settings import Training
@@ -23,6 +23,8 @@ class Feed:
     tables: Columns
     rest: Sequence[Packed | None] = ()
     """Rows of further shards, each laid out when it is asked for; None for one that has none."""
+    sizes: Sizes | None = None
+    """How many places each row of an evaluation has; None: what the fullest row needs."""
 
 
 def is_resident(rows: Packed, count: int, training: Training) -> bool:
@@ -37,7 +39,9 @@ def spread_rows(rows: Packed, most: int) -> np.ndarray:
     return np.arange(most) * rows.count // most
 
 
-def blocks(rows: Packed, index: np.ndarray, size: int, layout: Layout) -> Iterator[tuple[np.ndarray, Rows]]:
+def blocks(
+    rows: Packed, index: np.ndarray, size: int, layout: Layout, sizes: Sizes | None = None
+) -> Iterator[tuple[np.ndarray, Rows]]:
     """Equal blocks of the rows `index` for evaluation, and which row each place of this process's share holds.
 
     The last block is filled up with repeats, whose place is -1 and whose labels weigh nothing.
@@ -53,7 +57,7 @@ def blocks(rows: Packed, index: np.ndarray, size: int, layout: Layout) -> Iterat
         place = np.arange(first, first + size)
         real = place < len(index)
         row = index[np.where(real, place, 0)]
-        block = rows.take(row)
+        block = rows.take(row, sizes)
         weight = block.label.weight * real[:, None, None].astype(np.float32)
         yield np.where(real, row, -1)[mine], block._replace(label=block.label._replace(weight=weight))
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lab.data.batch import Rows
 from lab.training.devices import Layout, zeros_like_cells
 from lab.training.feeding import Feed, batches, blocks, is_resident, spread_rows
 from lab.training.program import Program, Verdict
@@ -70,6 +71,11 @@ def evaluation_rows(training: Training) -> int:
     return 2 * training.batch
 
 
+def without_labels(block: Rows) -> Rows:
+    """What is scored: labels are judged elsewhere, and their number must not ask for another program."""
+    return block._replace(label=None)
+
+
 def train(program: Program, cells: list[CellArrays], feed: Feed, valid: Feed, report: Report) -> list[Trained]:
     """Train the cells side by side; fewer than the layout holds are filled up with places that do nothing."""
     layout, training = program.layout, program.learner.training
@@ -116,14 +122,15 @@ def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainS
     tables, lane = layout.share(valid.tables), np.arange(layout.lanes)
 
     def lay() -> Iterable[Any]:
-        return (layout.lay_block(block) for _, block in blocks(valid.rows, index, evaluation_rows(training), layout))
+        size = evaluation_rows(training)
+        return (layout.lay_block(block) for _, block in blocks(valid.rows, index, size, layout, valid.sizes))
 
     resident = list(lay()) if is_resident(valid.rows, len(index), training) else None
 
     def judge(state: TrainState) -> tuple[TrainState, Verdict]:
         total = zeros_like_cells(cells, 2)
         for block in lay() if resident is None else resident:
-            scores = program.scores(state.params, state.stopped, cells, block, tables)
+            scores = program.scores(state.params, state.stopped, cells, without_labels(block), tables)
             total = program.measure(cells, total, scores, block.label)
         return program.judge(lane, state, total)
 
@@ -194,6 +201,7 @@ def predict(
     weights = layout.share_cells(layout.lay_cells(np.stack([*params, *[params[0]] * idle])))
     tables = layout.share(feed.tables)
     size = evaluation_rows(program.learner.training)
-    for index, block in blocks(feed.rows, np.arange(feed.rows.count), size, layout):
-        scores = program.scores(weights, stopped, laid, layout.lay_block(block), tables)
-        yield index, layout.take_scores(scores)[: len(cells)]
+    for index, block in blocks(feed.rows, np.arange(feed.rows.count), size, layout, feed.sizes):
+        scores = program.scores(weights, stopped, laid, layout.lay_block(without_labels(block)), tables)
+        # Places beyond what the fullest row needs are there for the program's sake alone.
+        yield index, layout.take_scores(scores)[: len(cells), :, : feed.rows.sizes.queries]

@@ -116,7 +116,9 @@ def test_popularity_counts_its_windows(events: list[tuple]) -> None:
 
     share = net(log.time <= view.fold.valid_cutoff) + 1
     share /= share.sum()
-    assert deviation.shape == (len(steps.calendar), view.candidates, 2) and deviation.dtype == np.float32
+    ticks = len(steps.calendar)
+    assert deviation.shape[1:] == (view.candidates, 2) and deviation.dtype == np.float32
+    assert ticks <= len(deviation) < 2 * ticks and not deviation[ticks:].any()
     for k, tick in enumerate(steps.calendar):
         for p, days in enumerate((2, 7)):
             mixed = net((log.time > tick - days * DAY) & (log.time <= tick)) + 5 * share

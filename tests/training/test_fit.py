@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from lab.data.dataset import Dataset
 from lab.errors import InputError
 from lab.training.devices import Layout
 from lab.training.feeding import batches, blocks
-from lab.training.fit import dispatches, predict
+from lab.training.fit import dispatches, predict, without_labels
 from lab.training.settings import Training
 from tests.training.small import Bench, same, small_experiment
 
@@ -94,3 +95,24 @@ def test_chunks_take_first_seeds_first(crowd: Bench) -> None:
     chunks = assembly.chunks()
     assert [len(chunk) for chunk in chunks] == [3, 3, 2]
     assert [cell.seed for chunk in chunks for cell in chunk] == [0] * 4 + [1] * 4
+
+
+def test_valid_and_test_are_scored_in_one_shape_though_their_rows_need_others(alone: Bench) -> None:
+    valid, test = (feed(alone.data, name) for name in ("valid", "test"))
+    assert valid.rows.sizes != test.rows.sizes
+    asked = []
+    for each in (valid, test):
+        ((_, block), *_) = blocks(each.rows, np.arange(each.rows.count), 4, alone.assembly.program.layout, each.sizes)
+        asked.append((without_labels(block), each.tables))
+    assert jax.tree.map(np.shape, asked[0]) == jax.tree.map(np.shape, asked[1])
+
+
+def test_places_that_hold_nothing_change_no_score(alone: Bench) -> None:
+    arrays, rows = alone.arrays(features="full"), feed(alone.data, "test")
+    params = alone.train(arrays)[0].params
+    tight, roomy = (
+        [scores for _, scores in predict(alone.assembly.program, [arrays], [params], each)]
+        for each in (replace(rows, sizes=None), rows)
+    )
+    for one, other in zip(tight, roomy, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
