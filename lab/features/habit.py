@@ -40,14 +40,15 @@ _MIXES = 4
 class HabitScore(nn.Module):
     """Scores candidates by the counts of what was touched, in two parts.
 
-    going back:  gate(h_q) + sum over i of w(h_q)[i] * f[c, i]          for a seen candidate c, else 0
+    going back:  gate(h_q) + own_gate[c] + sum over i of (w(h_q) + own[c])[i] * f[c, i]   for a seen c, else 0
     exploring:   (sum over seen c' of sum over m of a[c', m] * from_m[c']) . to[c]   for every candidate c
 
     Features f of a seen candidate, at each time constant: log(1 + n) of its count n over all behaviours; the
     log of its share among the user's counts, which tells apart what is long ago where log(1 + n) no longer
     does; log(1 + n) of each behaviour; then how near the last touch was and how rare c is. a = f @ mix. The
-    gate is the log-odds of going back against exploring, which the encoder sets query by query; the second part is
-    a low-rank table of what goes with what, weighted by the user's whole past however long ago it left the row.
+    gate is the log-odds of going back against exploring, which the encoder sets query by query; what is a candidate's
+    own is its rhythm, how soon and how surely it is wanted again, and begins at nothing. The second part is a
+    low-rank table of what goes with what, weighted by the user's whole past however long ago it left the row.
     """
 
     days: tuple[float, ...]
@@ -66,7 +67,14 @@ class HabitScore(nn.Module):
         steer = nn.Dense(size + 1, kernel_init=nn.initializers.zeros, dtype=self.shape.dtype, name="steer")
         steering = steer(asking.hidden).astype(jnp.float32)
         weight, gate = base + steering[..., :-1], gate + steering[..., -1:]
-        return gate + jnp.einsum("bqef,bqf->bqe", features, weight)
+        shared = gate + jnp.einsum("bqef,bqf->bqe", features, weight)
+        return shared + self._rhythm(asking, features)
+
+    def _rhythm(self, asking: "Asking", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
+        """What each candidate adds to the weights and the gate that all share, looked up once an entry."""
+        own = self.param("own", nn.initializers.zeros, (self.shape.candidates, features.shape[-1] + 1))
+        own = own[asking.entry.candidate]
+        return own[:, None, :, -1] + jnp.einsum("bqef,bef->bqe", features, own[..., :-1])
 
     def _first_weights(self, size: int) -> np.ndarray:
         """float[F], near a good count to begin with: what was touched leads, and hardly by how common it is."""

@@ -7,9 +7,9 @@ import numpy as np
 from tests.training.small import Bench
 
 GOLDEN = """\
-4 3.46383 12.8715 0.00883022 1.78452
-8 1.98754 5.50389 0.0025 1.79492
-10 1.98964 7.44077 0.000301537 1.74804"""
+4 3.54417 13.4683 0.00883022 1.98716
+8 2.10211 6.75612 0.0025 2.03274
+10 2.26214 9.43433 0.000301537 1.9594"""
 """At each look: step, loss, norm of the gradient, learning rate, valid loss."""
 
 

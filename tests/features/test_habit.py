@@ -1,0 +1,85 @@
+"""Going back to what was touched: the scores against their formula, and what is a category's own."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lab.data.dataset import Dataset
+from lab.features.base import Shape
+from lab.features.counts import at_queries
+from lab.features.habit import Habit, HabitScore
+from lab.models.network import Asking
+from tests.whole_path import fold_of, prepared, shop_events
+
+DAYS = (1.0, 7.0)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return fold_of(prepared(shop_events(0), tmp_path_factory.mktemp("cache")), groups=("category", Habit(days=DAYS)))
+
+
+@pytest.fixture(scope="module")
+def asking(shop: Dataset) -> Asking:
+    rows = jax.tree.map(jnp.asarray, shop.splits["test"].rows)
+    position, entry = rows.query.position, rows.entry
+    known: dict[str, Any] = {
+        "hidden": jnp.zeros((*position.shape, 4)),
+        "time": jnp.take_along_axis(rows.time, position, axis=1),
+        "entry": entry,
+        "alive": (entry.first[:, None] <= position[..., None]) & (position[..., None] < entry.stop[:, None]),
+        "columns": rows.entry_columns["habit"],
+        "candidates": shop.view.candidates,
+        "prior": jnp.log(jnp.arange(1.0, shop.view.candidates + 1) / 99),
+    }
+    return Asking(**dict.fromkeys(Asking._fields) | known)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def params(asking: Asking) -> dict[str, Any]:
+    module = HabitScore(DAYS, Shape(3, asking.candidates, jnp.float32))
+    with jax.numpy_rank_promotion("allow"):
+        variables: Any = module.init(jax.random.key(0), asking)
+    return variables["params"]
+
+
+def scores(asking: Asking, params: dict[str, Any]) -> np.ndarray:
+    module = HabitScore(DAYS, Shape(3, asking.candidates, jnp.float32))
+    with jax.numpy_rank_promotion("allow"):
+        return np.asarray(module.apply({"params": params}, asking))
+
+
+def features_of(asking: Asking, row: int, query: int) -> dict[int, np.ndarray]:
+    """The features of each category that a query's user has touched, one by one."""
+    with jax.numpy_rank_promotion("allow"):
+        counts = np.asarray(at_queries(asking, asking.columns["count"], DAYS))[row, query]
+    place = np.asarray(asking.columns["place"])[row]
+    seen = np.flatnonzero(asking.alive[row, query])
+    total = counts[seen].sum(1)
+    found = {}
+    for entry, own in zip(seen, total, strict=True):
+        candidate = int(asking.entry.candidate[row, entry])
+        share = np.log(own / np.maximum(total.sum(0), 1e-6) + 1e-4) + 5.2
+        near = np.exp(-(place[seen].max() - place[entry]) / np.array([2.0, 8.0, 32.0]))
+        parts = [np.log1p(own), share, np.log1p(counts[entry]).ravel(), near, [-float(asking.prior[candidate])]]
+        found[candidate] = np.concatenate(parts)
+    return found
+
+
+def test_a_category_adds_its_own_where_it_was_touched(shop: Dataset, asking: Asking, params: dict[str, Any]) -> None:
+    real = shop.splits["test"].rows.query.real
+    own = np.random.default_rng(0).normal(size=params["own"].shape).astype(np.float32)
+    added = scores(asking, params | {"own": jnp.asarray(own)}) - scores(asking, params)
+    for row, query in np.argwhere(real & np.asarray(asking.alive).any(-1))[:20]:
+        wanted = np.zeros(asking.candidates)
+        for candidate, features in features_of(asking, int(row), int(query)).items():
+            wanted[candidate] = own[candidate, :-1] @ features + own[candidate, -1]
+        assert np.count_nonzero(wanted)
+        np.testing.assert_allclose(added[row, query], wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_all_categories_begin_alike(params: dict[str, Any]) -> None:
+    assert not np.any(params["own"])
