@@ -1,7 +1,7 @@
 """The cells of one fold computed: baselines and the oracle first, then the programs' chunks in turn."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 
@@ -13,6 +13,7 @@ from lab.assembly import Assembly, assemblies, cell_arrays, feed
 from lab.baselines.base import Baseline
 from lab.cell_record import CellRecord, Metric
 from lab.cells import Cell
+from lab.claims import Claims
 from lab.data.dataset import SPLITS, Dataset
 from lab.data.timeline import days_text
 from lab.errors import FaultError, LabError
@@ -38,6 +39,27 @@ def work_of(cell: Cell) -> int:
 
 
 @dataclass(frozen=True)
+class OpenCells:
+    """Which cells nobody has ended since this run began, and who works on them."""
+
+    store: Store
+    claims: Claims
+    before: Mapping[str, tuple[int, int] | None]
+    """The stamps of what was there when the run began: what failed then is tried once more, by one process."""
+
+    def is_open(self, cell: Cell) -> bool:
+        return self.store.stamp(cell.id) in (None, self.before[cell.id])
+
+    def take(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Claim those that are open and free."""
+        taken = [cell for cell in cells if self.is_open(cell) and self.claims.take(cell.id)]
+        # Another may have ended one between the look and the claim.
+        ended = [cell for cell in taken if not self.is_open(cell)]
+        self.claims.release([cell.id for cell in ended])
+        return [cell for cell in taken if cell not in ended]
+
+
+@dataclass(frozen=True)
 class Computation:
     """One fold's data, and where its cells go as soon as each is done."""
 
@@ -46,15 +68,17 @@ class Computation:
     store: Store
     tracker: Tracker
     progress: Progress
+    open: "OpenCells"
 
     def compute(self, cells: Sequence[Cell]) -> None:
-        """Compute and keep all of the cells. One that fails is kept as failed, with the reason."""
+        """Compute and keep those of the cells that no other process has. One that fails is kept as failed."""
         ready = assemblies(self.experiment, self.data, cells)
         for cell in cells:
-            if cell.kind != "model":
+            if cell.kind != "model" and self.open.take([cell]):
                 self._compute_untrained(cell)
         for assembly, chunk in interleaved(ready):
-            self._compute_chunk(assembly, chunk)
+            if mine := self.open.take(chunk):
+                self._compute_chunk(assembly, mine)
 
     def _compute_untrained(self, cell: Cell) -> None:
         text = f"{cell.model}, {cell.horizon:g} days"
@@ -113,8 +137,13 @@ class Computation:
         ]
 
     def _keep(self, record: CellRecord, **files: Columns | bytes) -> None:
-        self.store.write(record, **files)  # type: ignore[arg-type]
-        self.tracker.cell(record.id)
+        # Who slept for long may have been taken for dead; then the cell is another's.
+        if self.open.claims.holds(record.id):
+            self.store.write(record, **files)  # type: ignore[arg-type]
+            self.tracker.cell(record.id)
+            self.open.claims.release([record.id])
+        else:
+            self.progress.say(f"{record.id}: another process took it over meanwhile; its result is kept, not this one.")
 
 
 def interleaved(assembled: Iterable[Assembly]) -> Iterator[tuple[Assembly, list[Cell]]]:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,8 @@ def write_whole(path: Path, content: bytes, flag: str = "--out") -> None:
     `flag` is what names another folder on the command line. Raises FaultError, in one sentence, where the
     disk is full or the folder may not be written to.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Two hosts that share the folder may give two processes one number.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
     try:
         make_folder(path.parent)
         write_synced(partial, content)

@@ -1,6 +1,7 @@
 """A run of an experiment: the log made ready, the grid, the plan, and the tables at its end."""
 
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -13,7 +14,8 @@ from rich.console import Console
 from lab.assembly import assemblies
 from lab.causality import check_encoders
 from lab.cells import Cell, grid
-from lab.computing import Computation, work_of
+from lab.claims import Claims
+from lab.computing import Computation, OpenCells, work_of
 from lab.data.cache import prepare
 from lab.data.dataset import Dataset, build_dataset
 from lab.data.histories import Histories
@@ -31,6 +33,9 @@ from lab.selection import select
 from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at what other processes have ended."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +141,25 @@ class Run:
 
     def _compute(self, missing: Sequence[Cell], tracker: Tracker) -> None:
         total = sum(work_of(cell) for cell in missing)
-        with Progress(total, self.experiment.name, self.console) as progress:
-            for fold in self.folds:
-                for causal, mine in by_rows(missing, fold):
-                    data = self._dataset(fold, causal)
-                    Computation(self.experiment, data, self.store, tracker, progress).compute(mine)
+        with (
+            Progress(total, self.experiment.name, self.console) as progress,
+            Claims(self.store.root) as claims,
+        ):
+            cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})
+            left = list(missing)
+            while left := [cell for cell in left if cells.is_open(cell)]:
+                if free := [cell for cell in left if claims.free(cell.id)]:
+                    self._compute_free(free, cells, tracker, progress)
+                else:
+                    progress.advance(0, f"{len(left)} cells are with other processes")
+                    time.sleep(LOOK_EVERY)
         print_waiting(self.console, [self.store.read(cell.id) for cell in missing])
+
+    def _compute_free(self, free: Sequence[Cell], cells: OpenCells, tracker: Tracker, progress: Progress) -> None:
+        for fold in self.folds:
+            for causal, mine in by_rows([cell for cell in free if cells.is_open(cell)], fold):
+                data = self._dataset(fold, causal)
+                Computation(self.experiment, data, self.store, tracker, progress, cells).compute(mine)
 
     def _introduce(self) -> None:
         print_log(self.console, self.histories)

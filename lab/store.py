@@ -42,7 +42,7 @@ class Store:
                 raise InputError(f"--out: {path} is a file; name a folder for the results.")
         probe = self.root / ".writable"
         write_whole(probe, b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have probed at the same time
 
     def folder(self, cell: str) -> Path:
         """Where a cell lies. Raises ValueError for an id that could not name a folder everywhere."""
@@ -75,6 +75,14 @@ class Store:
     def finished(self, cell: str) -> bool:
         """Whether the cell need not be computed again: it is there, and it is done or diverged."""
         return (self.folder(cell) / RECORD).exists() and self.read(cell).status in ("done", "diverged")
+
+    def stamp(self, cell: str) -> tuple[int, int] | None:
+        """What changes whenever a cell's record is written; None while there is none."""
+        try:
+            found = (self.folder(cell) / RECORD).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def read(self, cell: str) -> CellRecord:
         """A cell's record. Raises FaultError where it is absent or damaged."""

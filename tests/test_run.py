@@ -165,6 +165,33 @@ def test_a_key_pressed_again_changes_nothing(home: Path, first: tuple[int, str, 
     assert told == f"\nStopped. Finished cells are kept; go on with:\n  python -m lab.run tiny.py --out {out}\n"
 
 
+def test_two_processes_share_a_grid_and_write_each_cell_once(home: Path, first: tuple[int, str, str]) -> None:
+    folder, stamps = home / "shared" / "tiny", {}
+    with start(home, "tiny.py", "--out", "shared") as one, start(home, "tiny.py", "--out", "shared") as other:
+        while None in (one.poll(), other.poll()):
+            for cell, place in cells(folder).items():
+                found = (place / "cell.json").stat()
+                stamps.setdefault(cell, set()).add((found.st_ino, found.st_mtime_ns))
+            time.sleep(0.005)
+        assert (one.returncode, other.returncode) == (0, 0), (one.communicate(), other.communicate())
+    assert {cell: len(found) for cell, found in stamps.items()} == dict.fromkeys(cells(folder), 1)
+    assert kept(folder) == kept(home / "results" / "tiny")
+    assert not list((folder / "claims").iterdir())
+
+
+def test_the_claims_of_a_killed_process_are_taken_over(home: Path, first: tuple[int, str, str]) -> None:
+    folder = home / "killed" / "tiny"
+    with start(home, "tiny.py", "--out", "killed") as process:
+        while not list(folder.glob("claims/rnn*")):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+        process.kill()
+    assert list(folder.glob("claims/rnn*"))
+    assert run(home, "tiny.py", "--out", "killed")[0] == 0
+    assert kept(folder) == kept(home / "results" / "tiny")
+    assert not list((folder / "claims").iterdir())
+
+
 FAILING = (
     TINY.format(**SHOP)
     .replace("RNN(width=8),", "RNN(width=8), RNN(width=400_000),")
