@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
-from lab.errors import FaultError
+from lab.errors import FaultError, InputError
 from lab.store import CHECKPOINT, CURVE, USERS, Store
 from tests.results.made import metrics, record, same_everywhere
 
@@ -160,5 +160,5 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path)
     Store(tmp_path / "new").check_writable()
     assert os.listdir(tmp_path / "new") == []
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(FaultError, match="file"):
+    with pytest.raises(InputError, match="file is a file; name a folder"):
         Store(tmp_path / "file").check_writable()
