@@ -1,4 +1,5 @@
 # make run     sets up .venv and runs the main experiment
+# make results runs the experiments of the embedded shop; tables and pins are left in results/
 # make test    sets up .venv and runs the whole gate: ruff, pyright, pytest
 # make lock    renews requirements.lock, needed after a change of dependencies in pyproject.toml (uses uv)
 #
@@ -14,10 +15,15 @@ BIN := .venv/bin
 READY := .venv/ready-$(or $(VERSION),never)
 PYTEST ?= -n 2
 
-.PHONY: run test format lock clean
+.PHONY: run results test format lock clean
 
 run: $(READY)
 	$(BIN)/python -m lab.run experiments/lstm_vs_transformer.py
+
+# Experiments on the embedded shop; those on a log of their own run where it is.
+results: $(READY)
+	@for file in $$(grep -l "SyntheticShop(" experiments/*.py); do \
+		echo "$$file"; $(BIN)/python -m lab.run $$file || exit $$?; done
 
 test: $(READY)
 	$(BIN)/ruff check .

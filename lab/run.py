@@ -76,7 +76,11 @@ def _run(file: str, arguments: list[str]) -> int:
     from lab.runner import Place, Run
 
     prepare_backend(options.cache)
-    run = Run(experiment, Place(options.out, options.cache, options.tracking, Console(), options.only))
+    run = Run(
+        experiment,
+        Place(options.out, options.cache, options.tracking, Console(), options.only),
+        {"file": Path(file).name, "text": about},
+    )
     if options.dry_run:
         run.show_plan()
         return 0

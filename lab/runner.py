@@ -2,10 +2,9 @@
 
 import shlex
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from lab.assembly import assemblies
 from lab.causality import check_encoders
+from lab.cell_record import CellRecord
 from lab.cells import Cell, grid
 from lab.claims import Claims
 from lab.computing import Computation, OpenCells, work_of
@@ -23,13 +23,14 @@ from lab.data.timeline import Fold, folds
 from lab.data.view import look
 from lab.errors import InputError
 from lab.experiment import Experiment
-from lab.files import canonical_json, write_whole
-from lab.fingerprints import canonical, digest
+from lab.fingerprints import digest
 from lab.judging import Truth
 from lab.models.base import Model
+from lab.pins import build_pin, write_pin
 from lab.plan import late_end, print_fold, print_log, print_plan, print_waiting, say
 from lab.progress import Progress
 from lab.selection import select
+from lab.settings import settings_of
 from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
@@ -53,8 +54,11 @@ class Place:
 class Run:
     """An experiment whose log is ready."""
 
-    def __init__(self, experiment: Experiment, place: Place) -> None:
+    def __init__(self, experiment: Experiment, place: Place, about: Mapping[str, str] | None = None) -> None:
+        """`about` says what is asked, and in which file, for the pin."""
         self.place, self.console = place, place.console
+        self._begun, self._about = time.monotonic(), about or {}
+        self._candidates: dict[int, int] = {}
         self.histories = prepare(
             experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache
         )
@@ -93,10 +97,10 @@ class Run:
         missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
         if len(missing) < len(self.cells):
             say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
-        with self._tracker() as tracker:
+        with self.tracker() as tracker:
             try:
                 if missing:
-                    self._compute(missing, tracker)
+                    self.compute_cells(missing, tracker)
             except BaseException:
                 # Why it broke is for the caller to say; what is finished is worth a table all the same.
                 if any(self.store.finished(cell.id) for cell in self.cells):
@@ -107,39 +111,37 @@ class Run:
             tracker.summary()
         return int(any(self.store.read(cell.id).status == "failed" for cell in self.cells))
 
-    def described(self) -> dict[str, Any]:
-        """What the results are of: the settings, the log, where its cutoffs stand, and the versions at work."""
-        facts = self.histories.facts
-        log = {
-            name: facts.get(name) for name in ("source", "files", "rows", "events", "users", "items", "first", "last")
-        }
-        return {
-            "experiment": settings_of(self.experiment),
-            "log": log | {"fingerprint": self.histories.fingerprint},
-            "folds": [{"valid_cutoff": f.valid_cutoff, "test_cutoff": f.test_cutoff} for f in self.folds],
-            "versions": {name: version(name) for name in ("jax", "flax", "optax", "numpy", "polars", "scikit-learn")},
-        }
-
     def summarise(self) -> None:
-        """Rewrite the tables from what is on disk, say what they are of, and print the main one."""
-        write_whole(self.store.root / "run.json", canonical_json(self.described()))
+        """Rewrite the tables from what is on disk and the pin they can be reproduced from; print the main table."""
         planned = [cell.record("missing") for cell in self.cells]
-        print_table(write_tables(self.store, planned), self.console)
+        summary = write_tables(self.store, planned)
+        write_pin(self.store.root / "pin.json", self.pin(planned))
+        print_table(summary, self.console)
         self.console.print(f"Results: {self.store.root}", highlight=False, soft_wrap=True)
         command = shlex.join(["python", "-m", "lab.report", str(self.store.root)])
         self.console.print(f"Figures and a page of them: {command}", markup=False, highlight=False, soft_wrap=True)
 
-    def _tracker(self) -> Tracker:
+    def pin(self, planned: Sequence[CellRecord]) -> dict[str, Any]:
+        """Everything from which others can check these results."""
+        candidates = [self._candidates_of(fold) for fold in self.folds]
+        seconds = time.monotonic() - self._begun
+        return build_pin(
+            self.experiment, self._about, self.histories, self.folds, candidates, self.store, planned, seconds
+        )
+
+    def tracker(self) -> Tracker:
         """The mirror of this run, whose cells stand together, apart from those of other settings or another log."""
-        about = self.described()
-        data = {**about["log"], "folds": about["folds"], "licence": self.histories.facts.get("licence")}
+        facts, fingerprint = self.histories.facts, self.histories.fingerprint
         # What it is, never where it lies: a path can name a person.
-        data = {name: value for name, value in data.items() if name != "files"}
-        group = f"{self.experiment.name}-{digest([about['experiment'], about['log']['fingerprint']])[:8]}"
+        names = ("source", "rows", "events", "users", "items", "first", "last", "licence")
+        cutoffs = [{"valid_cutoff": f.valid_cutoff, "test_cutoff": f.test_cutoff} for f in self.folds]
+        data = {name: facts.get(name) for name in names} | {"fingerprint": fingerprint, "folds": cutoffs}
+        group = f"{self.experiment.name}-{digest([settings_of(self.experiment), fingerprint])[:8]}"
         known = {"group": group, "dataset": data}
         return Tracker(self.store.root, self.place.tracking, lambda line: say(self.console, line), known)
 
-    def _compute(self, missing: Sequence[Cell], tracker: Tracker) -> None:
+    def compute_cells(self, missing: Sequence[Cell], tracker: Tracker) -> None:
+        """Compute some cells of the grid and keep each as soon as it is done."""
         total = sum(work_of(cell) for cell in missing)
         with (
             Progress(total, self.experiment.name, self.console) as progress,
@@ -168,6 +170,13 @@ class Run:
         for line in self._left_out:
             say(self.console, line)
 
+    def _candidates_of(self, fold: Fold) -> int:
+        if fold.index not in self._candidates:
+            asked = self.experiment
+            view, _ = look(self.histories, fold, asked.target.categories, asked.timeline.shard_events)
+            self._candidates[fold.index] = view.candidates
+        return self._candidates[fold.index]
+
     def _dataset(self, fold: Fold, causal: bool = True) -> Dataset:
         """One fold made ready, for causal models or the others; what it holds is printed."""
         asked = self.experiment
@@ -175,6 +184,7 @@ class Run:
         groups = [asked.group(name) for name in asked.group_names()]
         settings = asked.training
         shape = settings.row_length, settings.overlap, causal
+        self._candidates[fold.index] = view.candidates
         data = build_dataset(view, asked.timeline, asked.target, groups, *shape)
         print_fold(self.console, data, rule)
         return data
@@ -192,17 +202,6 @@ def by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
 
 def _is_causal(cell: Cell) -> bool:
     return not isinstance(cell.settings, Model) or cell.settings.causal
-
-
-def settings_of(experiment: Experiment) -> dict[str, Any]:
-    """An experiment's settings as plain values; of a log in memory, its content's fingerprint."""
-    values = {f.name: getattr(experiment, f.name) for f in fields(experiment) if f.name != "source"}
-    source = experiment.source
-    try:
-        values["source"] = canonical(source)
-    except TypeError:
-        values["source"] = {"type": type(source).__name__, "fingerprint": source.fingerprint()}
-    return canonical(values)
 
 
 def usable(experiment: Experiment, histories: Histories) -> tuple[Experiment, list[str]]:

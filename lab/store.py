@@ -119,6 +119,10 @@ class Store:
         """A cell's parameters, as they were given."""
         return self._file(cell, CHECKPOINT)
 
+    def digests(self, cell: str) -> dict[str, str]:
+        """The hash of each file that is kept for a cell, by its name."""
+        return dict(self._content(cell)["files"])
+
     def has(self, cell: str, name: str) -> bool:
         """Whether a file of that name (CURVE, USERS, CHECKPOINT) is kept for the cell."""
         return name in self._content(cell)["files"]

@@ -1,0 +1,201 @@
+"""The pin: one file from which others check and reproduce a run. docs/pin.md says what each field means."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.cell_record import CellRecord, Metric, to_json
+from lab.data.histories import Histories
+from lab.data.sources.base import Source
+from lab.data.timeline import Fold
+from lab.environment import code, machine, peak_memory, without_paths
+from lab.errors import InputError
+from lab.evaluation.metrics import PER_QUERY, SLICES
+from lab.experiment import Experiment
+from lab.files import write_whole
+from lab.fingerprints import code_fingerprint, digest
+from lab.settings import settings_of
+from lab.store import Store
+
+FORMAT = "interest-lab pin"
+VERSION = 1
+"""Raised whenever a reader of the last version could misread a pin."""
+
+STREAMS = (
+    "version 1: a cell draws from fold_in(key(seed), hash of the part's name) of jax.random, and the order of its rows "
+    "from numpy's SeedSequence([seed, 'order', epoch]); baselines and the oracle draw nothing"
+)
+"""How randomness follows from a seed, in words; a change of it is a change of VERSION."""
+
+METRICS = {
+    "ndcg@5, ndcg@10": "binary gain by label, discounted by log2(rank + 1), over the ideal ranking's",
+    "accuracy@1": "whether the first is a label",
+    "auc": "share of pairs of a label and another candidate that are in the right order",
+    "precision, recall, f1": "at the number of labels; micro pools candidates, macro averages over them",
+    "recall@10": "share of a query's labels among the first ten",
+    "map@10": "mean precision at the labels among the first ten",
+    "queries": "queries that have a label in the slice",
+    "log_loss": "cross-entropy of the softmax over the slice's candidates against the labels' shares, in nats",
+    "calibration_error": "mean distance of predicted from observed shares, over bins",
+    "valid loss, step": "the best loss on the valid split, and the step of the parameters kept",
+}
+
+CANDIDATES = "all categories known at the fold's valid cutoff, never a sample; ties count against the model"
+
+SCHEMA: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "": {"format": str, "version": int, "experiment": dict, "data": dict, "split": dict, "seeds": dict},
+    "experiment": {"name": str, "source": dict, "target": dict, "horizons": list, "features": dict, "models": list},
+    "data": {"source": str, "fingerprint": str, "files": list},
+    "split": {"fingerprint": str, "folds": list},
+    "code": {"version": (str, type(None)), "commit": (str, type(None)), "fingerprint": str},
+    "machine": {"python": str, "system": str, "processor": str, "packages": dict, "jax": dict, "devices": dict},
+    "run": {"seconds": (int, float), "peak_memory_bytes": int},
+}
+"""Part -> the fields that it must have, and their types. `cells` is checked cell by cell."""
+
+CELL = {
+    "id": str,
+    "kind": str,
+    "model": str,
+    "features": str,
+    "status": str,
+    "metrics": list,
+    "digests": dict,
+    "fingerprints": dict,
+}
+
+UNSTABLE = ("run", "cells[].timing")
+"""What two runs of the same on one machine do not share."""
+
+
+def build_pin(
+    experiment: Experiment,
+    about: Mapping[str, str],
+    histories: Histories,
+    folds: Sequence[Fold],
+    candidates: Sequence[int],
+    store: Store,
+    planned: Iterable[CellRecord],
+    seconds: float,
+) -> dict[str, Any]:
+    """The pin of a run as plain values, failures and missing cells included."""
+    cells = store.plan(planned)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "about": dict(about),
+        "experiment": settings_of(experiment),
+        "data": _data(experiment.source, histories),
+        "split": _split(folds, candidates),
+        "seeds": {"count": experiment.seeds, "first": 0, "streams": STREAMS},
+        "metrics": {
+            "slices": list(SLICES), "per_query": list(PER_QUERY), "definitions": METRICS, "candidates": CANDIDATES,
+        },
+        "code": code() | {"fingerprint": code_fingerprint([])},
+        "machine": machine(),
+        "run": {"seconds": round(seconds, 3), "peak_memory_bytes": peak_memory()},
+        "cells": [pinned_cell(store, cell) for cell in cells],
+    }  # fmt: skip
+
+
+def write_pin(path: Path, pin: Mapping[str, Any]) -> None:
+    """Write a pin whole or not at all; mappings keep their order, which for features and behaviours has a meaning."""
+    write_whole(path, json.dumps(pin, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n")
+
+
+def read_pin(path: Path) -> dict[str, Any]:
+    """A pin, checked against the schema. Raises InputError naming the file and what is wrong with it."""
+    try:
+        pin = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name a pin.json.") from None
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON, or a damaged one ({error}).") from None
+    if not isinstance(pin, dict) or pin.get("format") != FORMAT:
+        raise InputError(f"{path}: is no pin of this lab; its field `format` must be {FORMAT!r}.")
+    if pin.get("version") != VERSION:
+        raise InputError(f"{path}: is a pin of version {pin.get('version')!r}; this lab reads version {VERSION}.")
+    _check(path, pin)
+    return pin
+
+
+def metrics_of(cell: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
+    """A pinned cell's numbers by (split, slice, metric)."""
+    return {(s, k, m): math.nan if v is None else float(v) for s, k, m, v in cell["metrics"]}
+
+
+def place_of(cell: Mapping[str, Any] | CellRecord) -> tuple[Any, ...]:
+    """What names a cell whatever the code: unlike its id, it stays when the code moves."""
+    names = ("kind", "model", "features", "horizon", "fold", "seed")
+    return tuple(cell[n] if isinstance(cell, Mapping) else getattr(cell, n) for n in names)
+
+
+def files_of(source: Source) -> list[dict[str, Any]]:
+    """Name, bytes and sha256 of each file behind a source."""
+    return [{"name": p.name, "bytes": p.stat().st_size, "sha256": _sha256(p)} for p in source.paths()]
+
+
+def _data(source: Source, histories: Histories) -> dict[str, Any]:
+    facts = histories.facts
+    counts = {name: facts.get(name) for name in ("rows", "events", "users", "items", "first", "last", "rules")}
+    return {
+        "source": source.name,
+        "licence": source.licence,
+        "citation": source.citation,
+        "files": files_of(source),
+        "fingerprint": histories.fingerprint,
+        "quarantined": facts["quarantine"]["rows"],
+        **counts,
+    }
+
+
+def _split(folds: Sequence[Fold], candidates: Sequence[int]) -> dict[str, Any]:
+    placed = [
+        {"fold": f.index, "valid_cutoff": f.valid_cutoff, "test_cutoff": f.test_cutoff, "candidates": count}
+        for f, count in zip(folds, candidates, strict=True)
+    ]
+    every = [[f.index, f.first, f.valid_cutoff, f.test_cutoff, f.horizons, f.query_every] for f in folds]
+    return {"fingerprint": digest(every), "query_every": folds[0].query_every, "folds": placed}
+
+
+def pinned_cell(store: Store, record: CellRecord) -> dict[str, Any]:
+    """A cell as a pin holds it."""
+    said = to_json(record)
+    names = ("id", "kind", "model", "features", "target", "horizon", "fold", "seed", "status", "fingerprints")
+    return {name: said[name] for name in names} | {
+        "reason": without_paths(record.reason),
+        "parameters": record.parameters,
+        "metrics": said["metrics"],
+        "digests": {} if record.status == "missing" else store.digests(record.id),
+        "timing": said["timing"],
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check(path: Path, pin: Mapping[str, Any]) -> None:
+    for part, wanted in SCHEMA.items():
+        inside = pin if not part else _field(path, pin, part, dict)
+        for name, kind in wanted.items():
+            _field(path, inside, name, kind, part)
+    for index, cell in enumerate(_field(path, pin, "cells", list)):
+        for name, kind in CELL.items():
+            _field(path, cell, name, kind, f"cells[{index}]")
+        for metric in cell["metrics"]:
+            if not (isinstance(metric, list) and len(metric) == len(Metric._fields)):
+                raise InputError(f"{path}: cells[{index}].metrics: {metric!r} is not [split, slice, metric, value].")
+
+
+def _field(path: Path, inside: Any, name: str, kind: Any, part: str = "") -> Any:
+    full = f"{part}.{name}" if part else name
+    if not isinstance(inside, dict) or name not in inside:
+        raise InputError(f"{path}: the field `{full}` is missing; the pin is damaged or not whole.")
+    if not isinstance(inside[name], kind):
+        raise InputError(f"{path}: the field `{full}` holds a {type(inside[name]).__name__}, which cannot be right.")
+    return inside[name]

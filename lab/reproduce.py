@@ -1,0 +1,278 @@
+"""Reproduce a run from its pin: python -m lab.reproduce PIN [settings]
+
+    python -m lab.reproduce results/lstm_vs_transformer/pin.json --cells 2
+    python -m lab.reproduce PIN --source.path log.csv
+    python -m lab.reproduce PIN --with FILE       where the experiment has classes of the user's own
+
+Says first what differs here from where the pin was made, and so at which level it judges: bitwise, tolerance or
+statistical (docs/pin.md). Exit code 0: all matched; 1: something did not; 2: a mistake of the user's.
+"""
+
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lab.errors import InputError, LabError
+
+if TYPE_CHECKING:
+    from lab.experiment import Experiment
+    from lab.runner import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to reproduce."""
+
+    cells: int | None = None
+    """How many cells to compute again, spread over the lines of the table. Default: all."""
+    level: Literal["auto", "bitwise", "tolerance", "statistical"] = "auto"
+    """How to judge. auto: bitwise where nothing differs that can move a bit, else tolerance."""
+    out: Path | None = None
+    """Folder to keep what is computed in, and to go on from. Default: a temporary one."""
+    cache: Path | None = None
+    """Folder where prepared logs are kept. Default: $LAB_CACHE, or the user's cache folder."""
+
+    def __post_init__(self) -> None:
+        if self.cells is not None and self.cells < 1:
+            raise InputError(f"cells: {self.cells} reproduces nothing; use 1 or more.")
+
+
+def main() -> None:
+    """Reproduce what the command line names, and leave."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(str(__doc__).strip())
+        sys.exit(0 if arguments else 2)
+    try:
+        code = _reproduce(Path(arguments[0]), arguments[1:])
+    except LabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        code = 130
+    sys.exit(code)
+
+
+def _reproduce(path: Path, arguments: list[str]) -> int:
+    from lab.backend import prepare_backend
+    from lab.loading import load_experiment
+    from lab.pins import read_pin
+    from lab.settings import experiment_of
+
+    pin = read_pin(path)
+    file, arguments = _with(arguments)
+    declared = load_experiment(file)[0] if file else None
+    experiment, options = _parse(experiment_of(pin["experiment"], declared), path, arguments)
+    chosen = choose(pin["cells"], options.cells)
+    prepare_backend(options.cache)
+    level = _introduce(pin, chosen, options.level, _moved(pin, chosen, experiment))
+    check_files(pin["data"], experiment)
+    with tempfile.TemporaryDirectory() as temporary:
+        return _judge(pin, chosen, level, _computed(pin, chosen, experiment, options, Path(temporary)))
+
+
+def _with(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    """The file named by --with, and the other arguments."""
+    if "--with" not in arguments:
+        return None, arguments
+    at = arguments.index("--with")
+    if at + 1 == len(arguments):
+        raise InputError("--with: names no file; write --with FILE.")
+    return Path(arguments[at + 1]), arguments[:at] + arguments[at + 2 :]
+
+
+def _parse(experiment: "Experiment", path: Path, arguments: list[str]) -> tuple["Experiment", Options]:
+    from dataclasses import fields
+
+    from lab.arguments import read_arguments
+
+    source = experiment.source
+    columns: list[Any] = [(f.name, f.type, field(default=f.default)) for f in fields(Options)]
+    columns.append(("source", type(source), field(default_factory=lambda: source)))
+    read = read_arguments(
+        make_dataclass("Arguments", columns, kw_only=True), f"python -m lab.reproduce {path}", arguments
+    )
+    options = Options(**{f.name: getattr(read, f.name) for f in fields(Options)})
+    return replace(experiment, source=read.source), options
+
+
+def choose(cells: Sequence[Mapping[str, Any]], count: int | None) -> list[Mapping[str, Any]]:
+    """Cells to compute again: all that were computed, or `count` of them, spread over the lines, trained ones first."""
+    there = [cell for cell in cells if cell["status"] != "missing"]
+    if not there:
+        raise InputError("cells: the pin holds no cell that was computed; there is nothing to reproduce.")
+    if count is None or count >= len(there):
+        return there
+    lines: dict[tuple, list[Mapping[str, Any]]] = {}
+    for cell in sorted(there, key=lambda cell: cell["kind"] != "model"):
+        lines.setdefault((cell["kind"], cell["model"], cell["features"], cell["horizon"]), []).append(cell)
+    rows = list(lines.values())
+    trained = [row for row in rows if row[0]["kind"] == "model"]
+    pool = trained if count <= len(trained) else rows
+    if count <= len(pool):
+        return [pool[i * len(pool) // count][0] for i in range(count)]
+    rounds = [row[i] for i in range(max(map(len, rows))) for row in rows if i < len(row)]
+    return rounds[:count]
+
+
+def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """What differs here, a line each, and whether any of it can move a bit."""
+    from lab.environment import code, machine
+    from lab.fingerprints import code_fingerprint
+
+    here = {"code": code() | {"fingerprint": code_fingerprint([])}, "machine": machine()}
+    mute = {"code.commit", "code.dirty", "code.version", "code.lock_sha256", "machine.memory_bytes"}
+    pinned = flat({name: pin[name] for name in here})
+    found = {name: (pinned.get(name), now) for name, now in flat(here).items() if pinned.get(name) != now}
+    found |= {name: (was, None) for name, was in pinned.items() if name not in flat(here)}
+    lines = [f"{name}: {_short(was)} in the pin, {_short(now)} here" for name, (was, now) in found.items()]
+    return lines, any(name not in mute for name in found)
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested values as one level, names joined with dots."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return found
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}..."
+
+
+def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experiment: "Experiment") -> list[str]:
+    """What differs in the code of the user's own classes, or in what the grid holds here."""
+    from lab.cells import grid
+    from lab.judging import Truth
+    from lab.pins import place_of
+
+    cells = grid(experiment, pin["data"]["fingerprint"], isinstance(experiment.source, Truth))
+    here = {place_of(cell.record("missing")): cell.fingerprints["code"] for cell in cells}
+    absent = [one["id"] for one in chosen if place_of(one) not in here]
+    if absent:
+        raise InputError(f"cells: {absent[0]} is no cell of the pinned experiment; the pin contradicts itself.")
+    shipped = pin["code"]["fingerprint"]
+    own = [one for one in chosen if one["fingerprints"]["code"] != shipped]
+    moved = any(here[place_of(one)] != one["fingerprints"]["code"] for one in own)
+    return ["code of classes outside the lab: another than the pin's"] if moved else []
+
+
+def _introduce(pin: Mapping[str, Any], chosen: Sequence[Any], asked: str, moved: list[str]) -> str:
+    """Say what differs, and at which level is judged."""
+    from lab.verdicts import LEVELS
+
+    lines, bits = differences(pin)
+    lines += moved
+    level = ("tolerance" if bits or moved else "bitwise") if asked == "auto" else asked
+    assert level in LEVELS
+    _say(f"{pin['experiment']['name']}: {len(chosen)} of {len(pin['cells'])} cells are computed again.")
+    _say("What differs here:" if lines else "Nothing differs here from where the pin was made.")
+    for line in lines:
+        _say(f"  {line}")
+    _say(f"Judged at level {level}{', as it was asked' if asked != 'auto' else ''}.")
+    return level
+
+
+def _say(line: str) -> None:
+    import textwrap
+
+    print(textwrap.fill(line, 80, subsequent_indent="    "), flush=True)
+
+
+def check_files(data: Mapping[str, Any], experiment: "Experiment") -> None:
+    """Raise InputError, naming both, where the files here are not the pinned ones."""
+    from lab.pins import files_of
+
+    here = files_of(experiment.source)
+    if len(here) != len(data["files"]):
+        raise InputError(f"source: {len(here)} files are here, the pin is of {len(data['files'])}; see --source.path.")
+    for was, now in zip(data["files"], here, strict=True):
+        if was["sha256"] != now["sha256"]:
+            raise InputError(
+                f"source: {now['name']} ({now['bytes']:,} bytes, sha256 {now['sha256'][:16]}) is not the pinned "
+                f"{was['name']} ({was['bytes']:,} bytes, sha256 {was['sha256'][:16]}); name it with --source.path."
+            )
+
+
+def _computed(
+    pin: Mapping[str, Any],
+    chosen: Sequence[Mapping[str, Any]],
+    experiment: "Experiment",
+    options: Options,
+    folder: Path,
+) -> list[dict[str, Any]]:
+    """The chosen cells computed here, each as a pin holds it."""
+    from rich.console import Console
+
+    from lab.pins import pinned_cell, place_of
+    from lab.runner import Place, Run
+    from lab.tracking import Tracking
+
+    run = Run(experiment, Place(options.out or folder, options.cache, Tracking(mode="off"), Console()))
+    _check_histories(pin, run)
+    mine = {place_of(cell.record("missing")): cell for cell in run.cells}
+    cells = [mine[place_of(one)] for one in chosen]
+    run.store.check_writable()
+    with run.tracker() as tracker:
+        run.compute_cells([cell for cell in cells if not run.store.finished(cell.id)], tracker)
+    return [pinned_cell(run.store, run.store.read(cell.id)) for cell in cells]
+
+
+def _check_histories(pin: Mapping[str, Any], run: "Run") -> None:
+    was, now = pin["data"]["fingerprint"], run.histories.fingerprint
+    if was != now:
+        raise InputError(f"source: the histories made of it have the fingerprint {now}, those of the pin {was}.")
+
+
+def _judge(pin: Mapping[str, Any], chosen: Sequence[Any], level: str, got: Sequence[Mapping[str, Any]]) -> int:
+    """Print the table; 0 where all matched, else 1."""
+    from lab.verdicts import judge_cell
+
+    rows = [_row("cell", "expected", "got", "verdict")]
+    if level == "statistical":
+        verdicts = _of_lines(chosen, got)
+    else:
+        verdicts = [(cell["id"], judge_cell(level, cell, new)) for cell, new in zip(chosen, got, strict=True)]  # type: ignore[arg-type]
+    for name, verdict in verdicts:
+        rows.append(_row(name, verdict.expected, verdict.got, level if verdict.matched else "differs"))
+        if verdict.why and not verdict.matched:
+            rows.append(f"  {verdict.why}"[:80])
+    matched = sum(verdict.matched for _, verdict in verdicts)
+    print("\n".join(rows))
+    print(f"{matched} of {len(verdicts)} matched at level {level}; shown: ndcg@10 on test, or what differs.")
+    return int(matched < len(verdicts))
+
+
+def _of_lines(chosen: Sequence[Any], got: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
+    """The test of equivalence for each trained line's ndcg@10. Raises InputError where there are too few seeds."""
+    from lab.pins import metrics_of
+    from lab.verdicts import FEWEST_SEEDS, judge_seeds
+
+    lines: dict[str, tuple[list[float], list[float]]] = {}
+    for was, now in zip(chosen, got, strict=True):
+        if was["kind"] == "model":
+            name = f"{was['model']}-{was['features']}-h{was['horizon']:g}-f{was['fold']}"
+            for kept, cell in zip(lines.setdefault(name, ([], [])), (was, now), strict=True):
+                kept += [v for place, v in metrics_of(cell).items() if place == ("test", "all", "ndcg@10")]
+    judged = [(name, judge_seeds(*values)) for name, values in lines.items()]
+    if not judged or any(verdict is None for _, verdict in judged):
+        raise InputError(
+            f"level: statistical needs {FEWEST_SEEDS} seeds or more of every trained line that is computed again; "
+            f"there are fewer. Leave --cells out, or use --level tolerance."
+        )
+    return judged
+
+
+def _row(name: str, expected: str, got: str, verdict: str) -> str:
+    name = name if len(name) <= 32 else f"{name[:16]}..{name[-14:]}"
+    return f"{name:<32}  {expected[:17]:>17}  {got[:17]:>17}  {verdict}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""An experiment as plain values in its own order, and the same experiment rebuilt from them."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from lab.errors import InputError
+from lab.experiment import Experiment
+from lab.fingerprints import canonical
+from lab.registry import classes
+
+KINDS = {
+    "source": "source",
+    "target": "target",
+    "models": "model",
+    "groups": "feature group",
+    "baselines": "baseline",
+}
+"""Fields whose classes the registry knows, and their kind there."""
+
+PATHS = ("path", "attributes")
+"""Settings of sources that say where files lie: of them only the names are kept."""
+
+
+def settings_of(experiment: Experiment) -> dict[str, Any]:
+    """All settings with their defaults; mappings keep their order, of a log in memory its fingerprint is kept."""
+    values = {f.name: plain(getattr(experiment, f.name)) for f in fields(experiment) if f.name != "source"}
+    source = experiment.source
+    try:
+        values["source"] = _without_folders(source)
+    except TypeError:
+        values["source"] = {"type": type(source).__name__, "fingerprint": source.fingerprint()}
+    return values
+
+
+def plain(value: Any) -> Any:
+    """As `fingerprints.canonical`, but that a mapping keeps its order."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"type": type(value).__name__} | {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return canonical(value)
+
+
+def experiment_of(settings: Mapping[str, Any], beside: Experiment | None = None) -> Experiment:
+    """The experiment that `settings_of` gave; `beside`, of a user's file, knows the classes that do not ship.
+
+    Raises InputError naming the class or setting that is unknown here.
+    """
+    hints = get_type_hints(Experiment)
+    known = {f.name for f in fields(Experiment)}
+    for name in settings:
+        if name not in known:
+            raise InputError(f"experiment.{name}: no such setting of an experiment in this version.")
+    values = {n: _rebuilt(v, hints[n], n, _own(n, beside)) for n, v in settings.items() if n != "source"}
+    return Experiment(**values, source=_source(settings["source"], beside))
+
+
+def _source(said: Mapping[str, Any], beside: Experiment | None) -> Any:
+    if "fingerprint" not in said:
+        return _rebuilt(said, None, "source", _own("source", beside))
+    if beside is None:
+        raise InputError(
+            f"source: this {said['type']} was made in Python and a pin cannot hold it; name the file with --with FILE."
+        )
+    return beside.source
+
+
+def _own(name: str, beside: Experiment | None) -> dict[str, type]:
+    """Class name -> class, for a field: what is registered, and what the user's file uses."""
+    if name not in KINDS:
+        return {}
+    found = {cls.__name__: cls for cls in classes(KINDS[name]).values()}
+    value = () if beside is None else getattr(beside, name)
+    parts = value if isinstance(value, tuple) else (value,)
+    return found | {type(part).__name__: type(part) for part in parts}
+
+
+def _rebuilt(value: Any, hint: Any, where: str, known: Mapping[str, type]) -> Any:
+    """A plain value as the type that its field declares."""
+    if isinstance(value, dict) and "type" in value:
+        return _object(value, hint, where, known)
+    inner = [one for one in get_args(hint) if one not in (Ellipsis, type(None))]
+    if isinstance(value, dict):
+        return {key: _rebuilt(one, inner[-1] if inner else None, f"{where}.{key}", known) for key, one in value.items()}
+    if isinstance(value, list):
+        return tuple(_rebuilt(one, _tuple_of(hint), where, known) for one in value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if whole and (hint is float or (float in inner and int not in inner)) else value
+
+
+def _tuple_of(hint: Any) -> Any:
+    """What a tuple's annotation says of its parts, also within a union."""
+    if get_origin(hint) is tuple:
+        return get_args(hint)[0]
+    return next((_tuple_of(one) for one in get_args(hint) if get_origin(one) is tuple), None)
+
+
+def _object(value: Mapping[str, Any], hint: Any, where: str, known: Mapping[str, type]) -> Any:
+    near = {cls.__name__: cls for cls in (hint, *get_args(hint)) if isinstance(cls, type) and is_dataclass(cls)}
+    cls: Any = (dict(known) | near).get(value["type"])
+    if cls is None:
+        raise InputError(
+            f"{where}: the class {value['type']!r} does not ship with the lab; name the file that defines it "
+            f"with --with FILE."
+        )
+    hints = get_type_hints(cls)
+    own = {name: one for name, one in value.items() if name != "type"}
+    strange = sorted(set(own) - {f.name for f in fields(cls)})
+    if strange:
+        raise InputError(f"{where}: {value['type']} has no setting {strange[0]!r} in this version.")
+    return cls(**{name: _rebuilt(one, hints[name], f"{where}.{name}", {}) for name, one in own.items()})
+
+
+def _without_folders(source: Any) -> dict[str, Any]:
+    """A source's settings, of a path that is not the class's own default the name alone."""
+    default = {f.name: f.default for f in fields(source)}
+
+    def kept(name: str, value: Any) -> Any:
+        if name not in PATHS or value is None or getattr(source, name) == default[name]:
+            return value
+        return [Path(one).name for one in value] if isinstance(value, list) else Path(value).name
+
+    return {name: kept(name, value) for name, value in plain(source).items()}

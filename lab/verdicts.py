@@ -1,0 +1,118 @@
+"""Whether a number that was computed again is the number that was pinned, at three levels."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Level = Literal["bitwise", "tolerance", "statistical"]
+LEVELS: tuple[Level, ...] = ("bitwise", "tolerance", "statistical")
+
+Place = tuple[str, str, str]
+"""(split, slice, metric)."""
+
+DEFAULT_TOLERANCE = 0.02
+TOLERANCE = {"queries": 0.0, "log_loss": 0.05, "loss": 0.05, "step": math.inf}
+"""By how much a trained cell's metric may differ on another machine, absolutely; DEFAULT_TOLERANCE for the others.
+Rounding moves a training's end by less than another seed does, and this is about what another seed does."""
+
+FITTED_TOLERANCE = 1e-5
+"""The same for baselines and the oracle, which are not trained."""
+
+ALPHA = 0.05
+MARGIN = 2.0
+"""Standard deviations of the pinned seeds within which two means are held for equal."""
+FEWEST_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One judgement; `expected` and `got` are of the number that decided it."""
+
+    matched: bool
+    expected: str
+    got: str
+    why: str = ""
+
+
+def judge_cell(level: Level, pinned: Mapping[str, Any], got: Mapping[str, Any]) -> Verdict:
+    """Judge one cell, as a pin holds it, at level bitwise or tolerance, all of its metrics at once."""
+    if pinned["status"] != got["status"]:
+        return Verdict(False, pinned["status"], got["status"], got.get("reason", ""))
+    one, other = _numbers(pinned), _numbers(got)
+    if one.keys() != other.keys():
+        strange = sorted(one.keys() ^ other.keys())[0]
+        return Verdict(False, _text(one.get(strange)), _text(other.get(strange)), f"{' '.join(strange)}: one has it")
+    if level == "bitwise":
+        return _bitwise(pinned, got, one, other)
+    return _within(pinned["kind"], one, other)
+
+
+def tolerance_of(kind: str, metric: str) -> float:
+    """How far a metric may be from the pinned one at level tolerance."""
+    trained = TOLERANCE.get(metric, DEFAULT_TOLERANCE)
+    return trained if kind == "model" else min(trained, FITTED_TOLERANCE)
+
+
+def _bitwise(pinned: Mapping[str, Any], got: Mapping[str, Any], one: dict, other: dict) -> Verdict:
+    for place in one:
+        if _text(one[place]) != _text(other[place]):
+            return Verdict(False, _text(one[place]), _text(other[place]), " ".join(place))
+    for name in ("users.parquet", "checkpoint"):
+        mine, new = (str(cell["digests"].get(name)) for cell in (pinned, got))
+        if mine != new:
+            return Verdict(False, mine[:8], new[:8], f"bytes of {name}")
+    return _all_well(one, other)
+
+
+def _within(kind: str, one: dict[Place, float], other: dict[Place, float]) -> Verdict:
+    """The metric furthest out, in units of its tolerance, decides."""
+
+    def excess(place: Place) -> float:
+        a, b = one[place], other[place]
+        if (math.isnan(a) and math.isnan(b)) or a == b:
+            return 0.0
+        allowed = tolerance_of(kind, place[2])
+        if not math.isfinite(a - b):
+            return math.inf
+        return abs(a - b) / allowed if allowed else math.inf
+
+    worst = max(one, key=excess, default=None)
+    if worst is None or excess(worst) <= 1:
+        return _all_well(one, other)
+    return Verdict(False, _text(one[worst]), _text(other[worst]), " ".join(worst))
+
+
+def judge_seeds(pinned: Sequence[float], got: Sequence[float]) -> Verdict | None:
+    """Two one-sided t-tests that the means differ by less than MARGIN standard deviations of the pinned seeds.
+
+    None where there are too few seeds (FEWEST_SEEDS) to say anything. Schuirmann 1987, Welch's degrees of freedom.
+    """
+    from scipy import stats
+
+    if min(len(pinned), len(got)) < FEWEST_SEEDS:
+        return None
+    a, b = np.asarray(pinned, float), np.asarray(got, float)
+    means = f"{a.mean():.4f}", f"{b.mean():.4f}"
+    margin = MARGIN * a.std(ddof=1)
+    if a.std() == 0 and b.std() == 0:
+        return Verdict(bool(a.mean() == b.mean()), *means, "no spread")
+    below: Any = stats.ttest_ind(b + margin, a, equal_var=False, alternative="greater")
+    above: Any = stats.ttest_ind(b - margin, a, equal_var=False, alternative="less")
+    p = float(max(below.pvalue, above.pvalue))
+    return Verdict(p < ALPHA, *means, f"p {p:.2g}")
+
+
+def _numbers(cell: Mapping[str, Any]) -> dict[Place, float]:
+    return {(s, k, m): math.nan if v is None else float(v) for s, k, m, v in cell["metrics"]}
+
+
+def _all_well(one: dict[Place, float], other: dict[Place, float]) -> Verdict:
+    shown: Place = ("test", "all", "ndcg@10")
+    return Verdict(True, _text(one.get(shown)), _text(other.get(shown)))
+
+
+def _text(value: float | None) -> str:
+    return "none" if value is None else repr(float(value))

@@ -1,0 +1,158 @@
+"""Pins: settings that come back as the same experiment, pins that are refused, and the verdicts."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.data.cleaning import Cleaning
+from lab.data.sources import Table
+from lab.data.timeline import Timeline
+from lab.environment import without_paths
+from lab.errors import InputError
+from lab.experiment import Experiment
+from lab.fingerprints import digest
+from lab.pins import FORMAT, VERSION, read_pin
+from lab.registry import shipped
+from lab.reproduce import choose
+from lab.settings import experiment_of, plain, settings_of
+from lab.training.settings import Training
+from lab.verdicts import judge_cell, judge_seeds, tolerance_of
+from tests.small_experiment import asked
+
+
+def back(experiment: Experiment) -> Experiment:
+    return experiment_of(json.loads(json.dumps(settings_of(experiment))))
+
+
+def test_every_shipped_class_comes_back_from_a_pin() -> None:
+    groups = tuple(cls() for cls in shipped("feature group").values())
+    everything = asked(
+        models=tuple(cls() for cls in shipped("model").values()),
+        groups=groups,
+        features={"zz first": tuple(group.name for group in groups), "aa second": (groups[0].name,)},
+        baselines=tuple(cls() for cls in shipped("baseline").values()),
+    )
+    assert back(everything) == everything
+    assert list(back(everything).features) == ["zz first", "aa second"]
+
+
+@pytest.mark.parametrize("name", sorted(shipped("source")))
+def test_every_shipped_source_comes_back(name: str) -> None:
+    source = shipped("source")[name]()
+    assert back(asked(source=source)).source == source
+
+
+def test_changed_settings_come_back_with_their_types_and_their_order() -> None:
+    experiment = asked(
+        source=Table(path=("a.csv", "b.csv"), behaviours={"z": "view", "a": "purchase"}, separator="/"),
+        timeline=Timeline(end="2022-08-31", query_every=2.0, active_days=None, folds=3),
+        cleaning=Cleaning(item_min_events=4),
+        training=Training(steps=7, dropout=0.0, dtype="bfloat16", cells_at_once=2),
+        horizons=(0.5, 3),
+    )
+    again = back(experiment)
+    assert again == experiment and digest(plain(again.training)) == digest(plain(experiment.training))
+    assert isinstance(again.training.dropout, float) and isinstance(again.source, Table)
+    assert list(again.source.behaviours) == ["z", "a"]
+
+
+def test_no_folder_of_the_machine_is_kept() -> None:
+    said = json.dumps(settings_of(asked(source=Table(path="/home/someone/private/log.csv"))))
+    assert "log.csv" in said and "someone" not in said
+    assert without_paths("/home/someone/log.csv: is damaged (see ~/x/y.txt), 3 km/h") == (
+        "log.csv: is damaged (see y.txt), 3 km/h"
+    )
+
+
+def test_a_class_that_does_not_ship_asks_for_its_file() -> None:
+    settings = settings_of(asked())
+    settings["models"][0]["type"] = "Fade"
+    with pytest.raises(InputError, match=r"models: the class 'Fade' does not ship .* --with FILE"):
+        experiment_of(settings)
+    settings = settings_of(asked())
+    settings["training"]["stepz"] = 1
+    with pytest.raises(InputError, match="Training has no setting 'stepz'"):
+        experiment_of(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "is no JSON"),
+        (b"[]", "is no pin"),
+        (json.dumps({"format": FORMAT, "version": VERSION + 1}).encode(), f"this lab reads version {VERSION}"),
+        (json.dumps({"format": FORMAT, "version": VERSION}).encode(), "the field `experiment` is missing"),
+    ],
+)
+def test_what_is_no_pin_is_refused_in_words(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "pin.json").write_bytes(content)
+    with pytest.raises(InputError, match=said) as error:
+        read_pin(tmp_path / "pin.json")
+    assert "pin.json" in str(error.value)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_pin(tmp_path / "none.json")
+
+
+def cell(**changes: Any) -> dict[str, Any]:
+    metrics = [["test", "all", "ndcg@10", 0.5], ["test", "novel", "auc", None], ["test", "all", "queries", 9.0]]
+    return {
+        "id": "a", "kind": "model", "model": "a", "features": "f", "horizon": 7, "fold": 0, "seed": 0,
+        "status": "done", "metrics": metrics, "digests": {"users.parquet": "1", "checkpoint": "2"},
+    } | changes  # fmt: skip
+
+
+def moved(place: int, value: float | None) -> dict[str, Any]:
+    metrics = [list(one) for one in cell()["metrics"]]
+    metrics[place][3] = value
+    return cell(metrics=metrics)
+
+
+def test_bitwise_allows_nothing() -> None:
+    assert judge_cell("bitwise", cell(), cell()).matched
+    assert not judge_cell("bitwise", cell(), moved(0, float(np.nextafter(0.5, 1)))).matched
+    assert not judge_cell("bitwise", cell(), cell(digests={"users.parquet": "1", "checkpoint": "3"})).matched
+
+
+@pytest.mark.parametrize("level", ["bitwise", "tolerance"])
+def test_an_end_or_a_metric_that_is_not_the_pinned_one_differs(level: Any) -> None:
+    assert not judge_cell(level, cell(), cell(status="diverged", reason="nan")).matched
+    assert not judge_cell(level, cell(), cell(metrics=cell()["metrics"][:2])).matched
+    assert not judge_cell(level, cell(), moved(1, 0.5)).matched  # NaN is not a number
+    assert not judge_cell(level, cell(), moved(2, 8.0)).matched
+
+
+def test_tolerance_is_by_metric_and_kind() -> None:
+    far = tolerance_of("model", "ndcg@10")
+    assert judge_cell("tolerance", cell(), moved(0, 0.5 + 0.9 * far)).matched
+    assert not judge_cell("tolerance", cell(), moved(0, 0.5 + 1.1 * far)).matched
+    assert not judge_cell("tolerance", cell(kind="baseline"), moved(0, 0.5 + 0.9 * far)).matched
+
+
+def test_equivalence_holds_for_one_law_fails_for_another_and_needs_seeds() -> None:
+    rng = np.random.default_rng(0)
+    pinned = rng.normal(0, 1, 8)
+
+    def share(draw: Callable[[], np.ndarray]) -> float:
+        found = [judge_seeds(pinned.tolist(), draw().tolist()) for _ in range(300)]
+        return float(np.mean([verdict is not None and verdict.matched for verdict in found]))
+
+    sd, mean = pinned.std(ddof=1), pinned.mean()
+    assert share(lambda: rng.normal(mean, sd, 8)) > 0.9
+    assert share(lambda: rng.normal(mean + 2 * sd, sd, 8)) <= 0.07  # at the margin: at most alpha, and chance
+    assert judge_seeds([1.0, 2.0], [1.0, 2.0]) is None
+
+
+def test_few_cells_are_spread_over_lines_and_always_the_same() -> None:
+    def of(model: str, seed: int | None, kind: str = "model") -> dict[str, Any]:
+        return cell(id=f"{model}{seed}", model=model, seed=seed, kind=kind)
+
+    cells = [of("base", None, "baseline"), *(of(model, seed) for seed in range(3) for model in "abcd")]
+    assert [one["model"] for one in choose(cells, 2)] == ["a", "c"]
+    assert {one["model"] for one in choose(cells, 5)} == {"base", *"abcd"}
+    assert len({one["id"] for one in choose(cells, 9)}) == 9 and len(choose(cells, None)) == 13
+    with pytest.raises(InputError, match="nothing to reproduce"):
+        choose([cell(status="missing")], None)
