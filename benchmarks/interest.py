@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.cell_record import CellRecord
-from lab.evaluation.intervals import Interval, over_users
+from lab.statistics.intervals import Interval, over_users
 from lab.store import Store
 
 METRIC = "ndcg@10"

@@ -12,7 +12,7 @@ import numpy as np
 
 from lab.cell_record import KINDS, STATUSES, CellRecord, Kind
 from lab.errors import FaultError, InputError
-from lab.evaluation.intervals import Interval, over_seeds, over_users_each
+from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.store import USERS, Store, days
 
 SPLIT = "test"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.evaluation.intervals import Interval
+from lab.statistics.intervals import Interval
 from lab.store import days
 from lab.summary import Estimate, Line, Summary
 

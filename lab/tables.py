@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.cell_record import CellRecord
+from lab.comparisons import comparisons, comparisons_csv
 from lab.files import write_whole
 from lab.store import Store, csv_bytes, days
 from lab.summary import SLICES, Estimate, Line, Summary, summarise
@@ -27,11 +28,12 @@ _COLUMNS = (
 
 
 def write_tables(store: Store, planned: Iterable[CellRecord] | None = None, metric: str = METRIC) -> Summary:
-    """Rebuild cells.csv and summary.csv, .md and .tex from the planned cells (or from all that are stored)."""
+    """Rebuild cells.csv, comparisons.csv and summary.csv, .md and .tex from the planned cells (or all stored)."""
     planned = None if planned is None else list(planned)
     store.write_cells_table(planned)
     summary = summarise(store, planned)
     shown = grid(summary, metric, SLICES)
+    write_whole(store.root / "comparisons.csv", comparisons_csv(comparisons(store, summary, metric)))
     write_whole(store.root / "summary.csv", csv_bytes(_COLUMNS, _rows(summary)))
     write_whole(store.root / "summary.md", markdown(shown).encode())
     write_whole(store.root / "summary.tex", tex(shown).encode())

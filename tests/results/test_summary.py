@@ -10,7 +10,7 @@ from scipy import stats
 
 from lab.cell_record import CellRecord, Metric
 from lab.errors import FaultError, InputError
-from lab.evaluation.intervals import over_users
+from lab.statistics.intervals import over_users
 from lab.store import Store
 from lab.summary import Estimate, Summary, lines, summarise
 from tests.results.made import metrics, record, same_everywhere, users

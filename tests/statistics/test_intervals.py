@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lab.evaluation.intervals import _poisson, over_seeds, over_users, over_users_each
+from lab.statistics.intervals import _poisson, over_seeds, over_users, over_users_each
 
 
 def clustered(rng: np.random.Generator, users: int) -> tuple[np.ndarray, np.ndarray]:

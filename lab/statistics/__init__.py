@@ -1,0 +1,1 @@
+"""Intervals, tests and corrections of finished results; no cell's number depends on them."""

@@ -1,0 +1,94 @@
+"""Pairs of lines: who is compared with whom, and the numbers by hand."""
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.comparisons import COLUMNS, Comparison, comparisons, comparisons_csv
+from lab.statistics.permutation import holm
+from lab.store import Store
+from lab.summary import summarise
+from lab.tables import write_tables
+from tests.results.made import metrics, record, users
+
+BASE = np.array([0.1, 0.5, 0.3, 0.2])
+
+
+def put(store: Store, cell: str, values: np.ndarray, reverse: bool = False, **changes: object) -> None:
+    table = users({"all": values})
+    if reverse:
+        table = {name: column[::-1] for name, column in table.items()}
+    store.write(replace(record(cell, **changes), metrics=metrics(table)), users=table)
+
+
+def baseline(store: Store, name: str = "popularity", reverse: bool = False, **changes: object) -> None:
+    settings = {"kind": "baseline", "model": name, "features": "", "seed": None} | changes
+    put(store, f"{name}-{settings.get('fold', 0)}", BASE, reverse, **settings)
+
+
+def found(store: Store) -> tuple[Comparison, ...]:
+    return comparisons(store, summarise(store), "ndcg@10")
+
+
+def test_a_model_and_a_baseline_by_hand(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for seed in range(3):
+        put(store, f"a{seed}", BASE + 0.1 * (seed + 1), seed=seed)
+    baseline(store)
+    (one,) = found(store)
+    assert (one.a, one.b, one.slice, one.queries, one.users) == ("lstm · full", "popularity", "all", 4, 4)
+    assert one.difference == pytest.approx(0.2)
+    assert one.users_p == one.holm_p == 2 / 2**4
+    assert one.seeds == 3 and one.seeds_p == one.smallest_seeds_p == 0.25
+    assert one.seeds_low == pytest.approx(0.2 - 4.30265273 * 0.1 / np.sqrt(3))  # t of 2 degrees of freedom
+    assert one.improvement == 1.0
+
+
+def test_queries_are_paired_whatever_their_order(tmp_path: Path) -> None:
+    rows = []
+    for reverse in (False, True):
+        store = Store(tmp_path / str(reverse))
+        put(store, "a", BASE + np.array([0.1, -0.1, 0.2, 0.3]))
+        baseline(store, reverse=reverse)
+        rows.append(found(store))
+    assert rows[0] == rows[1] and rows[0][0].difference == pytest.approx(0.125)
+
+
+def test_the_family_is_models_against_baselines_and_pairs_that_differ_in_one_thing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for model, features in (("gru", "full"), ("lstm", "full"), ("lstm", "time")):
+        put(store, f"{model}-{features}", BASE + 0.1, model=model, features=features)
+    baseline(store)
+    put(store, "oracle", BASE + 0.4, kind="oracle", model="oracle", features="", seed=None)
+    put(store, "far", BASE, model="gru", horizon=30.0)
+    pairs = {(one.a, one.b) for one in found(store)}
+    assert pairs == {
+        *((name, "popularity") for name in ("gru · full", "lstm · full", "lstm · time")),
+        *(("gru · full", "lstm · full"), ("lstm · full", "lstm · time")),
+    }
+    assert [one.holm_p for one in found(store)] == pytest.approx(holm([one.users_p for one in found(store)]))
+
+
+def test_an_incomplete_line_is_not_compared(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store, "a0", BASE, seed=0)
+    store.write(record("a1", seed=1, status="failed", reason="Out of memory."))
+    baseline(store)
+    assert found(store) == ()
+
+
+def test_the_file_has_a_row_a_comparison_and_blanks_for_what_cannot_be_said(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store, "a", BASE + 0.1, fold=0)
+    put(store, "b", BASE + 0.3, fold=1)
+    baseline(store, fold=0)
+    baseline(store, fold=1)
+    write_tables(store)
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "comparisons.csv").read_text()))
+    assert tuple(row) == COLUMNS and row["horizon"] == "7" and row["queries"] == "8" and row["users"] == "4"
+    assert row["seeds"] == "1" and row["seeds_low"] == "" and row["smallest_seeds_p"] == "1.0"
+    assert comparisons_csv(()).decode() == ",".join(COLUMNS) + "\n"
