@@ -27,7 +27,7 @@ from lab.errors import LabError
 STOPS = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to end: Ctrl-C, and the polite request of another program."""
 
-SOON = 2.0
+SOON = 10.0
 """Seconds after a first request to end in which more of them add nothing: tables are being written."""
 
 
