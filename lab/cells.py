@@ -9,7 +9,7 @@ from typing import Any
 from lab.baselines.base import Baseline
 from lab.cell_record import CellRecord, Kind, Status
 from lab.experiment import Experiment, label
-from lab.fingerprints import canonical, code_fingerprint, digest
+from lab.fingerprints import canonical, code_fingerprint, digest, libraries_fingerprint
 from lab.models.base import Model
 
 MACHINE_SETTINGS = ("cells_at_once", "resident_gib")
@@ -63,9 +63,10 @@ class Cell:
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """Of the data and of the code."""
+        """Of the data, of the code, and of the libraries it calls."""
         parts = [self.settings, self.experiment.target, *map(self.experiment.group, self._groups())]
-        return {"data": self.data, "code": code_fingerprint([part for part in parts if part is not None])}
+        code = code_fingerprint([part for part in parts if part is not None])
+        return {"data": self.data, "code": code, "packages": libraries_fingerprint()}
 
     def _groups(self) -> tuple[str, ...]:
         return self.experiment.features[self.features] if self.kind == "model" else ()

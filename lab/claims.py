@@ -111,7 +111,8 @@ class Claims:
         return self._folder / f"{cell}.{number}"
 
     def _all(self, cell: str) -> list[Path]:
-        names = (path for path in self._folder.iterdir() if path.name.rpartition(".")[0] == cell)
+        present = self._folder.iterdir() if self._folder.is_dir() else ()
+        names = (path for path in present if path.name.rpartition(".")[0] == cell)
         return sorted((path for path in names if path.suffix[1:].isdigit()), key=_number)
 
     def _newest(self, cell: str) -> Path | None:

@@ -33,6 +33,8 @@ class Options:
     """Folder where prepared logs are kept. Default: $LAB_CACHE, or the user's cache folder."""
     dry_run: bool = False
     """Prepare the log, print the plan and stop."""
+    status: bool = False
+    """Say which cells are done, running, failed, stale (and what moved) or missing, and stop."""
     only: tuple[str, ...] = ()
     """Some cells alone: key=value by model, features, horizon, fold, seed; several narrow it. Baselines stay beside."""
     tracking: Tracking = field(default_factory=Tracking)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,16 @@ def _shipped_code() -> str:
         if name not in NUMBERLESS:
             whole.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
     return whole.hexdigest()
+
+
+LIBRARIES = ("flax", "jax", "jaxlib", "numpy", "optax", "polars", "scikit-learn", "scipy")
+"""Libraries that compute a cell's numbers: what a lock file moves, as it is installed."""
+
+
+@cache
+def libraries_fingerprint() -> str:
+    """The versions of the libraries at work, as text: which one moved can be read off it."""
+    return " ".join(f"{name}={version(name)}" for name in LIBRARIES)
 
 
 def code_fingerprint(used: Iterable[Any]) -> str:

@@ -31,6 +31,7 @@ from lab.plan import late_end, print_fold, print_log, print_plan, print_waiting,
 from lab.progress import Progress
 from lab.selection import select
 from lab.settings import settings_of
+from lab.status import print_states, states
 from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
@@ -85,6 +86,10 @@ class Run:
             for causal, mine in by_rows(self.cells, fold):
                 print_plan(self.console, assemblies(self.experiment, self._dataset(fold, causal), mine), mine)
         say(self.console, f"cells in all: {len(self.cells)}")
+
+    def show_status(self) -> None:
+        """Print how far the grid is, line by line."""
+        print_states(states(self.store, self.cells), self.console)
 
     def compute(self) -> int:
         """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.

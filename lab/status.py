@@ -1,0 +1,97 @@
+"""How far a grid is: which of its cells are done, in work, failed, missing, or on disk of other settings or code."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lab.cell_record import CellRecord
+from lab.cells import Cell
+from lab.claims import Claims
+from lab.store import Store, days
+
+STATES = ("done", "running", "failed", "diverged", "stale", "missing")
+
+
+@dataclass(frozen=True)
+class State:
+    """One planned cell as it stands."""
+
+    cell: Cell
+    state: str
+    """One of STATES."""
+    moved: tuple[str, ...] = ()
+    """Of a stale cell: the fingerprints and settings by which what is on disk differs from what is planned."""
+
+
+def states(store: Store, cells: Sequence[Cell]) -> list[State]:
+    """How each cell stands. A cell is stale where only one of another identity lies at its place of the grid."""
+    stored = {record.id: record for record in store.records()}
+    at_place: dict[tuple, list[CellRecord]] = {}
+    for record in stored.values():
+        at_place.setdefault(place(record), []).append(record)
+    claims = Claims(store.root)
+    return [_state(cell, stored.get(cell.id), at_place, claims) for cell in cells]
+
+
+def _state(cell: Cell, record: CellRecord | None, at_place: Mapping[tuple, list[CellRecord]], claims: Claims) -> State:
+    if record is not None and record.status in ("done", "diverged"):
+        return State(cell, record.status)
+    if not claims.free(cell.id):
+        return State(cell, "running")
+    if record is not None:
+        return State(cell, record.status)
+    planned = cell.record("missing")
+    others = [moved(planned, other) for other in at_place.get(place(planned), [])]
+    # Of several the nearest: what it takes to explain it.
+    return (
+        State(cell, "stale", min(others, key=lambda names: (len(names), names))) if others else State(cell, "missing")
+    )
+
+
+def place(record: CellRecord) -> tuple:
+    """Where a cell stands in the grid, whatever its settings, data and code."""
+    return record.kind, record.model, record.features, record.target, record.horizon, record.fold, record.seed
+
+
+def moved(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:
+    """The fingerprints, then the settings, in which two cells of one place differ; there is always one."""
+    prints = _differing(planned.fingerprints, other.fingerprints)
+    return (*prints, *_differing(_flat(planned.config), _flat(other.config)))
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return [name for name in sorted(one.keys() | other.keys()) if one.get(name, _ABSENT) != other.get(name, _ABSENT)]
+
+
+_ABSENT = object()
+
+
+def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        found |= _flat(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
+    return found
+
+
+def print_states(found: Sequence[State], console: Console) -> None:
+    """A row for each line of the grid, and what moved where something is stale."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", overflow="fold")
+    for name in ("days", *STATES):
+        table.add_column(name, justify="right", no_wrap=True)
+    lines: dict[tuple[str, float], Counter[str]] = {}
+    for one in found:
+        name = " · ".join(filter(None, (one.cell.model, one.cell.features)))
+        lines.setdefault((name, one.cell.horizon), Counter())[one.state] += 1
+    for (name, horizon), counts in lines.items():
+        table.add_row(name, days(horizon), *(str(counts[state] or "-") for state in STATES))
+    total = Counter(one.state for one in found)
+    table.add_row("all", "", *(str(total[state] or "-") for state in STATES))
+    console.print(table)
+    for names, count in sorted(Counter(one.moved for one in found if one.state == "stale").items()):
+        text = f"stale: {count} cells on disk differ in {', '.join(names)}; a run computes them anew."
+        console.print(text, markup=False, highlight=False)

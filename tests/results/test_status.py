@@ -1,0 +1,68 @@
+"""How far a grid is, told from what lies on disk."""
+
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lab.cells import Cell, grid
+from lab.claims import Claims
+from lab.status import print_states, states
+from lab.store import Store
+from lab.training.settings import Training
+from tests.small_experiment import asked
+
+FIVE = Training(steps=5)
+
+
+def cells_of(data: str = "data", **changed: object) -> list[Cell]:
+    return grid(replace(asked(), **changed), data, oracle=False)  # type: ignore[arg-type]
+
+
+def said(store: Store, cells: list[Cell]) -> str:
+    console = Console(file=StringIO(), width=80)
+    print_states(states(store, cells), console)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_each_cell_stands_as_it_is_on_disk(tmp_path: Path) -> None:
+    store, cells = Store(tmp_path), cells_of()
+    for cell, status in zip(cells, ("done", "failed", "diverged"), strict=False):
+        store.write(cell.record(status))  # type: ignore[arg-type]
+    with Claims(tmp_path) as claims:
+        assert claims.take(cells[3].id)
+        found = [one.state for one in states(store, cells)]
+        assert found[:5] == ["done", "failed", "diverged", "running", "missing"]
+    assert [one.state for one in states(store, cells)][3] == "missing"
+
+
+def test_an_empty_folder_misses_every_cell(tmp_path: Path) -> None:
+    assert {one.state for one in states(Store(tmp_path / "none"), cells_of())} == {"missing"}
+
+
+@pytest.mark.parametrize(
+    ("planned", "moved"),
+    [
+        (cells_of(data="other", training=FIVE), ("data",)),
+        (cells_of(training=Training(steps=7)), ("training.steps",)),
+        (cells_of(data="other", training=Training(steps=7)), ("data", "training.steps")),
+    ],
+    ids=["data", "settings", "both"],
+)
+def test_what_moved_is_named(tmp_path: Path, planned: list[Cell], moved: tuple[str, ...]) -> None:
+    store, before = Store(tmp_path), cells_of(training=FIVE)
+    store.write(next(cell for cell in before if cell.kind == "model").record("done"))
+    assert [one.moved for one in states(store, planned) if one.state == "stale"] == [moved]
+
+
+@pytest.mark.parametrize("name", ["code", "packages"])
+def test_code_and_packages_that_moved_are_named(tmp_path: Path, name: str) -> None:
+    store, cells = Store(tmp_path), cells_of()
+    record = cells[-1].record("done")
+    store.write(replace(record, id="older", fingerprints={**record.fingerprints, name: "as it was"}))
+    assert [one.moved for one in states(store, cells) if one.state == "stale"] == [(name,)]
+    text = said(store, cells)
+    assert f"stale: 1 cells on disk differ in {name}; a run computes them anew." in text
+    assert max(map(len, text.splitlines())) <= 80
