@@ -14,8 +14,9 @@ def write_report(root: Path) -> Path:
 
     Raises InputError for a folder without results, FaultError where one of its files is damaged.
     """
-    contents = read_contents(root)
-    write_tables(contents.store, contents.planned)
+    before = read_contents(root)
+    write_tables(before.store, before.planned)
+    contents = read_contents(root)  # with the comparisons that were just made
     drawings = list(draw(contents))
     for one in drawings:
         write_whole(root / "figures" / f"{one.name}.svg", one.svg)
