@@ -1,5 +1,5 @@
 # make run     sets up .venv and runs the main experiment
-# make results runs the experiments of the embedded shop; tables and pins are left in results/
+# make results runs the experiments of the embedded shop; tables, pins, figures and pages are left in results/
 # make test    sets up .venv and runs the whole gate: ruff, pyright, pytest
 # make lock    renews requirements.lock, needed after a change of dependencies in pyproject.toml (uses uv)
 #
@@ -23,7 +23,8 @@ run: $(READY)
 # Experiments on the embedded shop; those on a log of their own run where it is.
 results: $(READY)
 	@for file in $$(grep -l "SyntheticShop(" experiments/*.py); do \
-		echo "$$file"; $(BIN)/python -m lab.run $$file || exit $$?; done
+		echo "$$file"; $(BIN)/python -m lab.run $$file || exit $$?; \
+		$(BIN)/python -m lab.report results/$$(basename $$file .py) || exit $$?; done
 
 test: $(READY)
 	$(BIN)/ruff check .

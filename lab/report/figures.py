@@ -109,7 +109,8 @@ def _learning(contents: Contents) -> Any:
 
 def _forest(contents: Contents) -> Any:
     rows = [r for r in contents.comparisons if r.get("metric") == METRIC and r.get("slice") == "all"]
-    rows = [r for r in rows if r.get("difference")][:COMPARED]
+    known = [r for r in rows if r.get("difference")]
+    rows = known[:COMPARED]
     if not rows:
         return None
     figure, (panel,) = _figure(9, 1.4 + 0.32 * len(rows))
@@ -124,7 +125,8 @@ def _forest(contents: Contents) -> Any:
     names = [f"{r['a']} − {r['b']}, {days(float(r['horizon']))} d" for r in rows]
     panel.set_yticks(range(len(rows)), names, fontsize=8)
     panel.invert_yaxis()
-    panel.set(xlabel=f"difference of {METRIC.upper()}, with 95 % intervals")
+    left_out = f"\n{len(rows)} of {len(known)} differences; comparisons.csv has all" if len(known) > len(rows) else ""
+    panel.set(xlabel=f"difference of {METRIC.upper()}, with 95 % intervals{left_out}")
     _legend(figure, panel)
     return figure
 
