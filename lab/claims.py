@@ -1,8 +1,8 @@
 """Who computes which cell, where several processes, on one host or on several, share a results folder.
 
 A claim is a file `claims/<cell id>.<n>` that one process alone can create. The highest n holds the cell; who finds its
-owner dead creates n + 1, which again only one can. Nothing is ever renamed or taken away, so that of two
-that find the same owner dead neither can undo the other's claim.
+owner dead creates n + 1, which again only one can. Nothing is renamed, and only who holds a cell takes
+claims on it away, so that of two that find the same owner dead neither can undo the other's.
 """
 
 import json

@@ -68,7 +68,7 @@ class Computation:
     store: Store
     tracker: Tracker
     progress: Progress
-    open: "OpenCells"
+    open: OpenCells
 
     def compute(self, cells: Sequence[Cell]) -> None:
         """Compute and keep those of the cells that no other process has. One that fails is kept as failed."""

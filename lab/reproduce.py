@@ -123,6 +123,7 @@ def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
     """What differs here, a line each, and whether any of it can move a bit."""
     from lab.environment import code, machine
     from lab.fingerprints import code_fingerprint
+    from lab.nested import flat
 
     here = {"code": code() | {"fingerprint": code_fingerprint([])}, "machine": machine()}
     mute = {"code.commit", "code.dirty", "code.version", "code.lock_sha256", "machine.memory_bytes"}
@@ -131,14 +132,6 @@ def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
     found |= {name: (was, None) for name, was in pinned.items() if name not in flat(here)}
     lines = [f"{name}: {_short(was)} in the pin, {_short(now)} here" for name, (was, now) in found.items()]
     return lines, any(name not in mute for name in found)
-
-
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested values as one level, names joined with dots."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        found |= flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
-    return found
 
 
 def _short(value: Any) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 from lab.cell_record import CellRecord
 from lab.cells import Cell
 from lab.claims import Claims
+from lab.nested import flat
 from lab.store import Store, days
 
 STATES = ("done", "running", "failed", "diverged", "stale", "missing")
@@ -60,7 +61,7 @@ def place(record: CellRecord) -> tuple:
 def moved(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:
     """The fingerprints, then the settings, in which two cells of one place differ; there is always one."""
     prints = _differing(planned.fingerprints, other.fingerprints)
-    return (*prints, *_differing(_flat(planned.config), _flat(other.config)))
+    return (*prints, *_differing(flat(planned.config), flat(other.config)))
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -68,13 +69,6 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 _ABSENT = object()
-
-
-def _flat(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in config.items():
-        found |= _flat(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
-    return found
 
 
 def print_states(found: Sequence[State], console: Console) -> None:

@@ -15,8 +15,8 @@ from lab.errors import FaultError, InputError
 from lab.store import CURVE, Store
 from lab.summary import Line, Summary, summarise
 
-PINS = ("pin.json", "run.json")
-"""Where a folder says what its results are of; the first that is there is read."""
+PIN = "pin.json"
+"""Where a folder says what its results are of."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,13 @@ def _rows(path: Path) -> tuple[Mapping[str, str], ...]:
 
 
 def _facts(root: Path) -> tuple[Mapping[str, Any], str]:
-    for name in PINS:
-        if (root / name).is_file():
-            try:
-                facts = json.loads((root / name).read_bytes())
-            except ValueError as error:
-                raise FaultError(f"{root / name}: is damaged ({error}); run the experiment again.") from error
-            if not isinstance(facts, dict):
-                raise FaultError(f"{root / name}: is damaged (holds no settings); run the experiment again.")
-            return facts, name
-    return {}, ""
+    path = root / PIN
+    if not path.is_file():
+        return {}, ""
+    try:
+        facts = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise FaultError(f"{path}: is damaged ({error}); run the experiment again.") from error
+    if not isinstance(facts, dict):
+        raise FaultError(f"{path}: is damaged (holds no settings); run the experiment again.")
+    return facts, PIN

@@ -36,9 +36,9 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
         figures=[(one, Markup(_inline(one))) for one in drawings],
         comparisons=contents.comparisons[:200],
         cells=[cell for cell in contents.planned if cell.status != "done"],
-        log=list(_log(contents.facts.get("log") or contents.facts.get("data"))),
-        folds=list(_folds(contents.facts.get("folds"))) or list(_flat(contents.facts.get("split"))),
-        versions=list(_flat(contents.facts.get("versions") or contents.facts.get("machine"))),
+        log=list(_log(contents.facts.get("data"))),
+        folds=list(_flat(contents.facts.get("split"))),
+        versions=list(_flat(contents.facts.get("machine"))),
         settings=list(_flat(contents.facts.get("experiment"))),
         pin=contents.pin,
     )
@@ -84,12 +84,6 @@ def _log(log: Any) -> Iterator[tuple[str, str]]:
     for name, value in _flat(log):
         known = name in ("first", "last") and value.lstrip("-").isdigit()
         yield name, date_text(int(value)) if known else value
-
-
-def _folds(folds: Sequence[Mapping[str, Any]] | None) -> Iterator[tuple[str, str]]:
-    for index, fold in enumerate(folds or ()):
-        for name, value in fold.items():
-            yield f"fold {index}, {name.replace('_', ' ')}", date_text(value) if isinstance(value, int) else str(value)
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
