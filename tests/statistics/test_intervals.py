@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lab.statistics.intervals import _poisson, over_seeds, over_users, over_users_each
+from tests.statistics.rates import between
 
 
 def clustered(rng: np.random.Generator, users: int) -> tuple[np.ndarray, np.ndarray]:
@@ -17,8 +18,8 @@ def clustered(rng: np.random.Generator, users: int) -> tuple[np.ndarray, np.ndar
 @pytest.mark.parametrize("users", [20, 150])
 def test_coverage_over_users(users: int) -> None:
     rng = np.random.default_rng(users)
-    intervals = [over_users(*clustered(rng, users), rng) for _ in range(700)]
-    assert 0.93 < np.mean([i is not None and i.low <= 0.25 <= i.high for i in intervals]) < 0.97
+    found = [one for _ in range(100) for one in over_users_each([clustered(rng, users) for _ in range(100)], rng)]
+    assert between(sum(i is not None and i.low <= 0.25 <= i.high for i in found), 10_000)
 
 
 def test_groups_of_users_leave_the_width() -> None:
@@ -76,9 +77,10 @@ def test_t_interval_by_hand() -> None:
 
 
 def test_coverage_over_seeds() -> None:
+    """Exact by construction where the means of seeds are normal."""
     rng = np.random.default_rng(4)
-    intervals = [over_seeds(rng.normal(0.3, 0.01, 5)) for _ in range(2_000)]
-    assert 0.935 < np.mean([i is not None and i.low <= 0.3 <= i.high for i in intervals]) < 0.965
+    intervals = [over_seeds(rng.normal(0.3, 0.01, 5)) for _ in range(20_000)]
+    assert between(sum(i is not None and i.low <= 0.3 <= i.high for i in intervals), 20_000, 0.94, 0.96)
 
 
 def test_samples_drawn_together_have_the_intervals_they_have_alone() -> None:

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from lab.statistics.across_runs import improvement
-from lab.statistics.intervals import over_users
-from lab.statistics.permutation import flip_p, holm, smallest_p
+from lab.statistics.intervals import over_users_each
+from lab.statistics.permutation import flip_p, flip_p_each, holm, smallest_p
+from tests.statistics.rates import at_most, between, by_user, paired
 
 
 def test_few_differences_are_tested_exactly() -> None:
@@ -19,7 +20,19 @@ def test_many_differences_are_tested_by_draws() -> None:
     differences = np.random.default_rng(1).normal(0.15, 1, 300)
     p = flip_p(differences, np.random.default_rng(0))
     assert p == pytest.approx(stats.ttest_1samp(differences, 0)[1], abs=0.01)
-    assert flip_p(np.ones(300), np.random.default_rng(0)) == 1 / 10_000  # never 0
+
+
+def test_a_p_beyond_all_draws_is_a_bound_of_the_exact_one() -> None:
+    sums = np.abs(np.random.default_rng(8).normal(1, 0.3, (100, 24)))  # of one sign: exactly 2 of 2^24 reach so far
+    found = flip_p_each(sums, np.random.default_rng(0))
+    assert (found < 1 / 10_000).any() and (found >= smallest_p(24)).all()
+    assert 0 < flip_p(np.ones(300), np.random.default_rng(0)) == pytest.approx(2 * np.exp(-150))
+
+
+def test_rows_tested_together_have_the_p_they_have_alone() -> None:
+    rows = np.random.default_rng(9).normal(0.3, 1, (5, 40))
+    together = flip_p_each(rows, np.random.default_rng(0))
+    assert together.tolist() == [flip_p(row, np.random.default_rng(0)) for row in rows]
 
 
 @pytest.mark.parametrize(("seeds", "p"), [(1, 1.0), (3, 0.25), (5, 0.0625), (6, 0.03125)])
@@ -38,43 +51,47 @@ def test_holm_by_hand() -> None:
     assert len(holm([])) == 0
 
 
+def test_holm_agrees_with_statsmodels_family_by_family() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    families = np.random.default_rng(7).random((5, 20)) ** 3
+    assert holm(families) == pytest.approx(np.stack([np.asarray(multipletests(p, method="holm")[1]) for p in families]))
+
+
 def test_improvement_by_hand() -> None:
     a, b = np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[2.0, 5.0]])
     assert improvement(a, b) == 0.5  # one of two runs on the first task, a tie on the second
 
 
-def skewed(rng: np.random.Generator, users: int, tests: int) -> tuple[np.ndarray, np.ndarray]:
-    """Users with 1 to 8 queries; of each test, differences of two bounded skewed metrics that share the user."""
-    user = np.repeat(np.arange(users), rng.integers(1, 9, users))
-    likes = rng.normal(0, 1, (tests, users))[:, user] - 1
-    noise = rng.normal(0, 1, (2, tests, len(user)))
-    shift = 0.5 * rng.normal(0, 1, (2, tests, users))[..., user]
-    one, other = 1 / (1 + np.exp(-(likes + noise + shift)))
-    return one - other, user
-
-
 @pytest.mark.parametrize("users", [8, 60])
 def test_false_positives_of_users_are_at_most_five_percent(users: int) -> None:
+    """Exact by construction: 2 / 2^n enumerated up to 12 users, (1 + hits) / (1 + draws) beyond."""
     rng = np.random.default_rng(3)
-    differences, user = skewed(rng, users, 400)
-    p = [flip_p(np.bincount(user, weights=one), rng) for one in differences]
-    # Binomial noise of 400 repetitions: 2.3 standard errors above 5 %.
-    assert np.mean(np.array(p) <= 0.05) <= 0.05 + 2.3 * np.sqrt(0.05 * 0.95 / 400)
+    wrong = sum(int((flip_p_each(by_user(*paired(rng, users, 1_000)), rng) <= 0.05).sum()) for _ in range(20))
+    assert at_most(wrong, 20_000)
 
 
-def test_a_family_errs_at_most_five_percent_of_the_time() -> None:
+def test_false_positives_over_seeds_are_at_most_five_percent() -> None:
+    p = flip_p_each(np.random.default_rng(6).laplace(0, 1, (20_000, 6)), np.random.default_rng(0))
+    assert at_most(int((p <= 0.05).sum()), 20_000) and (p > smallest_p(6) / 2).all()
+
+
+@pytest.mark.parametrize("true", [0, 3])
+def test_a_family_errs_at_most_five_percent_of_the_time(true: int) -> None:
+    """Six tests that share their seeds; the first `true` differences are real and do not count as errors."""
     rng = np.random.default_rng(4)
-    families = [[flip_p(one, rng) for one in rng.laplace(0, 1, (6, 8))] for _ in range(400)]
-    wrong = np.mean([holm(p).min() <= 0.05 for p in families])
-    assert wrong <= 0.05 + 2.3 * np.sqrt(0.05 * 0.95 / 400)
+    shared, own = rng.laplace(0, 1, (10_000, 1, 8)), rng.laplace(0, 1, (10_000, 6, 8))
+    effect = np.where(np.arange(6) < true, 5, 0)[:, None]
+    p = flip_p_each((shared + own + effect).reshape(-1, 8), rng).reshape(10_000, 6)
+    assert at_most(int((holm(p)[:, true:] <= 0.05).any(axis=1).sum()), 10_000)
 
 
 @pytest.mark.parametrize("users", [30, 200])
 def test_coverage_of_a_paired_difference_over_users(users: int) -> None:
-    """1000 repetitions: a true coverage of 95 % is outside 93 to 97 % once in 270 times."""
     rng = np.random.default_rng(5)
-    found = []
-    for _ in range(1_000):
-        (difference,), user = skewed(rng, users, 1)
-        found.append(over_users(difference, user, rng))
-    assert 0.93 < np.mean([i is not None and i.low <= 0 <= i.high for i in found]) < 0.97
+    covered = 0
+    for _ in range(200):
+        differences, user = paired(rng, users, 50)
+        found = over_users_each(((one, user) for one in differences), rng)
+        covered += sum(one is not None and one.low <= 0 <= one.high for one in found)
+    assert between(covered, 10_000)
