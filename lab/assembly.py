@@ -1,7 +1,7 @@
 """From declarations to what trains: a model's program and its cells' arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -43,9 +43,22 @@ class Assembly:
 
 
 def assemblies(experiment: Experiment, data: Dataset, cells: Sequence[Cell]) -> list[Assembly]:
-    """The programs of a fold's trained cells, one for each model."""
-    mine = {model: [c for c in cells if c.kind == "model" and c.settings == model] for model in experiment.models}
-    return [assemble(experiment, data, model, own) for model, own in mine.items() if own]
+    """The programs of a fold's trained cells: one for each model, and for variants that need another."""
+    mine: dict[tuple[Model, Training], list[Cell]] = {}
+    for model in experiment.models:
+        for cell in cells:
+            if cell.kind == "model" and cell.settings == model:
+                mine.setdefault((model, of_program(cell.experiment.training)), []).append(cell)
+    return [assemble(own[0].experiment, data, model, own) for (model, _), own in mine.items()]
+
+
+PER_CELL = ("learning_rate", "weight_decay", "prior_precision", "dropout", "label_smoothing")
+"""Training settings that are data: cells that differ in them share a program."""
+
+
+def of_program(training: Training) -> Training:
+    """What two trainings have in common if they share a program."""
+    return replace(training, **{f.name: f.default for f in fields(Training) if f.name in PER_CELL})
 
 
 def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequence[Cell]) -> Assembly:

@@ -34,6 +34,8 @@ class CellRecord:
     model: str
     features: str
     """Name of the feature set; empty for a baseline or oracle that has none."""
+    variant: str = ""
+    """Name of the variant; empty where there is none, or where all variants are the same to the cell."""
     target: str
     horizon: float
     """Days."""
@@ -60,20 +62,27 @@ class CellRecord:
         return next((m.value for m in self.metrics if m[:3] == (split, slice, metric)), math.nan)
 
 
+def line_name(model: str, features: str, variant: str) -> str:
+    """What tables call the cells that differ in fold and seed alone: `LSTM · full · 30 days`."""
+    return " · ".join(filter(None, (model, features, variant)))
+
+
 def in_order(records: Iterable[CellRecord]) -> list[CellRecord]:
     """Records in an order that is theirs alone: by target, horizon, kind, names, fold and seed."""
 
     def place(record: CellRecord) -> tuple:
         seed = -1 if record.seed is None else record.seed
         kind = KINDS.index(record.kind)
-        return record.target, record.horizon, kind, record.model, record.features, record.fold, seed, record.id
+        names = record.model, record.features, record.variant
+        return record.target, record.horizon, kind, *names, record.fold, seed, record.id
 
     return sorted(records, key=place)
 
 
 def to_json(record: CellRecord) -> dict[str, Any]:
-    """The record as JSON has it; an infinite number becomes the text `inf` or `-inf`."""
-    return asdict(record) | {
+    """The record as JSON has it; an infinite number becomes the text `inf` or `-inf`, and no variant is not said."""
+    said = {name: value for name, value in asdict(record).items() if value or name != "variant"}
+    return said | {
         "metrics": [[*one[:3], _number(one.value)] for one in record.metrics],
         "timing": {name: _number(seconds) for name, seconds in record.timing.items()},
     }
@@ -81,7 +90,8 @@ def to_json(record: CellRecord) -> dict[str, Any]:
 
 def from_json(content: Mapping[str, Any]) -> CellRecord:
     """The record that `to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    values = {one.name: content[one.name] for one in fields(CellRecord)}
+    values: dict[str, Any] = {f.name: content[f.name] for f in fields(CellRecord) if f.name != "variant"}
+    values["variant"] = content.get("variant", "")
     values["metrics"] = tuple(Metric(split, slice, name, _float(v)) for split, slice, name, v in values["metrics"])
     values["timing"] = {name: _float(seconds) for name, seconds in values["timing"].items()}
     return CellRecord(**values)

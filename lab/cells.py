@@ -1,19 +1,21 @@
 """The grid an experiment spans, cell by cell, and what each cell is called."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from lab.baselines.base import Baseline
-from lab.cell_record import CellRecord, Kind, Status
+from lab.cell_record import CellRecord, Kind, Status, line_name
 from lab.experiment import Experiment, label
 from lab.fingerprints import canonical, code_fingerprint, digest, libraries_fingerprint
 from lab.models.base import Model
+from lab.training.settings import MACHINE
+from lab.variants import variants_of
 
-MACHINE_SETTINGS = ("cells_at_once", "resident_gib")
-"""Training settings that decide where numbers are computed and not which."""
+Variants = Mapping[str, Experiment]
+"""Name -> the experiment as that variant has it."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Cell:
     """One trained model, fitted baseline or oracle: a point of the grid."""
 
     experiment: Experiment
+    """As the cell's variant has it."""
     data: str
     """Fingerprint of the histories."""
     kind: Kind
@@ -32,18 +35,26 @@ class Cell:
     """Days."""
     fold: int
     seed: int | None
+    variant: str = ""
+    """Name of the variant; empty where there is none, or where all variants are the same to it."""
 
     @property
     def model(self) -> str:
         """What tables call it."""
         return "oracle" if self.settings is None else label(self.settings)
 
+    @property
+    def title(self) -> str:
+        """What its line of a table is called."""
+        return line_name(self.model, self.features, self.variant)
+
     @cached_property
     def config(self) -> dict[str, Any]:
         """Everything its numbers depend on, with all defaults, as plain values."""
         asked = self.experiment
-        # How many folds there are moves none of them.
-        timeline = {k: v for k, v in canonical(asked.timeline).items() if k != "folds"}
+        # How many folds there are moves none of them; and an oracle knows a user without the past.
+        mute = ("folds", "history_days") if self.kind == "oracle" else ("folds",)
+        timeline = {k: v for k, v in canonical(asked.timeline).items() if k not in mute}
         config: dict[str, Any] = {
             "kind": self.kind,
             "settings": canonical(self.settings),
@@ -57,8 +68,10 @@ class Cell:
         if self.kind == "model":
             names = asked.features[self.features]
             training = canonical(asked.training)
-            config["training"] = {k: v for k, v in training.items() if k not in MACHINE_SETTINGS}
+            config["training"] = {k: v for k, v in training.items() if k not in MACHINE}
             config["groups"] = {name: asked.group(name) for name in names}
+        elif self.kind == "baseline" and asked.training.share < 1:
+            config["training"] = {"share": asked.training.share, "share_seed": asked.training.share_seed}
         return canonical(config)
 
     @cached_property
@@ -74,7 +87,7 @@ class Cell:
     @cached_property
     def id(self) -> str:
         """Readable, and unique by the digest of config and fingerprints at its end."""
-        parts = [self.model, self.features, f"h{self.horizon:g}", f"f{self.fold}"]
+        parts = [self.model, self.features, self.variant, f"h{self.horizon:g}", f"f{self.fold}"]
         if self.seed is not None:
             parts.append(f"s{self.seed}")
         readable = "-".join(re.sub(r"[^a-z0-9.=]+", "_", part.lower()) for part in parts if part)
@@ -87,6 +100,7 @@ class Cell:
             kind=self.kind,
             model=self.model,
             features=self.features,
+            variant=self.variant,
             target=self.experiment.target.name,
             horizon=self.horizon,
             fold=self.fold,
@@ -100,22 +114,31 @@ class Cell:
 
 def grid(experiment: Experiment, data: str, oracle: bool) -> list[Cell]:
     """Every cell of the experiment; the oracle's where the source knows its own truth."""
-    return [*_untrained(experiment, data, oracle), *_trained(experiment, data)]
+    variants = variants_of(experiment)
+    return [*_untrained(variants, experiment, data, oracle), *_trained(variants, experiment, data)]
 
 
-def _untrained(experiment: Experiment, data: str, oracle: bool) -> Iterator[Cell]:
+def _untrained(variants: Variants, experiment: Experiment, data: str, oracle: bool) -> Iterator[Cell]:
     for fold in range(experiment.timeline.folds):
         for horizon in experiment.horizons:
             if oracle:
-                yield Cell(experiment, data, "oracle", None, "", horizon, fold, None)
+                yield from _once(variants, Cell(experiment, data, "oracle", None, "", horizon, fold, None))
             for baseline in experiment.baselines:
-                yield Cell(experiment, data, "baseline", baseline, "", horizon, fold, None)
+                yield from _once(variants, Cell(experiment, data, "baseline", baseline, "", horizon, fold, None))
 
 
-def _trained(experiment: Experiment, data: str) -> Iterator[Cell]:
+def _once(variants: Variants, cell: Cell) -> list[Cell]:
+    """The cell as each variant has it; one without a name where that is the same to it."""
+    each = [replace(cell, experiment=one, variant=name) for name, one in variants.items()]
+    same = all(one.config == each[0].config for one in each)
+    return [replace(each[0], variant="")] if same else each
+
+
+def _trained(variants: Variants, experiment: Experiment, data: str) -> Iterator[Cell]:
     for fold in range(experiment.timeline.folds):
         for model in experiment.models:
             for seed in range(experiment.seeds):
                 for horizon in experiment.horizons:
                     for features in experiment.features:
-                        yield Cell(experiment, data, "model", model, features, horizon, fold, seed)
+                        for name, one in variants.items():
+                            yield Cell(one, data, "model", model, features, horizon, fold, seed, name)

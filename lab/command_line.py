@@ -12,6 +12,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from lab.arguments import read_arguments
+from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.registry import classes
 from lab.tracking import Tracking
@@ -19,7 +20,7 @@ from lab.tracking import Tracking
 OPEN = {"source": "source", "target": "target"}
 """Fields for which another class of the kind may be chosen on the command line."""
 
-FIXED = ("baselines",)
+FIXED = ("baselines", "variants")
 """Fields that a file alone declares."""
 
 
@@ -36,7 +37,8 @@ class Options:
     status: bool = False
     """Say which cells are done, running, failed, stale (and what moved) or missing, and stop."""
     only: tuple[str, ...] = ()
-    """Some cells alone: key=value by model, features, horizon, fold, seed; several narrow it. Baselines stay beside."""
+    """Some cells alone: key=value by model, features, variant, horizon, fold, seed; several narrow it. Baselines
+    stay beside."""
     tracking: Tracking = field(default_factory=Tracking)
     """Weights & Biases."""
 
@@ -49,7 +51,18 @@ def parse(
     named = {f.name: getattr(chosen, f.name) for f in fields(Experiment) if f.name not in FIXED and f.name != "name"}
     kept = {name: getattr(experiment, name) for name in ("name", *FIXED)}
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
-    return Experiment(**kept, **named), options
+    return _heeded(Experiment(**kept, **named), experiment), options
+
+
+def _heeded(asked: Experiment, declared: Experiment) -> Experiment:
+    """What is asked. Raises InputError for a flag that no variant heeds."""
+    common = set.intersection(*map(set, asked.variants.values())) if asked.variants else set()
+    for setting in sorted(common):
+        part, _, name = setting.partition(".")
+        if part != "groups" and getattr(getattr(asked, part), name) != getattr(getattr(declared, part), name):
+            flag = setting.replace("_", "-")
+            raise InputError(f"--{flag}: every variant has its own {setting}; change that in the file.")
+    return asked
 
 
 def _arguments(experiment: Experiment) -> type:

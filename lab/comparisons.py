@@ -1,8 +1,8 @@
 """Who is ahead of whom: paired differences between the lines of one target and horizon, as comparisons.csv has them.
 
-The family is fixed before anything is seen: every model line against every baseline, and every two model lines
-that differ in the model alone or in the feature set alone, on the main metric and each slice. Holm's correction
-of the p over users goes over the whole family.
+The family is fixed before anything is seen: every model line against every baseline of its variant, and every two
+model lines that differ in the model, the feature set or the variant alone, on the main metric and each slice. Holm's
+correction of the p over users goes over the whole family.
 """
 
 from collections.abc import Iterable, Iterator
@@ -75,9 +75,9 @@ def _pairs(lines: list[Line]) -> Iterator[tuple[Line, Line]]:
         if a.kind != "model":
             continue
         for j, b in enumerate(lines):
-            one_thing = (a.model == b.model) != (a.features == b.features)
+            one_thing = sum((a.model != b.model, a.features != b.features, a.variant != b.variant)) == 1
             if (a.target, a.horizon) == (b.target, b.horizon) and (
-                b.kind == "baseline" or (b.kind == "model" and i < j and one_thing)
+                (b.kind == "baseline" and b.variant in ("", a.variant)) or (b.kind == "model" and i < j and one_thing)
             ):
                 yield a, b
 

@@ -81,7 +81,7 @@ class Computation:
                 self._compute_chunk(assembly, mine)
 
     def _compute_untrained(self, cell: Cell) -> None:
-        text = f"{cell.model}, {cell.horizon:g} days"
+        text = f"{cell.title}, {cell.horizon:g} days"
         self.progress.advance(0, text)
         begun = time.monotonic()
         try:
@@ -103,7 +103,7 @@ class Computation:
 
     def _compute_chunk(self, assembly: Assembly, chunk: list[Cell]) -> None:
         """Train, judge and keep the cells of one chunk."""
-        text = ", ".join(dict.fromkeys(f"{cell.model} · {cell.features}, seed {cell.seed}" for cell in chunk))
+        text = ", ".join(dict.fromkeys(f"{cell.title}, seed {cell.seed}" for cell in chunk))
         told = 0
 
         def report(steps: int) -> None:
@@ -116,7 +116,7 @@ class Computation:
         except _FAILURES as error:
             kept = [(cell.record("failed", reason=reason(error)), {}) for cell in chunk]
         # What an early stop saved is done too.
-        self.progress.advance((self.experiment.training.steps - told) * len(chunk), text)
+        self.progress.advance((work_of(chunk[0]) - told) * len(chunk), text)
         for record, files in kept:
             self._keep(record, **files)
 

@@ -15,13 +15,14 @@ from lab.models.base import Model
 from lab.registry import find
 from lab.targets.base import Target
 from lab.training.settings import Training
+from lab.variants import Changes, check_variants
 
 _EXAMPLES = {"models": "LSTM()", "groups": "Habit()", "baselines": "DecayedPersonal()"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A question, as the grid model x feature set x horizon x fold x seed, with the baselines beside it."""
+    """A question, as the grid model x feature set x variant x horizon x fold x seed, with the baselines beside it."""
 
     name: str
     """Name of the experiment and of its folder of results."""
@@ -47,6 +48,8 @@ class Experiment:
     """Feature groups with settings of their own; the others have their defaults."""
     baselines: tuple[Baseline, ...] = field(default_factory=default_baselines)
     """What every model is compared with."""
+    variants: Mapping[str, Changes] = field(default_factory=dict)
+    """Variants: a name, and the settings that it replaces, such as {"half": {"training.share": 0.5}, "all": {}}."""
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -56,6 +59,7 @@ class Experiment:
         self._check_features()
         self._check_distinct("models", [label(model) for model in self.models])
         self._check_distinct("baselines", [label(baseline) for baseline in self.baselines])
+        check_variants(self)
 
     def _check_types(self) -> None:
         """What Python itself would say of these much later, and in other words."""

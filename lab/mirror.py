@@ -140,8 +140,8 @@ def _start(root: Path, identity: str, mode: Mode, options: dict[str, Any]) -> An
 
 
 def run_name(record: CellRecord) -> str:
-    """model-features-horizon-seed, with the fold where it is not the first."""
-    parts = [record.model, record.features, f"{days(record.horizon)}d"]
+    """model-features-variant-horizon-seed, as far as there are such, with the fold where it is not the first."""
+    parts = [record.model, record.features, record.variant, f"{days(record.horizon)}d"]
     parts += [f"fold{record.fold}"] if record.fold else []
     parts += [str(record.seed)] if record.seed is not None else []
     return "-".join(part for part in parts if part)
@@ -205,12 +205,13 @@ def _quiet() -> Any:
 
 def _config(record: CellRecord) -> dict[str, Any]:
     names = ("id", "kind", "model", "features", "target", "horizon", "fold", "seed", "parameters")
+    names = (*names, "variant") if record.variant else names
     parts = {"cell": {name: getattr(record, name) for name in names}, "fingerprints": record.fingerprints}
     return flat(parts | {"config": record.config})
 
 
 def _tags(record: CellRecord) -> list[str]:
-    said = (record.model, record.features, record.target, f"{days(record.horizon)} days", record.status)
+    said = (record.model, record.features, record.variant, record.target, f"{days(record.horizon)} days", record.status)
     return list(dict.fromkeys(tag[:TAG_LENGTH] for tag in said if tag))
 
 

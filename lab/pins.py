@@ -129,8 +129,9 @@ def metrics_of(cell: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
 
 def place_of(cell: Mapping[str, Any] | CellRecord) -> tuple[Any, ...]:
     """What names a cell whatever the code: unlike its id, it stays when the code moves."""
-    names = ("kind", "model", "features", "horizon", "fold", "seed")
-    return tuple(cell[n] if isinstance(cell, Mapping) else getattr(cell, n) for n in names)
+    names = ("kind", "model", "features", "variant", "horizon", "fold", "seed")
+    # A pin says no variant where there is none.
+    return tuple(cell.get(n, "") if isinstance(cell, Mapping) else getattr(cell, n) for n in names)
 
 
 def files_of(source: Source) -> list[dict[str, Any]]:
@@ -164,8 +165,8 @@ def _split(folds: Sequence[Fold], candidates: Sequence[int]) -> dict[str, Any]:
 def pinned_cell(store: Store, record: CellRecord) -> dict[str, Any]:
     """A cell as a pin holds it."""
     said = to_json(record)
-    names = ("id", "kind", "model", "features", "target", "horizon", "fold", "seed", "status", "fingerprints")
-    return {name: said[name] for name in names} | {
+    names = ("id", "kind", "model", "features", "variant", "target", "horizon", "fold", "seed", "status")
+    return {name: said[name] for name in (*names, "fingerprints") if name in said} | {
         "reason": without_paths(record.reason),
         "parameters": record.parameters,
         "metrics": said["metrics"],

@@ -11,6 +11,7 @@ from lab.cell_record import CellRecord
 from lab.cells import Cell
 from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
+from lab.data.queries import FoldView
 from lab.data.stray import stray_times
 from lab.data.timeline import DAY, Timeline, date_text, days_text, instant
 from lab.training.devices import Layout
@@ -52,10 +53,13 @@ def late_end(timeline: Timeline, last: int) -> Iterable[str]:
         )
 
 
-def print_fold(console: Console, data: Dataset, rule: str) -> None:
-    """Cutoffs, windows, users, queries, labels and padding of a fold's splits."""
+def print_fold(console: Console, data: Dataset, rule: str, variants: Sequence[str] = ()) -> None:
+    """Cutoffs, windows, users, queries, labels and padding of a fold's splits, for the variants named."""
     fold = data.view.fold
-    say(console, f"fold {fold.index}: categories {rule}; a tick every {days_text(fold.query_every)} days")
+    named = f" ({', '.join(variants)})" if variants else ""
+    say(console, f"fold {fold.index}{named}: categories {rule}; a tick every {days_text(fold.query_every)} days")
+    for line in _limits(data.view):
+        say(console, f"  {line}")
     if data.rest:
         users, events, shards = data.view.histories.users, data.view.histories.events, 1 + len(data.rest)
         say(
@@ -72,6 +76,20 @@ def print_fold(console: Console, data: Dataset, rule: str) -> None:
     for row in zip(*(_facts(data, data.splits[name]) for name in SPLITS), strict=True):
         table.add_row(f"  {row[0][0]}", *(value for _, value in row))
     console.print(table)
+
+
+def _limits(view: FoldView) -> Iterable[str]:
+    """What is left out on purpose, and where it still counts."""
+    if view.history is not None:
+        yield (
+            f"a query sees the {days_text(view.history)} days of its user before it (timeline.history_days), and so do "
+            f"baselines; who is asked, and what is novel, follows from all of the past"
+        )
+    if view.sample is not None:
+        yield (
+            f"all that is learned, fitted or chosen is so by {int(view.sample.sum()):,} users (training.share), of "
+            f"baselines too; the test asks everyone"
+        )
 
 
 def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
@@ -101,10 +119,16 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         mine, parameters = len(assembly.cells), assembly.parameters
         say(
             console,
-            f"  {assembly.cells[0].model}: {mine} cells, {parameters:,} parameters each, {_laid(program.layout)}",
+            f"  {_named(assembly)}: {mine} cells, {parameters:,} parameters each, {_laid(program.layout)}",
         )
         looks, batch = len(dispatches(settings)), f"{program.batch} rows of {settings.row_length}"
         say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {looks} times")
+
+
+def _named(assembly: Assembly) -> str:
+    """The model, and the variants of its cells where there are some."""
+    variants = ", ".join(dict.fromkeys(cell.variant for cell in assembly.cells if cell.variant))
+    return f"{assembly.cells[0].model} ({variants})" if variants else assembly.cells[0].model
 
 
 def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:

@@ -109,7 +109,8 @@ def choose(cells: Sequence[Mapping[str, Any]], count: int | None) -> list[Mappin
         return there
     lines: dict[tuple, list[Mapping[str, Any]]] = {}
     for cell in sorted(there, key=lambda cell: cell["kind"] != "model"):
-        lines.setdefault((cell["kind"], cell["model"], cell["features"], cell["horizon"]), []).append(cell)
+        key = cell["kind"], cell["model"], cell["features"], cell.get("variant", ""), cell["horizon"]
+        lines.setdefault(key, []).append(cell)
     rows = list(lines.values())
     trained = [row for row in rows if row[0]["kind"] == "model"]
     pool = trained if count <= len(trained) else rows
@@ -250,7 +251,8 @@ def _of_lines(chosen: Sequence[Any], got: Sequence[Mapping[str, Any]]) -> list[t
     lines: dict[str, tuple[list[float], list[float]]] = {}
     for was, now in zip(chosen, got, strict=True):
         if was["kind"] == "model":
-            name = f"{was['model']}-{was['features']}-h{was['horizon']:g}-f{was['fold']}"
+            names = filter(None, (was["model"], was["features"], was.get("variant", "")))
+            name = f"{'-'.join(names)}-h{was['horizon']:g}-f{was['fold']}"
             for kept, cell in zip(lines.setdefault(name, ([], [])), (was, now), strict=True):
                 kept += [v for place, v in metrics_of(cell).items() if place == ("test", "all", "ndcg@10")]
     judged = [(name, judge_seeds(*values)) for name, values in lines.items()]

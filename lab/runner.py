@@ -19,6 +19,7 @@ from lab.computing import Computation, OpenCells, work_of
 from lab.data.cache import prepare
 from lab.data.dataset import Dataset, build_dataset
 from lab.data.histories import Histories
+from lab.data.limits import Limits
 from lab.data.timeline import Fold, folds
 from lab.data.view import look
 from lab.errors import InputError
@@ -35,6 +36,7 @@ from lab.status import print_states, states
 from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
+from lab.variants import without_groups
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what other processes have ended."""
@@ -84,7 +86,7 @@ class Run:
         check_encoders(self.experiment.models)
         for fold in self.folds:
             for causal, mine in by_rows(self.cells, fold):
-                print_plan(self.console, assemblies(self.experiment, self._dataset(fold, causal), mine), mine)
+                print_plan(self.console, assemblies(self.experiment, self._dataset(fold, mine, causal), mine), mine)
         say(self.console, f"cells in all: {len(self.cells)}")
 
     def show_status(self) -> None:
@@ -165,7 +167,7 @@ class Run:
     def _compute_free(self, free: Sequence[Cell], cells: OpenCells, tracker: Tracker, progress: Progress) -> None:
         for fold in self.folds:
             for causal, mine in by_rows([cell for cell in free if cells.is_open(cell)], fold):
-                data = self._dataset(fold, causal)
+                data = self._dataset(fold, mine, causal)
                 Computation(self.experiment, data, self.store, tracker, progress, cells).compute(mine)
 
     def _introduce(self) -> None:
@@ -182,27 +184,40 @@ class Run:
             self._candidates[fold.index] = view.candidates
         return self._candidates[fold.index]
 
-    def _dataset(self, fold: Fold, causal: bool = True) -> Dataset:
-        """One fold made ready, for causal models or the others; what it holds is printed."""
-        asked = self.experiment
-        view, rule = look(self.histories, fold, asked.target.categories, asked.timeline.shard_events)
+    def _dataset(self, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> Dataset:
+        """One fold made ready for cells that read the same rows; what it holds is printed."""
+        asked = cells[0].experiment
+        timeline, settings = asked.timeline, asked.training
+        fold = folds(timeline, asked.horizons, self.histories.facts["first"], self.histories.facts["last"])[fold.index]
+        limits = Limits(timeline.history_days, settings.share, settings.share_seed)
+        view, rule = look(self.histories, fold, asked.target.categories, timeline.shard_events, limits)
         groups = [asked.group(name) for name in asked.group_names()]
-        settings = asked.training
         shape = settings.row_length, settings.overlap, causal
         self._candidates[fold.index] = view.candidates
-        data = build_dataset(view, asked.timeline, asked.target, groups, *shape)
-        print_fold(self.console, data, rule)
+        data = build_dataset(view, timeline, asked.target, groups, *shape)
+        print_fold(self.console, data, rule, list(dict.fromkeys(cell.variant for cell in cells if cell.variant)))
         return data
 
 
 def by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
-    """The cells of a fold by the rows they read: those of causal models, and of the others; no part is empty.
+    """The cells of a fold by the rows they read: of variants that read the same, those of causal models and the others.
 
-    Baselines read no rows and go with the first.
+    Baselines read no rows and go with the first; no part is empty.
     """
-    mine = [cell for cell in cells if cell.fold == fold.index]
-    parts = [(causal, [cell for cell in mine if _is_causal(cell) == causal]) for causal in (True, False)]
-    return [(causal, part) for causal, part in parts if part]
+    parts: dict[tuple[str, bool], list[Cell]] = {}
+    for cell in cells:
+        if cell.fold == fold.index:
+            parts.setdefault((_rows_of(cell.experiment), _is_causal(cell)), []).append(cell)
+    variants = list(dict.fromkeys(rows for rows, _ in parts))
+    order = [(rows, causal) for rows in variants for causal in (True, False)]
+    return [(causal, parts[rows, causal]) for rows, causal in order if (rows, causal) in parts]
+
+
+def _rows_of(asked: Experiment) -> str:
+    """What decides on the rows of an experiment's variant, as a text that is the same for the same."""
+    training = asked.training
+    shape = training.row_length, training.overlap, training.share, training.share_seed
+    return digest([asked.timeline, asked.groups, shape])
 
 
 def _is_causal(cell: Cell) -> bool:
@@ -225,4 +240,5 @@ def usable(experiment: Experiment, histories: Histories) -> tuple[Experiment, li
             raise InputError(f"features.{name}: none of its groups ({', '.join(groups)}) has a column in this log.")
     said = [f"features: {group} is left out, the log has no {column} column." for group, column in lacking.items()]
     groups = tuple(group for group in experiment.groups if group.name not in lacking)
-    return replace(experiment, features=features, groups=groups), said
+    variants = {name: without_groups(changes, lacking) for name, changes in experiment.variants.items()}
+    return replace(experiment, features=features, groups=groups, variants=variants), said

@@ -81,7 +81,7 @@ def _own(name: str, beside: Experiment | None) -> dict[str, type]:
 
 def _rebuilt(value: Any, hint: Any, where: str, known: Mapping[str, type]) -> Any:
     """A plain value as the type that its field declares."""
-    if isinstance(value, dict) and "type" in value:
+    if isinstance(value, dict) and isinstance(value.get("type"), str):
         return _object(value, hint, where, known)
     inner = [one for one in get_args(hint) if one not in (Ellipsis, type(None))]
     if isinstance(value, dict):

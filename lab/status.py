@@ -55,7 +55,8 @@ def _state(cell: Cell, record: CellRecord | None, at_place: Mapping[tuple, list[
 
 def place(record: CellRecord) -> tuple:
     """Where a cell stands in the grid, whatever its settings, data and code."""
-    return record.kind, record.model, record.features, record.target, record.horizon, record.fold, record.seed
+    names = record.model, record.features, record.variant
+    return record.kind, *names, record.target, record.horizon, record.fold, record.seed
 
 
 def moved(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:
@@ -79,8 +80,7 @@ def print_states(found: Sequence[State], console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     lines: dict[tuple[str, float], Counter[str]] = {}
     for one in found:
-        name = " · ".join(filter(None, (one.cell.model, one.cell.features)))
-        lines.setdefault((name, one.cell.horizon), Counter())[one.state] += 1
+        lines.setdefault((one.cell.title, one.cell.horizon), Counter())[one.state] += 1
     for (name, horizon), counts in lines.items():
         table.add_row(name, days(horizon), *(str(counts[state] or "-") for state in STATES))
     total = Counter(one.state for one in found)

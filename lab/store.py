@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from lab.cell_record import CellRecord, from_json, in_order, to_json
+from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
 from lab.errors import FaultError, InputError
 from lab.files import canonical_json, make_folder, unwritable, write_whole
 
@@ -130,8 +130,10 @@ class Store:
     def write_cells_table(self, planned: Iterable[CellRecord] | None = None) -> None:
         """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are."""
         records = self.records() if planned is None else self.plan(planned)
-        rows = (row for record in records for row in _rows(record))
-        write_whole(self.root / "cells.csv", csv_bytes(_CELLS_COLUMNS, rows))
+        records = list(records)
+        columns = with_variant(_CELLS_COLUMNS, any(record.variant for record in records))
+        rows = ([row[name] for name in columns] for record in records for row in _rows(record))
+        write_whole(self.root / "cells.csv", csv_bytes(columns, rows))
 
     def _clear(self, folder: Path) -> None:
         """Remove what an earlier writer left, its record first: a cell without one is no cell."""
@@ -172,18 +174,24 @@ class Store:
         return FaultError(f"{folder / name}: is damaged or was changed; delete {folder} and run again to recompute it.")
 
 
+def with_variant(columns: Sequence[str], some: bool) -> list[str]:
+    """The columns of a table, one for the variant after that of the features where some row has one."""
+    at = list(columns).index("features") + 1
+    return [*columns[:at], *(["variant"] if some else []), *columns[at:]]
+
+
 _CELLS_COLUMNS = (
     *("cell", "model", "features", "target", "horizon", "fold", "seed"),
     *("split", "slice", "metric", "value", "status"),
 )
 
 
-def _rows(record: CellRecord) -> Iterator[tuple]:
+def _rows(record: CellRecord) -> Iterator[dict[str, Any]]:
     """A line per metric; a cell without any still has its line, so that it is not overlooked."""
-    horizon = days(record.horizon)
-    name = (record.id, record.model, record.features, record.target, horizon, record.fold, record.seed)
+    named = {name: getattr(record, name) for name in ("model", "features", "variant", "target", "fold", "seed")}
+    named |= {"cell": record.id, "horizon": days(record.horizon), "status": record.status}
     for metric in record.metrics or [(None, None, None, None)]:
-        yield (*name, *metric, record.status)
+        yield named | dict(zip(Metric._fields, metric, strict=True))
 
 
 def days(horizon: float) -> str:
@@ -191,7 +199,7 @@ def days(horizon: float) -> str:
     return str(int(horizon)) if horizon == int(horizon) else str(float(horizon))
 
 
-def csv_bytes(columns: Sequence[str], rows: Iterable[tuple]) -> bytes:
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """Rows of mixed values as CSV: None is empty, floats read back to the same bits."""
     import pandas as pd
 

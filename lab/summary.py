@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.cell_record import KINDS, STATUSES, CellRecord, Kind
+from lab.cell_record import KINDS, STATUSES, CellRecord, Kind, line_name
 from lab.errors import FaultError, InputError
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.store import USERS, Store, days
@@ -26,6 +26,7 @@ class Line:
     kind: Kind
     model: str
     features: str
+    variant: str
     target: str
     horizon: float
     """Days."""
@@ -42,7 +43,7 @@ class Line:
     @property
     def name(self) -> str:
         """What the line is called: `lstm · full`, `last category`."""
-        return f"{self.model} · {self.features}" if self.features else self.model
+        return line_name(self.model, self.features, self.variant)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -89,9 +90,10 @@ def summarise(store: Store, planned: Iterable[CellRecord] | None = None, split: 
 
 def lines(records: Iterable[CellRecord]) -> list[Line]:
     """Group records into lines: targets, then horizons, then kinds, then lines as they first appear."""
-    groups: dict[tuple[Kind, str, str, str, float], list[CellRecord]] = {}
+    groups: dict[tuple[Kind, str, str, str, str, float], list[CellRecord]] = {}
     for one in records:
-        groups.setdefault((one.kind, one.model, one.features, one.target, one.horizon), []).append(one)
+        key = one.kind, one.model, one.features, one.variant, one.target, one.horizon
+        groups.setdefault(key, []).append(one)
     found = [Line(*key, cells=tuple(cells)) for key, cells in groups.items()]
     for line in found:
         _refuse_duplicates(line)

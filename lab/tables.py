@@ -14,7 +14,7 @@ from rich.text import Text
 from lab.cell_record import CellRecord
 from lab.comparisons import comparisons, comparisons_csv
 from lab.files import write_whole
-from lab.store import Store, csv_bytes, days
+from lab.store import Store, csv_bytes, days, with_variant
 from lab.summary import SLICES, Estimate, Line, Summary, summarise
 from lab.table_grid import Entry, Grid, grid, markdown, tex
 
@@ -34,7 +34,7 @@ def write_tables(store: Store, planned: Iterable[CellRecord] | None = None, metr
     summary = summarise(store, planned)
     shown = grid(summary, metric, SLICES)
     write_whole(store.root / "comparisons.csv", comparisons_csv(comparisons(store, summary, metric)))
-    write_whole(store.root / "summary.csv", csv_bytes(_COLUMNS, _rows(summary)))
+    write_whole(store.root / "summary.csv", _csv(summary))
     write_whole(store.root / "summary.md", markdown(shown).encode())
     write_whole(store.root / "summary.tex", tex(shown).encode())
     return summary
@@ -71,8 +71,11 @@ def _text(text: str, console: Console) -> str:
     return text.replace("±", "+").replace("·", "/") if console.options.ascii_only else text
 
 
-def _rows(summary: Summary) -> list[tuple]:
-    return [_row(line, one) for line, estimates in summary.lines for one in estimates or (None,)]
+def _csv(summary: Summary) -> bytes:
+    columns = with_variant(_COLUMNS, any(line.variant for line, _ in summary.lines))
+    rows = [(line, _row(line, one)) for line, estimates in summary.lines for one in estimates or (None,)]
+    named = (dict(zip(_COLUMNS, row, strict=True)) | {"variant": line.variant} for line, row in rows)
+    return csv_bytes(columns, ([row[name] for name in columns] for row in named))
 
 
 def _row(line: Line, one: Estimate | None) -> tuple:

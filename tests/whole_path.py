@@ -16,6 +16,7 @@ from lab.data.categories import Categories
 from lab.data.cleaning import Cleaning
 from lab.data.dataset import Dataset, build_dataset
 from lab.data.histories import Histories
+from lab.data.limits import Limits
 from lab.data.sources import Table
 from lab.data.timeline import DAY, SHARD_EVENTS, Timeline, folds, microseconds
 from lab.data.view import look
@@ -102,10 +103,11 @@ def fold_of(
     overlap: int = 4,
     causal: bool = True,
     shard_events: int = SHARD_EVENTS,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
 ) -> Dataset:
     """The newest fold, made ready."""
     fold = folds(TIMELINE, HORIZONS, int(histories.time.min()), START * DAY)[0]
-    view, _ = look(histories, fold, categories or Categories(), shard_events)
+    view, _ = look(histories, fold, categories or Categories(), shard_events, limits)
     known = shipped("feature group")
     made = [known[group]() if isinstance(group, str) else group for group in groups]
     return build_dataset(view, TIMELINE, Interest(), made, row_length, overlap, causal)

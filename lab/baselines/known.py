@@ -71,10 +71,13 @@ class Past:
 
 
 def past(view: FoldView, queries: Queries) -> Past:
-    """The past of each query's user, up to its cutoff."""
+    """The past of each query's user, up to its cutoff and no older than the view's limit."""
     histories = view.histories
     stop = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
-    event, query = expand(histories.offsets[queries.user], stop)
+    begin = histories.offsets[queries.user]
+    if view.history is not None:
+        begin = events_until(histories.offsets, histories.time, queries.user, queries.cutoff - view.history)
+    event, query = expand(begin, stop)
     known = view.candidate[event] >= 0
     event, query = event[known], query[known]
     return Past(
@@ -87,13 +90,13 @@ def past(view: FoldView, queries: Queries) -> Past:
 
 
 def everybody(view: FoldView, cutoff: int, days: float = np.inf) -> np.ndarray:
-    """float64[C]: all users' events with cutoff - days < time <= cutoff, at least 0."""
+    """float64[C]: all users' events (those learned from) with cutoff - days < time <= cutoff, at least 0."""
     histories = view.histories
     time = np.asarray(histories.time)
     inside = time <= cutoff
     if not np.isinf(days):
         inside &= time > cutoff - round(days * DAY)
-    inside &= view.candidate >= 0
+    inside &= (view.candidate >= 0) & view.sampled
     sign = histories.sign[np.asarray(histories.behaviour)[inside]]
     return np.maximum(np.bincount(view.candidate[inside], weights=sign, minlength=view.candidates), 0)
 

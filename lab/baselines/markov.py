@@ -1,6 +1,6 @@
 """Markov: what users took after what this user took last."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -40,14 +40,15 @@ class Transitions:
 
 
 def count_transitions(view: FoldView, moment: int) -> Transitions:
-    """Count the transitions of all users up to an instant."""
+    """Count the transitions of all users (those learned from) up to an instant, whatever a query may see of its own."""
     from scipy.sparse import csr_array
 
-    size = view.candidates
+    size, whole = view.candidates, replace(view, history=None)
     counts: Any = csr_array((size, size))
     for first in range(0, view.histories.users, USERS_AT_ONCE):
         users = np.arange(first, min(first + USERS_AT_ONCE, view.histories.users), dtype=np.int32)
-        runs = past(view, Queries(users, np.full(len(users), moment))).runs()
+        users = users if view.sample is None else users[view.sample[users]]
+        runs = past(whole, Queries(users, np.full(len(users), moment))).runs()
         inside = runs.query[1:] == runs.query[:-1]
         pair = (runs.candidate[:-1][inside], runs.candidate[1:][inside])
         counts = counts + csr_array((np.ones(len(pair[0])), pair), shape=(size, size))

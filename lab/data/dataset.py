@@ -9,6 +9,7 @@ import numpy as np
 from lab.data.batch import Columns, Rows
 from lab.data.entries import trace_entries
 from lab.data.layout import Packed
+from lab.data.limits import recent
 from lab.data.packing import cut, cut_per_query, pack
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.seen import seen_by
@@ -120,7 +121,10 @@ class _Plan:
     @cached_property
     def event_columns(self) -> Columns:
         """Columns of the candidate-side groups, aligned with the events: the same for all splits."""
-        return {g.name: g.transform_events(self.view, self.states[g.name]) for g in self.candidate_side}
+        return self._event_columns(self.view)
+
+    def _event_columns(self, view: FoldView) -> Columns:
+        return {g.name: g.transform_events(view, self.states[g.name]) for g in self.candidate_side}
 
     def split(self, name: str, prior: np.ndarray) -> Split:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
@@ -140,20 +144,26 @@ class _Plan:
         return self._packed(steps, labels) if len(steps.asked) else None
 
     def _packed(self, steps: Steps, labels: tuple[Labels, ...]) -> Packed:
+        if self.view.history is None:
+            return self._pack(self.view, steps, labels, self.event_columns)
+        view, steps = recent(self.view, steps)
+        return self._pack(view, steps, labels, self._event_columns(view))
+
+    def _pack(self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], event_columns: Columns) -> Packed:
         if self.causal:
             segments = cut(steps, self.row_length, self.overlap)
         else:
             segments = cut_per_query(steps, self.row_length)
         return Packed(
-            view=self.view,
+            view=view,
             steps=steps,
             segments=segments,
             packing=pack(segments.length, self.row_length),
             length=self.row_length,
-            entries=trace_entries(self.view, steps, segments),
+            entries=trace_entries(view, steps, segments),
             labels=labels,
-            step_columns={g.name: g.transform(self.view, steps, self.states[g.name]) for g in self.step_side},
-            event_columns=self.event_columns,
+            step_columns={g.name: g.transform(view, steps, self.states[g.name]) for g in self.step_side},
+            event_columns=event_columns,
         )
 
 
@@ -196,7 +206,7 @@ def _nobody(view: FoldView, timeline: Timeline, split: str) -> str:
     days = "" if timeline.active_days is None else f" and one in the {timeline.active_days:g} days before"
     return (
         f"timeline: no user may be asked for the {split} split: at {date_text(cutoff)} none has "
-        f"{timeline.min_events} events{days}. Lower timeline.min_events, raise timeline.active_days, "
+        f"{timeline.min_events} events{days}{_share(view)}. Lower timeline.min_events, raise timeline.active_days, "
         f"use shorter horizons or fewer folds."
     )
 
@@ -204,5 +214,9 @@ def _nobody(view: FoldView, timeline: Timeline, split: str) -> str:
 def _silent(view: FoldView, split: str) -> str:
     return (
         f"target: no user of the {split} split does anything that counts in the windows after its cutoffs "
-        f"(until {date_text(view.fold.closes_by(split))}); use longer horizons or a longer log."
+        f"(until {date_text(view.fold.closes_by(split))}){_share(view)}; use longer horizons or a longer log."
     )
+
+
+def _share(view: FoldView) -> str:
+    return "" if view.sample is None else f" among the {int(view.sample.sum()):,} users of training.share"

@@ -65,10 +65,19 @@ class FoldView:
     """str objects [C]: what the candidates are called."""
     rest: "Sequence[FoldView]" = ()
     """The same look at other users' histories, each made when it is asked for: a large log is seen shard by shard."""
+    history: int | None = None
+    """Microseconds of a user's own past that a query sees; None: all of it."""
+    sample: np.ndarray | None = None
+    """bool[U]: the users from whom everything is learned; None: all."""
 
     @property
     def candidates(self) -> int:
         return len(self.names)
+
+    @cached_property
+    def sampled(self) -> np.ndarray | np.bool_:
+        """bool[N]: the events that may be learned from, those of `sample`; or True for all."""
+        return np.True_ if self.sample is None else self.sample[self.histories.user_of_event]
 
     @cached_property
     def touches(self) -> Touches:

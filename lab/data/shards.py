@@ -22,7 +22,7 @@ def cut_users(histories: Histories, events: int, moment: int, most: int) -> list
     shards = -(-events // most)
     if shards <= 1:
         return [np.array([[0, histories.users]])]
-    known = _known_users(histories, moment)
+    known = known_users(histories, moment)
     block = int(np.clip(known.sum() // (shards * BLOCKS), 1, BLOCK))
     # A user who is not known yet goes with the known one before, and moves nobody.
     begin = np.flatnonzero(np.diff(np.maximum(np.cumsum(known) - 1, 0) // block, prepend=-1))
@@ -31,7 +31,7 @@ def cut_users(histories: Histories, events: int, moment: int, most: int) -> list
     return [ranges[np.sort(some)] for some in np.array_split(drawn, min(shards, len(ranges)))]
 
 
-def _known_users(histories: Histories, moment: int) -> np.ndarray:
+def known_users(histories: Histories, moment: int) -> np.ndarray:
     """bool[U]: whose first event lies at or before the moment."""
     offsets = np.asarray(histories.offsets)
     known = np.zeros(histories.users, bool)

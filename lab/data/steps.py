@@ -55,12 +55,15 @@ class Steps:
 def lay_steps(view: FoldView, timeline: Timeline, split: str) -> Steps:
     """Lay the steps of `train`, `valid` or `test`.
 
-    In training every tick is asked; in valid and test the last one is. Steps after a user's last query
+    In training every tick is asked; in valid and test the last one is. Only the test asks users from whom nothing is
+    learned. Steps after a user's last query
     could reach no prediction and are left out.
     """
     calendar = view.fold.ticks(split)
     user, tick, before = eligible(view, timeline, calendar)
     asked = np.ones(len(user), bool) if split == "train" else tick == len(calendar) - 1
+    if view.sample is not None and split != "test":
+        asked &= view.sample[user]
     last = np.zeros(view.histories.users, np.int64)  # events known at the user's last query
     np.maximum.at(last, user[asked], before[asked])
     kept = np.flatnonzero(last)

@@ -78,6 +78,10 @@ class Timeline:
     """A user is asked at a cutoff only with at least this many events up to it."""
     active_days: float | None = 365
     """A user is asked at a cutoff only with an event in this many days before it (None: no such limit)."""
+    history_days: float | None = None
+    """Days of a user's own past that a query sees, in what models are given and what baselines count. Whether it is
+    asked, and what is novel, follows from the whole past, so that every limit is asked the same. Each query then has a
+    history of its own to be read. Default: all."""
     folds: int = 1
     """Rolling folds; each moves every cutoff back by the longest horizon."""
     shard_events: int = SHARD_EVENTS
@@ -94,7 +98,7 @@ class Timeline:
             )
         if self.shard_events < 1:
             raise InputError(f"timeline.shard_events: {self.shard_events} is not a number of events; use 1 or more.")
-        for name in ("query_every", "active_days"):
+        for name in ("query_every", "active_days", "history_days"):
             days = getattr(self, name)
             if days is not None and not is_span(days):
                 raise InputError(f"timeline.{name}: {days} is not a positive number of days.")

@@ -7,6 +7,7 @@ import numpy as np
 
 from lab.data.categories import Categories, Grouping, fit_grouping
 from lab.data.histories import Histories
+from lab.data.limits import Limits
 from lab.data.queries import FoldView
 from lab.data.shards import cut_users, take_users
 from lab.data.tally import tally
@@ -18,11 +19,16 @@ RARE = 0.01
 
 
 def look(
-    histories: Histories, fold: Fold, categories: Categories, shard_events: int = SHARD_EVENTS
+    histories: Histories,
+    fold: Fold,
+    categories: Categories,
+    shard_events: int = SHARD_EVENTS,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
 ) -> tuple[FoldView, str]:
     """The fold's view, with candidates fitted on the events up to its valid cutoff, and their rule in words.
 
     Of a log of more than `shard_events` events by then it is the view of a first shard, and `rest` has the others'.
+    Candidates are those of all users under any limits, so that what is asked stays the same.
     """
     known = tally(histories, fold.valid_cutoff)
     if not known.events:
@@ -32,25 +38,33 @@ def look(
     grouping = fit_grouping(categories, histories, known, first, fold.valid_cutoff)
     if len(grouping.names) < 2:
         raise InputError(_too_few(grouping.names, known.events, histories.events, fold))
-    rest = _Views(histories, fold, grouping, shards[1:])
-    return FoldView(first, fold, grouping.of(first), grouping.names, rest), grouping.rule
+    views = _Views(histories, fold, grouping, shards, limits, limits.draw(histories, fold.valid_cutoff))
+    return replace(views.of(first), rest=views), grouping.rule
 
 
 @dataclass(frozen=True)
 class _Views(Sequence[FoldView]):
-    """One view after another, none of which is kept."""
+    """The views of the shards after the first, one after another, none of which is kept."""
 
     histories: Histories
     fold: Fold
     grouping: Grouping
     shards: list[np.ndarray]
+    limits: Limits
+    drawn: np.ndarray | None
+    """bool[U] of the whole log: the users to learn from."""
 
     def __len__(self) -> int:
-        return len(self.shards)
+        return len(self.shards) - 1
 
     def __getitem__(self, index: int) -> FoldView:  # type: ignore[override]
-        some = take_users(self.histories, self.shards[index])
-        return FoldView(some, self.fold, self.grouping.of(some), self.grouping.names)
+        return self.of(take_users(self.histories, self.shards[1:][index]))
+
+    def of(self, some: Histories) -> FoldView:
+        """The view of some users."""
+        sample = self.drawn if self.drawn is None or some.rows is None else self.drawn[some.rows]
+        candidate = self.grouping.of(some)
+        return FoldView(some, self.fold, candidate, self.grouping.names, (), self.limits.history, sample)
 
 
 def _too_few(names: np.ndarray, known: int, events: int, fold: Fold) -> str:
@@ -70,12 +84,12 @@ def _too_few(names: np.ndarray, known: int, events: int, fold: Fold) -> str:
 
 
 def known_at(view: FoldView, moment: int) -> FoldView:
-    """The view with every event after `moment` gone: what anything may be fitted on.
+    """The view with every event after `moment`, and of users not learned from, gone: what anything may be fitted on.
 
     Users and codes keep their numbers; only the flat columns are shorter.
     """
     histories = view.histories
-    kept = np.asarray(histories.time) <= moment
+    kept = (np.asarray(histories.time) <= moment) & view.sampled
     offsets = np.append(0, np.cumsum(kept, dtype=np.int64))[histories.offsets]
     shorter = histories.of_users(np.arange(histories.users, dtype=np.int32), offsets, lambda column: column[kept])
     return replace(view, histories=shorter, candidate=view.candidate[kept], rest=())

@@ -81,6 +81,7 @@ def _missing(row: Mapping[str, str]) -> CellRecord:
         kind=kind,
         model=row["model"],
         features=row["features"],
+        variant=row.get("variant", ""),
         target=row["target"],
         horizon=float(row["horizon"]),
         fold=int(row["fold"]),

@@ -5,6 +5,9 @@ from typing import Literal
 
 from lab.errors import InputError
 
+MACHINE = ("cells_at_once", "resident_gib")
+"""Settings that decide where numbers are computed and not which."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -41,6 +44,11 @@ class Training:
     """Rows of the valid split that a look reads, spread evenly over it; 0: all."""
     patience: int = 4
     """Looks without a better valid loss after which a cell stops; 0: never. The best parameters are kept either way."""
+    share: float = 1.0
+    """Share of the users from whom everything is learned: parameters, fitted statistics, early stopping, baselines. Of
+    the others nothing is used but their own past where the test asks them. A larger share holds every smaller one."""
+    share_seed: int = 0
+    """Which users these are."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """What the network computes in; parameters, losses and the optimiser stay float32."""
     split: Literal["auto", "cells", "batch"] = "auto"
@@ -58,6 +66,9 @@ class Training:
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
         for name in ("weight_decay", "prior_precision", "patience", "resident_gib", "valid_rows"):
             self._check(name, getattr(self, name) >= 0, "0 or more")
+        self._check("share", 0 < self.share <= 1, "above 0 and at most 1")
+        self._check("share_seed", self.share_seed >= 0, "0 or more")
+        self._check("share_seed", self.share_seed == 0 or self.share < 1, "0 where training.share is 1")
         self._check("overlap", 0 <= self.overlap < self.row_length, f"from 0 to below row_length ({self.row_length})")
         self._check("accumulate", self.batch % self.accumulate == 0, f"a divisor of batch ({self.batch})")
         self._check("cells_at_once", self.cells_at_once is None or self.cells_at_once > 0, "1 or more")
