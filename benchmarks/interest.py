@@ -59,7 +59,7 @@ def show(store: Store, baseline: str) -> None:
                 for other in (None, (baseline, ""), ("popularity", ""))
             )
             value, against, user = paired(own, base)
-            more = over_users(value - against, user, np.random.default_rng(0))
+            more = over_users(value - against, user, np.random.default_rng(0), bca=False)
             value, against, _ = paired(own, popular)
             ratio = value.mean() / against.mean()
             name = " · ".join(filter(None, who))

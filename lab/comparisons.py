@@ -135,7 +135,7 @@ def _comparison(a: Line, b: Line, one: _Scores, other: _Scores, metric: str, sli
     difference = one.values.mean(axis=0) - other.values.mean(axis=0)
     people, user = np.unique(one.keys["user"], return_inverse=True)
     # One stream for every comparison: what differs between two is the lines, not the draws.
-    users = over_users(difference, user, np.random.default_rng(0))
+    users = over_users(difference, user, np.random.default_rng(0), bca=False)
     by_seed = _by_seed(one, other)
     seeds = over_seeds(by_seed)
     return Comparison(

@@ -1,0 +1,114 @@
+"""How often each interval covers a known truth, and how often each test errs where there is nothing to find.
+
+Run: python -m benchmarks.statistics [REPETITIONS]     (20,000 without a number; about five minutes)
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from benchmarks.truths import MIDDLE, Sample, by_user, limits, lopsided, often, paired, rarely, runs
+from lab.statistics.across_runs import over_runs
+from lab.statistics.intervals import Interval, over_seeds, over_users_each
+from lab.statistics.permutation import flip_p_each, holm
+
+AT_ONCE = 100
+
+Hits = Callable[[np.random.Generator], int]
+"""Draws AT_ONCE truths; how many of them a procedure covers, or is wrong about."""
+
+
+def covered(found: Iterable[Interval | None], truth: float) -> int:
+    """How many intervals have the truth in them."""
+    return sum(one is not None and one.low <= truth <= one.high for one in found)
+
+
+def mean_over_users(draw: Callable[[np.random.Generator, int], Sample], users: int, truth: float, bca: bool) -> Hits:
+    """Intervals of a metric's mean."""
+    return lambda rng: covered(over_users_each([draw(rng, users) for _ in range(AT_ONCE)], rng, bca), truth)
+
+
+def difference_over_users(draw: Callable[..., Sample], users: int, bca: bool) -> Hits:
+    """Intervals of a paired difference that is 0."""
+
+    def hits(rng: np.random.Generator) -> int:
+        differences, user = draw(rng, users, AT_ONCE)
+        return covered(over_users_each(((one, user) for one in differences), rng, bca), 0)
+
+    return hits
+
+
+def flipped_users(draw: Callable[..., Sample], users: int) -> Hits:
+    """Tests of a paired difference that is 0."""
+    return lambda rng: int((flip_p_each(by_user(*draw(rng, users, AT_ONCE)), rng) <= 0.05).sum())
+
+
+def flipped_seeds(seeds: int) -> Hits:
+    """Tests of paired differences over seeds."""
+    return lambda rng: int((flip_p_each(rng.laplace(0, 1, (AT_ONCE, seeds)), rng) <= 0.05).sum())
+
+
+def family(tests: int, true: int) -> Hits:
+    """Families that share their clusters, of which the first `true` differences are real."""
+
+    def hits(rng: np.random.Generator) -> int:
+        sums = rng.laplace(0, 1, (AT_ONCE, 1, 12)) + rng.laplace(0, 1, (AT_ONCE, tests, 12))
+        sums += np.where(np.arange(tests) < true, 5, 0)[:, None]
+        p = holm(flip_p_each(sums.reshape(-1, 12), rng).reshape(AT_ONCE, tests))
+        return int((p[:, true:] <= 0.05).any(axis=1).sum())
+
+    return hits
+
+
+COVERAGE: tuple[tuple[str, Hits], ...] = (
+    *((f"mean over {n} users, BCa", mean_over_users(often, n, 0.25, True)) for n in (20, 60, 200)),
+    *((f"mean over {n} users, few have all, BCa", mean_over_users(rarely, n, 0.1, True)) for n in (20, 60, 200)),
+    *((f"the same, percentiles: {n} users", mean_over_users(rarely, n, 0.1, False)) for n in (20, 60, 200)),
+    *((f"paired difference over {n} users", difference_over_users(paired, n, False)) for n in (20, 60, 200)),
+    *((f"lopsided difference, {n} users", difference_over_users(lopsided, n, False)) for n in (20, 60, 200)),
+    *((f"the same, BCa: {n} users", difference_over_users(lopsided, n, True)) for n in (20, 60, 200)),
+    *(
+        (f"mean over {n} seeds (exact)", lambda rng, n=n: covered(map(over_seeds, rng.normal(0, 1, (AT_ONCE, n))), 0))
+        for n in (3, 5)
+    ),
+    *(
+        (
+            f"interquartile mean, 6 tasks, {n} seeds",
+            lambda rng, n=n: covered((over_runs(list(runs(rng, n)), rng) for _ in range(AT_ONCE)), MIDDLE),
+        )
+        for n in (5, 10)
+    ),
+)
+
+ERRORS: tuple[tuple[str, Hits], ...] = (
+    ("sign flips, 8 users (exact)", flipped_users(paired, 8)),
+    *((f"sign flips, {n} users (exact)", flipped_users(paired, n)) for n in (60, 200)),
+    *((f"sign flips, lopsided, {n} users", flipped_users(lopsided, n)) for n in (20, 60, 200)),
+    *((f"sign flips, {n} seeds (exact)", flipped_seeds(n)) for n in (6, 10)),
+    ("Holm, 10 tests (exact)", family(10, 0)),
+    ("Holm, 10 tests, 4 of them real (exact)", family(10, 4)),
+)
+
+
+def show(title: str, procedures: Iterable[tuple[str, Hits]], repetitions: int) -> None:
+    """A line for each procedure."""
+    print(f"{title:45} {'rate':>7}   99 % interval of it")
+    for name, hits in procedures:
+        rng = np.random.default_rng(0)
+        count = sum(hits(rng) for _ in range(repetitions // AT_ONCE))
+        low, high = limits(count, repetitions)
+        print(f"  {name:43} {count / repetitions:7.2%}   {low:.2%} to {high:.2%}", flush=True)
+
+
+def main() -> None:
+    """Print both lists."""
+    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    repetitions -= repetitions % AT_ONCE
+    print(f"{repetitions:,} repetitions; exact: the rate is right by construction, whatever is measured.")
+    show("A 95 % interval covers the truth", COVERAGE, repetitions)
+    show("A test or family at 5 % finds what is not there", ERRORS, repetitions)
+
+
+if __name__ == "__main__":
+    main()
