@@ -1,32 +1,37 @@
 """The process that mirrors cells to Weights & Biases: `python -m lab.mirror ROOT MODE PROJECT ABOUT [ENTITY]`.
 
 Reads names of stored cells from standard input, a line each, until it ends; `.summary` stands for the tables of
-the whole experiment. ABOUT is JSON: the group of its runs, and the dataset they use. Writes to standard output
-what a person should know, and everything else to standard error.
+the whole experiment. ABOUT is JSON: the group of its runs, and the dataset they use. Cells that the ledger knows are
+passed over. Writes to standard output what a person should know, and everything else to standard error.
 """
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from lab.cell_record import CellRecord
+from lab.claims import Claims
+from lab.errors import FaultError
+from lab.ledger import SUMMARY, TABLES, Ledger, figures, run_id
 from lab.store import CHECKPOINT, CURVE, Store, days
 
 Mode = Literal["online", "offline"]
 
+UNHARMED = "The results are complete without it, and the same command mirrors what is missing."
+
 TAG_LENGTH = 64
 """Longest tag that W&B takes."""
 
-SUMMARY = ".summary"
-"""Stands for the experiment's tables where a cell is named; no cell can have this name."""
-
-TABLES = ("summary", "comparisons", "cells")
+INIT, FINISH, REQUEST = "30", "30", "10"
+"""Seconds that W&B has to begin a run, to end it, and for one of its requests, where WANDB_INIT_TIMEOUT,
+WANDB_FINISH_TIMEOUT and WANDB_HTTP_TIMEOUT do not say. What hangs must end within the patience of the run."""
 
 
 def main() -> int:
@@ -35,19 +40,41 @@ def main() -> int:
     os.nice(10)  # training comes first
     report = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to the log
-    store, count, known = Store(Path(root)), 0, json.loads(about)
-    group = known.get("group", store.root.name)
-    options = {"project": project, "entity": entity[0] if entity else None, "group": group}
+    _prepare()
+    store, sent, known = Store(Path(root)), Counter[str](), json.loads(about)
+    options = {"project": project, "entity": entity[0] if entity else None, "group": known["group"]}
+    ledger = Ledger(store.root, known["group"])
     try:
         modes = _modes(mode)
-        for line in sys.stdin:
-            _mirror(store, line.strip(), options, known.get("dataset", {}), modes, report)
-            count += 1
+        with Claims(store.root / "wandb") as claims:
+            for name in map(str.strip, sys.stdin):
+                with _claimed(claims, ledger, name) as mine:
+                    if mine:
+                        _mirror(store, name, options, known.get("dataset", {}), modes, report)
+                        ledger.note(name)
+                        sent[modes[0]] += 1
     except Exception as error:  # of any kind: a mirror may break, the run beside it goes on
-        print(f"{_first_line(error)}; mirrored before it: {count}. The results are complete without it.", file=report)
+        print(f"{_first_line(error)}; mirrored before it: {sent.total()}. {UNHARMED}", file=report)
         raise
-    print(_outcome(store, count, modes[0]), file=report)
+    for mode, count in sent.items():
+        print(_outcome(store, count, mode), file=report, flush=True)  # W&B may end this process in a way of its own
     return 0
+
+
+def _prepare() -> None:
+    """Say to W&B by its environment what no setting of a run says."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # what it counts of its own use, over the user's network
+    os.environ.setdefault("WANDB_HTTP_TIMEOUT", REQUEST)
+
+
+@contextmanager
+def _claimed(claims: Claims, ledger: Ledger, name: str) -> Iterator[bool]:
+    """Whether it is for this process to mirror a cell: several may share a folder, and each finds what is missing."""
+    mine = claims.take(name)
+    try:
+        yield mine and ledger.lacks(name)
+    finally:
+        claims.release([name])
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -72,7 +99,6 @@ def _mirror(
     store: Store, name: str, options: Mapping[str, Any], data: Mapping[str, Any], modes: list[Mode], report: Any
 ) -> None:
     """Mirror a cell or the summary; once W&B cannot be reached, this one and the rest are kept offline."""
-    import wandb
 
     write = _log_summary if name == SUMMARY else _log_cell
     try:
@@ -80,10 +106,20 @@ def _mirror(
     except Exception as error:
         if len(modes) == 1:
             raise
-        print(f"{_first_line(error)}; from here on runs are kept offline", file=report, flush=True)
+        print(f"{_refusal(error)}; from here on runs are kept offline.", file=report, flush=True)
         modes.pop(0)
-        wandb.teardown()  # its service holds the run that failed, and would refuse the same id
+        _restart()
         write(store, name, options, data, modes[0])
+
+
+def _restart() -> None:
+    """End W&B's service: it holds the run that failed, and would refuse the same id."""
+    import wandb
+
+    try:
+        wandb.teardown()
+    except (Exception, SystemExit) as error:  # a service that died takes who asks with it
+        print(f"the service ended with {error!r}", file=sys.stderr)
 
 
 def _log_cell(store: Store, cell: str, options: Mapping[str, Any], data: Mapping[str, Any], mode: Mode) -> None:
@@ -93,15 +129,14 @@ def _log_cell(store: Store, cell: str, options: Mapping[str, Any], data: Mapping
     run = _start(store.root, run_id(options["group"], cell), mode, {**options, **described})
     run.define_metric("step")
     run.define_metric("*", step_metric="step")
-    if data:
-        _use(run, _dataset(data))
+    sent = [_use(run, _dataset(data))] if data else []
     for number, row in enumerate(zip(*curve.values(), strict=True)):
         # Numbered, so that a run that is joined again refuses the rows it has.
         run.log({name: value.item() for name, value in zip(curve, row, strict=True)}, step=number)
     run.summary.update(_summary(record))
     if store.has(cell, CHECKPOINT):
-        run.log_artifact(_checkpoint(store, record))
-    run.finish()
+        sent.append(run.log_artifact(_checkpoint(store, record)))
+    _end(run, sent)
 
 
 def _log_summary(store: Store, name: str, options: Mapping[str, Any], data: Mapping[str, Any], mode: Mode) -> None:
@@ -110,21 +145,33 @@ def _log_summary(store: Store, name: str, options: Mapping[str, Any], data: Mapp
 
     described = {"name": "summary", "job_type": "summary", "config": flat({"dataset": data})}
     run = _start(store.root, run_id(options["group"], name), mode, {**options, **described})
-    if data:
-        _use(run, _dataset(data))
+    sent = [_use(run, _dataset(data))] if data else []
     tables = {table: store.root / f"{table}.csv" for table in TABLES}
     found: dict[str, Any] = {f"tables/{table}": _table(path) for table, path in tables.items() if path.exists()}
-    figures = sorted((store.root / "figures").glob("*.png"))
-    run.log(found | {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures})
-    run.finish()
+    run.log(found | {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures(store.root)})
+    _end(run, sent)
 
 
-def _use(run: Any, artifact: Any) -> None:
+def _end(run: Any, sent: list[Any]) -> None:
+    """Finish the run, and ask after what was sent with it: that an artifact failed, W&B tells nobody else."""
+    seconds = run.settings.finish_timeout
+    try:
+        run.finish()
+    except TimeoutError as error:
+        raise FaultError(f"a run was not taken within {seconds:g} s") from error
+    for artifact in sent:
+        handle = artifact._save_handle  # none offline; its public `wait` fetches what is of no use here
+        said = handle and handle.wait_or(timeout=seconds).response.log_artifact_response.error_message
+        if said:
+            raise FaultError(f"{artifact.name}: {said}")
+
+
+def _use(run: Any, artifact: Any) -> Any:
     """Name an artifact as an input of the run.
 
     `run.use_artifact` refuses offline, and online it waits for the server; the record it writes can be synced.
     """
-    run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
+    return run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
 
 
 def _start(root: Path, identity: str, mode: Mode, options: dict[str, Any]) -> Any:
@@ -145,11 +192,6 @@ def run_name(record: CellRecord) -> str:
     parts += [f"fold{record.fold}"] if record.fold else []
     parts += [str(record.seed)] if record.seed is not None else []
     return "-".join(part for part in parts if part)
-
-
-def run_id(group: str, cell: str) -> str:
-    """The id of a cell's run, the same whenever it is mirrored."""
-    return hashlib.sha256(f"{group}/{cell}".encode()).hexdigest()[:16]
 
 
 def _dataset(data: Mapping[str, Any]) -> Any:
@@ -195,7 +237,9 @@ def _quiet() -> Any:
         disable_git=True,
         disable_code=True,
         disable_job_creation=True,
-        init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", "30")),
+        init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", INIT)),
+        finish_timeout=float(os.environ.get("WANDB_FINISH_TIMEOUT", FINISH)),
+        finish_timeout_raises=True,
         x_disable_meta=True,
         x_disable_stats=True,
         x_disable_machine_info=True,
@@ -225,6 +269,17 @@ def _outcome(store: Store, count: int, mode: str) -> str:
     if mode == "online":
         return f"{runs} mirrored online."
     return f"{runs} kept offline; to send them: wandb sync {store.root / 'wandb'}/offline-run-*"
+
+
+def _refusal(error: Exception) -> str:
+    """What became of a run that was to go online, and what to do where the key is at fault."""
+    import wandb
+    from wandb.sdk.mailbox import HandleAbandonedError
+
+    if isinstance(error, HandleAbandonedError | ConnectionError):
+        return "W&B's service on this machine ended before its run did"
+    said = f"{wandb.setup().settings.base_url}: {_first_line(error)}"
+    return f"{said} (is the key right? wandb login --relogin)" if re.search(r"\b40[13]\b", said) else said
 
 
 def _first_line(error: Exception) -> str:

@@ -105,6 +105,7 @@ class Run:
         if len(missing) < len(self.cells):
             say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
         with self.tracker() as tracker:
+            tracker.missing([cell.id for cell in self.cells if self.store.finished(cell.id)])
             try:
                 if missing:
                     self.compute_cells(missing, tracker)

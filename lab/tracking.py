@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,13 +20,14 @@ from typing import Any, Literal
 
 import lab
 from lab.errors import InputError
+from lab.ledger import SUMMARY, Ledger
 
 MODES = ("auto", "online", "offline", "off")
 
 SILENCE = 2.0
 """Seconds of waiting for W&B after which a person is told."""
 
-UNHARMED = "the results are complete without it"
+UNHARMED = "the results are complete without it, and the same command mirrors what is missing"
 
 # What WANDB_MODE may hold, and what it means here.
 _ENVIRONMENT = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline", "disabled": "off"}
@@ -64,7 +65,8 @@ class Tracker:
         self, root: Path, settings: Tracking, say: Callable[[str], None], about: Mapping[str, Any] | None = None
     ) -> None:
         """`about`: the `group` of the runs and the `dataset` they use, as JSON has them."""
-        self._root, self._settings, self._say, self._about = root, settings, say, about or {}
+        self._root, self._settings, self._say = root, settings, say
+        self._about = {"group": root.name, **(about or {})}
         self._mode = _mode(settings)
         self._mirror: _Mirror | None = None
         self._over = self._mode == "off"
@@ -85,18 +87,33 @@ class Tracker:
         try:
             self._mirror = self._mirror or _Mirror(self._root, self._mode, self._settings, self._about)
         except OSError as error:
-            self._over = True
-            self._say(f"W&B: its process cannot be started ({error}); {UNHARMED}.")
+            self._give_up(f"its process cannot be started ({error})")
             return
         if self._mirror.ended:
             self.close(0)
         else:
             self._mirror.hand(cell)
 
+    def missing(self, cells: Iterable[str]) -> None:
+        """Mirror those of the stored cells that never were, or not to the end: by a run that was killed, say."""
+        if self._over:
+            return
+        ledger = Ledger(self._root, self._about["group"])
+        try:
+            lacking = [cell for cell in cells if ledger.lacks(cell)]
+        except OSError as error:
+            self._give_up(f"what it has cannot be read ({error})")
+            return
+        for cell in lacking:
+            self.cell(cell)
+
     def summary(self) -> None:
-        """Mirror the experiment's tables and figures, where cells were mirrored before."""
-        if self._mirror is not None:
-            self.cell(".summary")
+        """Mirror the experiment's tables and figures, where they are not as they were mirrored last."""
+        self.missing([SUMMARY])
+
+    def _give_up(self, why: str) -> None:
+        self._over = True
+        self._say(f"W&B: {why}; {UNHARMED}.")
 
     def close(self, patience: float) -> None:
         """Let the mirror end, for `patience` seconds at most, and say what became of it."""

@@ -11,9 +11,10 @@ import pytest
 
 from lab.cell_record import Metric
 from lab.errors import InputError
-from lab.mirror import flat, run_id, run_name
+from lab.ledger import run_id
+from lab.mirror import flat, run_name
 from lab.store import Store
-from lab.tracking import Tracker, Tracking
+from lab.tracking import UNHARMED, Tracker, Tracking
 from tests.results.made import record
 
 
@@ -153,7 +154,7 @@ def test_a_mirror_that_does_not_end_is_left(tmp_path: Path) -> None:
     with Tracker(tmp_path, Tracking(mode="offline", patience=0.2), said.append) as tracker:
         tracker.cell("a")
         os.kill(pid := pid_of(tracker), signal.SIGSTOP)
-    assert said == ["W&B: not done within 0.2 s and left; the results are complete without it."]
+    assert said == [f"W&B: not done within 0.2 s and left; {UNHARMED}."]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
