@@ -52,16 +52,15 @@ class Steps:
         return Queries(self.user[self.owner[self.asked]], self.time[self.asked])
 
 
-def lay_steps(view: FoldView, timeline: Timeline, split: str) -> Steps:
+def lay_steps(view: FoldView, timeline: Timeline, split: str, every_tick: bool = False) -> Steps:
     """Lay the steps of `train`, `valid` or `test`.
 
-    In training every tick is asked; in valid and test the last one is. Only the test asks users from whom nothing is
-    learned. Steps after a user's last query
-    could reach no prediction and are left out.
+    In training every tick is asked; in valid and test the last one is, unless `every_tick` is. Only the test asks
+    users from whom nothing is learned. Steps after a user's last query could reach no prediction and are left out.
     """
     calendar = view.fold.ticks(split)
     user, tick, before = eligible(view, timeline, calendar)
-    asked = np.ones(len(user), bool) if split == "train" else tick == len(calendar) - 1
+    asked = np.ones(len(user), bool) if every_tick or split == "train" else tick == len(calendar) - 1
     if view.sample is not None and split != "test":
         asked &= view.sample[user]
     last = np.zeros(view.histories.users, np.int64)  # events known at the user's last query

@@ -1,0 +1,108 @@
+"""A finished cell of a results folder, loaded to predict with."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import serialization
+
+from lab.assembly import assemble, cell_arrays
+from lab.cells import Cell
+from lab.data.batch import Columns
+from lab.data.dataset import Dataset, build_dataset
+from lab.data.layout import Packed
+from lab.data.sources.base import Source
+from lab.data.timeline import Fold
+from lab.data.view import look
+from lab.errors import InputError
+from lab.loading import load_experiment
+from lab.models.base import Model
+from lab.pins import read_pin
+from lab.runner import Place, Run
+from lab.settings import experiment_of
+from lab.store import CHECKPOINT, Store
+from lab.tracking import Tracking
+from lab.training.feeding import Feed
+from lab.training.fit import predict
+from lab.training.program import Program
+
+
+@dataclass(frozen=True)
+class TrainedCell:
+    """A trained model with its parameters, and the fold it was trained on."""
+
+    cell: Cell
+    data: Dataset
+    program: Program
+    params: np.ndarray
+    """float32[P], flattened."""
+
+    def scores(self, packed: Packed, tables: Columns) -> np.ndarray:
+        """float32[Q, C], the logits of all candidates at every query of the packed rows, in the queries' order."""
+        asked = np.empty((len(packed.steps.asked), self.data.view.candidates), np.float32)
+        for rows, (scores,) in self._blocks(Feed(packed, tables)):
+            slot = np.where(rows[:, None] >= 0, packed.slots[rows], -1)
+            asked[slot[slot >= 0]] = scores[slot >= 0]
+        return asked
+
+    def _blocks(self, feed: Feed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return predict(self.program, [cell_arrays(self.cell, self.data)], [self.params], feed)
+
+
+def load_cell(
+    results: Path, cell: str, *, file: Path | None = None, source: Source | None = None, cache: Path | None = None
+) -> TrainedCell:
+    """Load a cell of results/<experiment> by its id, the name of its folder under cells/.
+
+    The pin beside it says which experiment it is of. `file` is the experiment's own file, needed where it has
+    classes of its own or a log made in Python; `source` says where a log lies that is not where the pin has it;
+    `cache` is where prepared logs are kept. Raises InputError for a cell without parameters, and for one that
+    today's settings, data, code or packages would not give.
+    """
+    run = _run(Path(results), file, source, cache)
+    store = Store(Path(results))
+    found = next((one for one in run.cells if one.id == cell), None)
+    if found is None:
+        raise InputError(_unknown(store, cell, [one.id for one in run.cells if one.kind == "model"]))
+    if not isinstance(found.settings, Model) or not store.has(cell, CHECKPOINT):
+        raise InputError(f"{store.folder(cell)}: has no parameters; load a cell of a trained model that is done.")
+    data = _dataset(run, found, run.folds[found.fold])
+    program = assemble(found.experiment, data, found.settings, [found]).program
+    return TrainedCell(found, data, program, _params(program, store.checkpoint(cell)))
+
+
+def _run(results: Path, file: Path | None, source: Source | None, cache: Path | None) -> Run:
+    from rich.console import Console
+
+    declared = load_experiment(file)[0] if file else None
+    experiment = experiment_of(read_pin(results / "pin.json")["experiment"], declared)
+    experiment = experiment if source is None else replace(experiment, source=source)
+    return Run(experiment, Place(results.parent, cache, Tracking(mode="off"), Console(quiet=True)))
+
+
+def _unknown(store: Store, cell: str, known: Sequence[str]) -> str:
+    if (store.root / "cells" / cell).is_dir():
+        return (
+            f"{store.root / 'cells' / cell}: its settings, data, code or packages are not those found here, so its "
+            "parameters might mean something else now; compute it again, or load it where it was computed "
+            "(python -m lab.run FILE --status says what moved)."
+        )
+    return f"{store.root}: holds no cell {cell!r}; its trained cells are {', '.join(known[:3])}, ..."
+
+
+def _dataset(run: Run, cell: Cell, fold: Fold) -> Dataset:
+    asked, histories = cell.experiment, run.histories
+    view, _ = look(histories, fold, asked.target.categories, asked.timeline.shard_events)
+    groups = [asked.group(name) for name in asked.group_names()]
+    assert isinstance(cell.settings, Model)
+    shape = asked.training.row_length, asked.training.overlap, cell.settings.causal
+    return build_dataset(view, asked.timeline, asked.target, groups, *shape)
+
+
+def _params(program: Program, checkpoint: bytes) -> np.ndarray:
+    flat = program.learner.flat
+    empty = flat.unravel(np.zeros(flat.size, np.float32))
+    params: Any = serialization.from_bytes(empty, checkpoint)
+    return np.asarray(flat.ravel(params))
