@@ -65,7 +65,8 @@ def load_cell(
     store = Store(Path(results))
     found = next((one for one in run.cells if one.id == cell), None)
     if found is None:
-        raise InputError(_unknown(store, cell, [one.id for one in run.cells if one.kind == "model"]))
+        trained = [one.id for one in run.cells if one.kind == "model" and store.finished(one.id)]
+        raise InputError(_unknown(store, cell, trained))
     if not isinstance(found.settings, Model) or not store.has(cell, CHECKPOINT):
         raise InputError(f"{store.folder(cell)}: has no parameters; load a cell of a trained model that is done.")
     data = _dataset(run, found, run.folds[found.fold])
@@ -89,7 +90,7 @@ def _unknown(store: Store, cell: str, known: Sequence[str]) -> str:
             "parameters might mean something else now; compute it again, or load it where it was computed "
             "(python -m lab.run FILE --status says what moved)."
         )
-    return f"{store.root}: holds no cell {cell!r}; its trained cells are {', '.join(known[:3])}, ..."
+    return f"{store.root}: holds no cell {cell!r}; its trained cells are {', '.join(known[:3]) or 'none'}, ..."
 
 
 def _dataset(run: Run, cell: Cell, fold: Fold) -> Dataset:
