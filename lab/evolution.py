@@ -21,6 +21,7 @@ from lab.data.batch import Columns
 from lab.data.dataset import Dataset
 from lab.data.entries import trace_entries
 from lab.data.layout import Packed
+from lab.data.limits import recent
 from lab.data.packing import cut_per_query, pack
 from lab.data.queries import FoldView, Labels
 from lab.data.steps import Steps, lay_steps
@@ -68,8 +69,11 @@ def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) ->
     """Rows in which every query has a history of its own, that ends there: a later step cannot even move its place."""
     data: Dataset = trained.data
     length = trained.cell.experiment.training.row_length
-    segments = cut_per_query(steps, length)
     sides = {side: [g for g in data.groups.values() if g.side == side] for side in ("step", "candidate")}
+    tables: Columns = {g.name: g.tables(view, steps, data.states[g.name]) for g in sides["candidate"]}
+    if view.history is not None:
+        view, steps = recent(view, steps)
+    segments = cut_per_query(steps, length)
     packed = Packed(
         view=view,
         steps=steps,
@@ -81,7 +85,6 @@ def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) ->
         step_columns={g.name: g.transform(view, steps, data.states[g.name]) for g in sides["step"]},
         event_columns={g.name: g.transform_events(view, data.states[g.name]) for g in sides["candidate"]},
     )
-    tables: Columns = {g.name: g.tables(view, steps, data.states[g.name]) for g in sides["candidate"]}
     return packed, tables | {"head": data.splits["test"].tables["head"]}
 
 

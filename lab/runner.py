@@ -86,7 +86,7 @@ class Run:
         check_encoders(self.experiment.models)
         for fold in self.folds:
             for causal, mine in by_rows(self.cells, fold):
-                print_plan(self.console, assemblies(self.experiment, self._dataset(fold, mine, causal), mine), mine)
+                print_plan(self.console, assemblies(self.experiment, self.dataset(fold, mine, causal), mine), mine)
         say(self.console, f"cells in all: {len(self.cells)}")
 
     def show_status(self) -> None:
@@ -168,7 +168,7 @@ class Run:
     def _compute_free(self, free: Sequence[Cell], cells: OpenCells, tracker: Tracker, progress: Progress) -> None:
         for fold in self.folds:
             for causal, mine in by_rows([cell for cell in free if cells.is_open(cell)], fold):
-                data = self._dataset(fold, mine, causal)
+                data = self.dataset(fold, mine, causal)
                 Computation(self.experiment, data, self.store, tracker, progress, cells).compute(mine)
 
     def _introduce(self) -> None:
@@ -185,7 +185,7 @@ class Run:
             self._candidates[fold.index] = view.candidates
         return self._candidates[fold.index]
 
-    def _dataset(self, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> Dataset:
+    def dataset(self, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> Dataset:
         """One fold made ready for cells that read the same rows; what it holds is printed."""
         asked = cells[0].experiment
         timeline, settings = asked.timeline, asked.training

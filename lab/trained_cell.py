@@ -11,11 +11,9 @@ from flax import serialization
 from lab.assembly import assemble, cell_arrays
 from lab.cells import Cell
 from lab.data.batch import Columns
-from lab.data.dataset import Dataset, build_dataset
+from lab.data.dataset import Dataset
 from lab.data.layout import Packed
 from lab.data.sources.base import Source
-from lab.data.timeline import Fold
-from lab.data.view import look
 from lab.errors import InputError
 from lab.loading import load_experiment
 from lab.models.base import Model
@@ -69,7 +67,7 @@ def load_cell(
         raise InputError(_unknown(store, cell, trained))
     if not isinstance(found.settings, Model) or not store.has(cell, CHECKPOINT):
         raise InputError(f"{store.folder(cell)}: has no parameters; load a cell of a trained model that is done.")
-    data = _dataset(run, found, run.folds[found.fold])
+    data = run.dataset(run.folds[found.fold], [found], found.settings.causal)
     program = assemble(found.experiment, data, found.settings, [found]).program
     return TrainedCell(found, data, program, _params(program, store.checkpoint(cell)))
 
@@ -91,15 +89,6 @@ def _unknown(store: Store, cell: str, known: Sequence[str]) -> str:
             "(python -m lab.run FILE --status says what moved)."
         )
     return f"{store.root}: holds no cell {cell!r}; its trained cells are {', '.join(known[:3]) or 'none'}, ..."
-
-
-def _dataset(run: Run, cell: Cell, fold: Fold) -> Dataset:
-    asked, histories = cell.experiment, run.histories
-    view, _ = look(histories, fold, asked.target.categories, asked.timeline.shard_events)
-    groups = [asked.group(name) for name in asked.group_names()]
-    assert isinstance(cell.settings, Model)
-    shape = asked.training.row_length, asked.training.overlap, cell.settings.causal
-    return build_dataset(view, asked.timeline, asked.target, groups, *shape)
 
 
 def _params(program: Program, checkpoint: bytes) -> np.ndarray:

@@ -16,6 +16,7 @@ from lab.assembly import assemble
 from lab.cells import grid
 from lab.computing import judge_trained
 from lab.data.dataset import Dataset
+from lab.data.limits import Limits
 from lab.data.packing import Segments, cut
 from lab.data.sources import SyntheticShop
 from lab.data.steps import Steps
@@ -113,7 +114,13 @@ def test_pieces_that_follow_from_where_a_history_ends_are_caught(
         assert_same_until(25, evolution(trained), evolution(cut_at(trained, 25)))
 
 
-def test_the_last_tick_is_what_the_cell_is_judged_by(trained: TrainedCell) -> None:
+@pytest.mark.parametrize("history_days", [None, 12])
+def test_the_last_tick_is_what_the_cell_is_judged_by(
+    trained: TrainedCell, caches: Path, history_days: float | None
+) -> None:
+    if history_days is not None:
+        limits = Limits(history_days)
+        trained = of(trained, fold_of(prepared(shop_events(0), caches), limits=limits))
     table = evolution(trained)
     last = table[table["cutoff"] == table["cutoff"].max()]
     predicted = last.pivot(index="user", columns="category", values="predicted").to_numpy()
