@@ -35,6 +35,12 @@ class Assembly:
     cells: Sequence[Cell]
     parameters: int
 
+    @property
+    def name(self) -> str:
+        """The model, and the variants of its cells where there are some."""
+        variants = ", ".join(dict.fromkeys(cell.variant for cell in self.cells if cell.variant))
+        return f"{self.cells[0].model} ({variants})" if variants else self.cells[0].model
+
     def chunks(self) -> list[list[Cell]]:
         """The cells in chunks of what the layout takes at once, first seeds first."""
         size = self.program.layout.cells_at_once

@@ -34,6 +34,9 @@ class Options:
     """Folder where prepared logs are kept. Default: $LAB_CACHE, or the user's cache folder."""
     dry_run: bool = False
     """Prepare the log, print the plan and stop."""
+    estimate: bool = False
+    """Like --dry-run, and say how long a run would take: a few steps of each program are compiled and timed here, which
+    takes about as long as the first cells of a run do."""
     status: bool = False
     """Say which cells are done, running, failed, stale (and what moved) or missing, and stop."""
     only: tuple[str, ...] = ()

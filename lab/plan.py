@@ -14,6 +14,8 @@ from lab.data.histories import Histories
 from lab.data.queries import FoldView
 from lab.data.stray import stray_times
 from lab.data.timeline import DAY, Timeline, date_text, days_text, instant
+from lab.estimate import Part
+from lab.progress import duration
 from lab.training.devices import Layout
 from lab.training.fit import dispatches
 
@@ -119,16 +121,24 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         mine, parameters = len(assembly.cells), assembly.parameters
         say(
             console,
-            f"  {_named(assembly)}: {mine} cells, {parameters:,} parameters each, {_laid(program.layout)}",
+            f"  {assembly.name}: {mine} cells, {parameters:,} parameters each, {_laid(program.layout)}",
         )
         looks, batch = len(dispatches(settings)), f"{program.batch} rows of {settings.row_length}"
         say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {looks} times")
 
 
-def _named(assembly: Assembly) -> str:
-    """The model, and the variants of its cells where there are some."""
-    variants = ", ".join(dict.fromkeys(cell.variant for cell in assembly.cells if cell.variant))
-    return f"{assembly.cells[0].model} ({variants})" if variants else assembly.cells[0].model
+def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float, folds: int) -> None:
+    """Where the time of a run will go, and the sum; `parts` and the data are those of one fold."""
+    for part in parts:
+        say(console, f"  {part.name}: {part.words}")
+    compiling = folds * sum(part.compiling for part in parts)
+    seconds = folds * (data_seconds + sum(part.seconds for part in parts)) + compiling
+    several = f" in {folds} folds like the first" if folds > 1 else ""
+    say(
+        console,
+        f"estimate: about {duration(seconds)}{several} on this machine, as busy as it is now; {duration(compiling)} of "
+        f"it to compile, less where that is kept. An early stop shortens it; the tables at its end are not counted.",
+    )
 
 
 def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:

@@ -3,6 +3,7 @@
     python -m lab.run experiments/lstm_vs_transformer.py
     python -m lab.run experiments/lstm_vs_transformer.py --help
     python -m lab.run experiments/lstm_vs_transformer.py --dry-run
+    python -m lab.run experiments/lstm_vs_transformer.py --dry-run --estimate
     python -m lab.run experiments/lstm_vs_transformer.py --status
     python -m lab.run experiments/lstm_vs_transformer.py --seeds 3 --horizons 7 30 --training.steps 200 --out DIR
     python -m lab.run experiments/lstm_vs_transformer.py source:table --source.path log.csv --source.user visitor
@@ -85,8 +86,8 @@ def _run(file: str, arguments: list[str]) -> int:
     if options.status:
         run.show_status()
         return 0
-    if options.dry_run:
-        run.show_plan()
+    if options.dry_run or options.estimate:
+        run.show_plan(options.estimate)
         return 0
     return run.compute()
 

@@ -23,12 +23,13 @@ from lab.data.limits import Limits
 from lab.data.timeline import Fold, folds
 from lab.data.view import look
 from lab.errors import InputError
+from lab.estimate import of_programs, of_untrained
 from lab.experiment import Experiment
 from lab.fingerprints import digest
 from lab.judging import Truth
 from lab.models.base import Model
 from lab.pins import build_pin, write_pin
-from lab.plan import late_end, print_fold, print_log, print_plan, print_waiting, say
+from lab.plan import late_end, print_estimate, print_fold, print_log, print_plan, print_waiting, say
 from lab.progress import Progress
 from lab.selection import select
 from lab.settings import settings_of
@@ -80,14 +81,24 @@ class Run:
         oracle = isinstance(self.experiment.source, Truth)
         return select(grid(self.experiment, self.histories.fingerprint, oracle), self.place.only)
 
-    def show_plan(self) -> None:
-        """Print what a run would do: cells, programs, parameters, rows, steps."""
+    def show_plan(self, estimate: bool = False) -> None:
+        """Print what a run would do: cells, programs, parameters, rows, steps; and how long it would take."""
         self._introduce()
         check_encoders(self.experiment.models)
+        parts, data_seconds = [], 0.0
         for fold in self.folds:
             for causal, mine in by_rows(self.cells, fold):
-                print_plan(self.console, assemblies(self.experiment, self.dataset(fold, mine, causal), mine), mine)
+                begun = time.monotonic()
+                data = self.dataset(fold, mine, causal)
+                ready = assemblies(self.experiment, data, mine)
+                print_plan(self.console, ready, mine)
+                if estimate and fold.index == 0:
+                    data_seconds += time.monotonic() - begun
+                    say(self.console, "timing a few steps of each program; what is compiled for it is kept")
+                    parts += [*of_programs(data, ready), *of_untrained(self.experiment, data, mine)]
         say(self.console, f"cells in all: {len(self.cells)}")
+        if estimate:
+            print_estimate(self.console, parts, data_seconds, len(self.folds))
 
     def show_status(self) -> None:
         """Print how far the grid is, line by line."""

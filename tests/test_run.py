@@ -192,6 +192,48 @@ def test_the_claims_of_a_killed_process_are_taken_over(home: Path, first: tuple[
     assert not list((folder / "claims").iterdir())
 
 
+VARIED = (
+    TINY.format(**SHOP)
+    .replace('name="tiny"', 'name="varied"')
+    .replace("seeds=3", "seeds=1")
+    .replace(
+        "    baselines=", "    variants={'slow': {'training.learning_rate': 1e-4}, 'as ever': {}},\n    baselines="
+    )
+)
+
+
+def test_variants_that_share_a_program_leave_each_other_alone(home: Path, first: tuple[int, str, str]) -> None:
+    (home / "varied.py").write_text(VARIED)
+    code, said, complained = run(home, "varied.py")
+    assert (code, complained) == (0, "")
+    assert said.count("packed rows") == 1 and "RNN width=8 · ids · slow" in said and "oracle (bound)" in said
+    table = pd.read_csv(home / "results" / "varied" / "cells.csv")
+    assert (
+        set(table.variant.dropna()) == {"slow", "as ever"} and table[table.model == "popularity"].variant.isna().all()
+    )
+
+    def trained(name: str, variant: str) -> bytes:
+        (cell,) = (home / "results" / name / "cells").glob(f"rnn_width=8-ids-{variant}h7-f0-s0-*")
+        return (cell / "checkpoint").read_bytes()
+
+    assert trained("varied", "as_ever-") == trained("tiny", "") != trained("varied", "slow-")
+    slow = run(home, "varied.py", "--status", "--only", "variant=slow")[1]
+    assert re.search(r"RNN width=8 · ids · slow +7 +1 ", slow) and "as ever" not in slow
+
+
+def test_an_estimate_tells_what_a_run_is_made_of_and_leaves_nothing(home: Path, first: tuple[int, str, str]) -> None:
+    code, said, complained = run(home, "tiny.py", "--estimate", "--out", "estimated")
+    assert (code, complained) == (0, "") and not (home / "estimated").exists()
+    words = " ".join(said.split())
+    found = re.search(r"RNN width=8: (\d+) x [\d.]+ s: 300 steps of [\d.]+ ms, 6 looks of [\d.]+ s, judging", words)
+    # Six trained cells, as many at once as there are devices.
+    assert found is not None and int(found[1]) == -(-6 // int(re.search(r"(\d+) at once", words)[1]))  # type: ignore[index]
+    assert "popularity: 1 of" in words and "oracle: 1 of" in words
+    assert re.search(
+        r"estimate: about [\d smin]+ on this machine, as busy as it is now; [\d smin]+ of it to compile", words
+    )
+
+
 FAILING = (
     TINY.format(**SHOP)
     .replace("RNN(width=8),", "RNN(width=8), RNN(width=400_000),")
