@@ -133,9 +133,9 @@ class Run:
     def summarise(self) -> None:
         """Rewrite the tables from what is on disk and the pin they can be reproduced from; print the main table."""
         planned = [cell.record("missing") for cell in self.cells]
-        summary = write_tables(self.store, planned)
+        shown = write_tables(self.store, planned)
         write_pin(self.store.root / "pin.json", self.pin(planned))
-        print_table(summary, self.console)
+        print_table(shown, self.console)
         self.console.print(f"Results: {self.store.root}", highlight=False, soft_wrap=True)
         command = shlex.join(["python", "-m", "lab.report", str(self.store.root)])
         self.console.print(f"Figures and a page of them: {command}", markup=False, highlight=False, soft_wrap=True)

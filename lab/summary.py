@@ -116,11 +116,35 @@ def _refuse_duplicates(line: Line) -> None:
 def _estimates(store: Store, line: Line, split: str) -> Iterator[Estimate]:
     if not line.done:
         return
-    queries = _Queries.of(line, {cell.id: store.users(cell.id) for cell in line.done if store.has(cell.id, USERS)})
+    queries = _Queries.of(line, answered(store, line))
     asked = ((m.slice, m.metric) for cell in line.done for m in cell.metrics if m.split == split)
     names = list(dict.fromkeys(pair for pair in asked if pair[1] != "queries"))
     of_queries = queries.estimates([pair for pair in names if pair[1] in queries.metrics])
     yield from (of_queries[pair] if pair in of_queries else _of_cells(line, split, *pair) for pair in names)
+
+
+_KEYS = ("user", "cutoff", "slice")
+
+
+def answered(store: Store, line: Line) -> dict[str, dict[str, np.ndarray]]:
+    """The metrics per query of each done cell, by its id; empty where no cell of the line keeps any.
+
+    Raises FaultError where the cells of a fold answer different queries, and where some keep theirs and one lost them.
+    """
+    tables = {cell.id: store.users(cell.id) for cell in line.done if store.has(cell.id, USERS)}
+    for cell in line.done if tables else ():
+        other = next((one.id for one in line.done if one.fold == cell.fold and one.id in tables), cell.id)
+        if cell.id not in tables:
+            raise FaultError(
+                f"cell {cell.id} of the row {line.name} has no {USERS}, which {next(iter(tables))} has; "
+                "delete its folder and run again."
+            )
+        if any(not np.array_equal(tables[cell.id][key], tables[other][key]) for key in _KEYS):
+            raise FaultError(
+                f"cells {other} and {cell.id} of the row {line.name} answer different queries; they cannot be "
+                "averaged. Delete the older one and run again."
+            )
+    return tables
 
 
 def _of_cells(line: Line, split: str, slice_name: str, metric: str) -> Estimate:
@@ -184,20 +208,10 @@ def _estimate(slice_name: str, metric: str, values: np.ndarray, user: np.ndarray
     return Estimate(slice_name, metric, mean, users, over_seeds(means), int(counts.sum()), len(np.unique(user[counts])))
 
 
-_KEYS = ("user", "cutoff", "slice")
-
-
 def _fold(cells: list[CellRecord], tables: Mapping, fold: int, seeds: list[int | None]) -> _Queries:
-    """One fold of a line. Raises FaultError where its cells answer different queries."""
+    """One fold of a line."""
     here = {cell.seed: tables[cell.id] for cell in cells if cell.fold == fold}
-    ids = [cell.id for cell in cells if cell.fold == fold]
-    first = tables[ids[0]]
-    for other in ids[1:]:
-        if any(not np.array_equal(first[key], tables[other][key]) for key in _KEYS):
-            raise FaultError(
-                f"cells {ids[0]} and {other} of one line answer different queries; they cannot be averaged. "
-                "Delete the older one and run again."
-            )
+    first = next(iter(here.values()))
     absent = np.full(len(first["user"]), np.nan)
     names = [name for name in first if name not in _KEYS and all(name in table for table in here.values())]
     values = {

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lab.answers import answers, span, tied
+from lab.comparisons import Comparison
 from lab.statistics.intervals import Interval
-from lab.store import days
 from lab.summary import Estimate, Line, Summary
 
 
@@ -16,6 +17,8 @@ class Entry:
     mean: str
     rest: str = ""
     best: bool = False
+    tied: bool = False
+    """Whether it cannot be told from the best of its column."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +44,28 @@ class Grid:
     notes: tuple[str, ...]
     """A sentence for each way in which a line's cells are not done."""
     caption: str
+    answers: tuple[str, ...]
+    """What the table says, a sentence each."""
+
+    @property
+    def ties(self) -> bool:
+        """Whether some row cannot be told from the best of its column."""
+        return any(entry.tied for section in self.sections for row in section.rows for entry in row.entries)
 
 
-def grid(summary: Summary, metric: str, slices: Sequence[str]) -> Grid:
+def grid(summary: Summary, found: Sequence[Comparison], metric: str, slices: Sequence[str]) -> Grid:
     """Lay out one metric: a section per target and horizon, a row per line, a column per slice."""
     groups: dict[tuple[str, float], list[Line]] = {}
     for line, _ in summary.lines:
         groups.setdefault((line.target, line.horizon), []).append(line)
     several = len({target for target, _ in groups}) > 1
-    sections = (_section(summary, lines, metric, slices, several) for lines in groups.values())
+    sections = (_section(summary, found, lines, metric, slices, several) for lines in groups.values())
     return Grid(
         columns=tuple(slices),
         sections=tuple(sections),
         notes=tuple(note for line, _ in summary.lines for note in _notes(line)),
         caption=_caption(summary, metric),
+        answers=tuple(answers(summary, found, metric)),
     )
 
 
@@ -64,15 +75,26 @@ def _caption(summary: Summary, metric: str) -> str:
     return f"{metric.upper()} at the test cutoff: mean, ± half its 95 % interval over users{over_seeds}."
 
 
-def _section(summary: Summary, lines: list[Line], metric: str, slices: Sequence[str], several: bool) -> Section:
-    columns = [[summary.estimate(line, name, metric) for line in lines] for name in slices]
-    best = [_best(lines, column) for column in columns]
-    rows = (
-        Row(_label(line), tuple(_entry(line, column[i], i in top) for column, top in zip(columns, best, strict=True)))
-        for i, line in enumerate(lines)
-    )
-    title = f"next {_span(lines[0])}"
-    return Section(f"{lines[0].target}, {title}" if several else title, tuple(map(_count, columns)), tuple(rows))
+def _section(
+    summary: Summary, found: Sequence[Comparison], lines: list[Line], metric: str, slices: Sequence[str], several: bool
+) -> Section:
+    estimates = [[summary.estimate(line, name, metric) for line in lines] for name in slices]
+    columns = [_column(lines, one, name, found) for one, name in zip(estimates, slices, strict=True)]
+    rows = (Row(_label(line), entries) for line, entries in zip(lines, zip(*columns, strict=True), strict=True))
+    title = f"next {span(lines[0].horizon)}"
+    title = f"{lines[0].target}, {title}" if several else title
+    return Section(title, tuple(map(_count, estimates)), tuple(rows))
+
+
+def _column(
+    lines: list[Line], estimates: list[Estimate | None], slice_name: str, found: Sequence[Comparison]
+) -> list[Entry]:
+    top = _best(lines, estimates)
+    best = [lines[i] for i in top]
+    return [
+        _entry(line, one, i in top, tied(line, best, slice_name, found))
+        for i, (line, one) in enumerate(zip(lines, estimates, strict=True))
+    ]
 
 
 def _best(lines: list[Line], column: list[Estimate | None]) -> set[int]:
@@ -95,13 +117,13 @@ def _label(line: Line) -> str:
     return name if line.complete or not line.done else f"{name} ({len(line.done)}/{len(line.cells)})"
 
 
-def _entry(line: Line, one: Estimate | None, best: bool) -> Entry:
+def _entry(line: Line, one: Estimate | None, best: bool, tied: bool) -> Entry:
     if not line.done:
         return Entry(", ".join(status for status, count in line.counts.items() if count))
     if one is None or one.mean != one.mean:
         return Entry("none")
     rest = f" {_half(one.users)} {_half(one.seeds)}"
-    return Entry(short(one.mean), rest.rstrip(), best)
+    return Entry(short(one.mean), rest.rstrip(), best, tied)
 
 
 def short(value: float) -> str:
@@ -113,25 +135,25 @@ def _half(interval: Interval | None) -> str:
     return f"±{short((interval.high - interval.low) / 2)}" if interval else "     "
 
 
-def _span(line: Line) -> str:
-    return f"{days(line.horizon)} day{'' if line.horizon == 1 else 's'}"
-
-
 def _notes(line: Line) -> Iterator[str]:
     for status in ("diverged", "failed", "missing"):
         cells = [cell for cell in line.cells if cell.status == status]
         if cells:
             reason = next((cell.reason for cell in cells if cell.reason), "")
-            start = f"{line.name}, {_span(line)}: {len(cells)} of {len(line.cells)} {status}"
+            start = f"{line.name}, {span(line.horizon)}: {len(cells)} of {len(line.cells)} {status}"
             yield f"{start}: {reason}" if reason else f"{start}."
 
 
+def legend(shown: Grid, best: str, tie: str = "~") -> str:
+    """What the marks of the table mean."""
+    told = f", {tie} what cannot be told from it" if shown.ties else ""
+    return f"Best {best}{told}."
+
+
 def markdown(shown: Grid) -> str:
-    """One table per section, fit to be pasted."""
-    return (
-        "\n".join((*_markdown(shown), f"{shown.caption} Best in bold.", *(f"\n- {note}" for note in shown.notes)))
-        + "\n"
-    )
+    """One table per section, fit to be pasted, and what they say."""
+    under = (f"{shown.caption} {legend(shown, 'in bold', '`~`')}", *(f"\n{one}" for one in shown.answers))
+    return "\n".join((*_markdown(shown), *under, *(f"\n- {note}" for note in shown.notes))) + "\n"
 
 
 def _markdown(shown: Grid) -> Iterator[str]:
@@ -145,7 +167,8 @@ def _markdown(shown: Grid) -> Iterator[str]:
 
 
 def _markdown_entry(entry: Entry) -> str:
-    return f"**{entry.mean}**{entry.rest}" if entry.best else entry.mean + entry.rest
+    mark = " ~" if entry.tied else ""
+    return (f"**{entry.mean}**" if entry.best else entry.mean) + entry.rest + mark
 
 
 def tex(shown: Grid) -> str:
@@ -153,8 +176,8 @@ def tex(shown: Grid) -> str:
     width = len(shown.columns) + 1
     return "\n".join(
         (
-            f"% {shown.caption} Best in bold. Needs \\usepackage{{booktabs}}.",
-            *(f"% {note}" for note in shown.notes),
+            f"% {shown.caption} {legend(shown, 'in bold')} Needs \\usepackage{{booktabs}}.",
+            *(f"% {note}" for note in (*shown.answers, *shown.notes)),
             f"\\begin{{tabular}}{{{'l' * width}}}",
             "\\toprule",
             " & ".join(("", *map(_escaped, shown.columns))) + " \\\\",
@@ -175,7 +198,8 @@ def _tex(section: Section, width: int) -> Iterator[str]:
 
 def _tex_entry(entry: Entry) -> str:
     mean = f"\\textbf{{{entry.mean}}}" if entry.best else _escaped(entry.mean)
-    return mean + "".join(f" {{\\footnotesize ${part.replace('±', chr(92) + 'pm ')}$}}" for part in entry.rest.split())
+    rest = "".join(f" {{\\footnotesize ${part.replace('±', chr(92) + 'pm ')}$}}" for part in entry.rest.split())
+    return mean + rest + (" $\\sim$" if entry.tied else "")
 
 
 def _escaped(text: str) -> str:

@@ -16,7 +16,7 @@ from lab.comparisons import comparisons, comparisons_csv
 from lab.files import write_whole
 from lab.store import Store, csv_bytes, days, with_variant
 from lab.summary import SLICES, Estimate, Line, Summary, summarise
-from lab.table_grid import Entry, Grid, grid, markdown, tex
+from lab.table_grid import Entry, Grid, grid, legend, markdown, tex
 
 METRIC = "ndcg@10"
 
@@ -27,22 +27,25 @@ _COLUMNS = (
 )
 
 
-def write_tables(store: Store, planned: Iterable[CellRecord] | None = None, metric: str = METRIC) -> Summary:
-    """Rebuild cells.csv, comparisons.csv and summary.csv, .md and .tex from the planned cells (or all stored)."""
+def write_tables(store: Store, planned: Iterable[CellRecord] | None = None, metric: str = METRIC) -> Grid:
+    """Rebuild cells.csv, comparisons.csv and summary.csv, .md and .tex from the planned cells (or all stored).
+
+    Returns the table of the metric.
+    """
     planned = None if planned is None else list(planned)
     store.write_cells_table(planned)
     summary = summarise(store, planned)
-    shown = grid(summary, metric, SLICES)
-    write_whole(store.root / "comparisons.csv", comparisons_csv(comparisons(store, summary, metric)))
+    found = comparisons(store, summary, metric)
+    shown = grid(summary, found, metric, SLICES)
+    write_whole(store.root / "comparisons.csv", comparisons_csv(found))
     write_whole(store.root / "summary.csv", _csv(summary))
     write_whole(store.root / "summary.md", markdown(shown).encode())
     write_whole(store.root / "summary.tex", tex(shown).encode())
-    return summary
+    return shown
 
 
-def print_table(summary: Summary, console: Console, metric: str = METRIC) -> None:
-    """Print the table, at most as wide as the console; without colours the best has a star."""
-    shown = grid(summary, metric, SLICES)
+def print_table(shown: Grid, console: Console) -> None:
+    """Print the table and what it says, at most as wide as the console; without colours the best has a star."""
     star = console.color_system is None
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True, show_edge=False)
     for index, name in enumerate(("", *shown.columns)):
@@ -53,17 +56,18 @@ def print_table(summary: Summary, console: Console, metric: str = METRIC) -> Non
         for row in section.rows:
             table.add_row(_text(row.name, console), *(_rich(entry, star, console) for entry in row.entries))
     console.print(table, "")
-    for line in (*shown.notes, _caption(shown, star)):
+    for line in (*shown.notes, _caption(shown, star), "", *shown.answers):
         console.print(Text(_text(line, console)), soft_wrap=False)
 
 
 def _caption(shown: Grid, star: bool) -> str:
-    return f"{shown.caption} Best {'with *' if star else 'in bold'}. Limits and more metrics: summary.csv."
+    return f"{shown.caption} {legend(shown, 'with *' if star else 'in bold')} Limits and more metrics: summary.csv."
 
 
 def _rich(entry: Entry, star: bool, console: Console) -> Text:
     text = Text(_text(entry.mean, console), "bold" if entry.best else "")
-    return text.append(_text(entry.rest, console) + ("*" if star and entry.best else ""), "not bold")
+    mark = "*" if star and entry.best else "~" if entry.tied else ""
+    return text.append(_text(entry.rest, console) + mark, "not bold")
 
 
 def _text(text: str, console: Console) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lab.cell_record import CellRecord, Kind
+from lab.comparisons import Comparison, from_row
 from lab.errors import FaultError, InputError
 from lab.store import CURVE, Store
 from lab.summary import Line, Summary, summarise
@@ -37,6 +38,16 @@ class Contents:
     @cached_property
     def lines(self) -> tuple[Line, ...]:
         return tuple(line for line, _ in self.summary.lines)
+
+    @cached_property
+    def compared(self) -> tuple[Comparison, ...]:
+        """The comparisons, read. Raises FaultError where comparisons.csv is of another version or damaged."""
+        try:
+            return tuple(from_row(row) for row in self.comparisons)
+        except (KeyError, ValueError) as error:
+            raise FaultError(
+                f"{self.store.root / 'comparisons.csv'}: is damaged ({error}); run the report again."
+            ) from error
 
     @property
     def name(self) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.data.timeline import date_text
-from lab.report.answer import answer, question
 from lab.report.contents import Contents
 from lab.report.figures import Drawing
+from lab.report.question import question
 from lab.store import days
 from lab.summary import SLICES, Estimate
 from lab.table_grid import grid, short
@@ -23,11 +23,11 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
     from markupsafe import Markup
 
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    shown = grid(contents.summary, METRIC, SLICES)
+    shown = grid(contents.summary, contents.compared, METRIC, SLICES)
     return template.from_string(TEMPLATE.read_text("utf-8")).render(
         name=contents.name,
         question=question(contents),
-        answer=answer(contents),
+        answer=shown.answers,
         caption=shown.caption,
         notes=shown.notes,
         slices=SLICES,

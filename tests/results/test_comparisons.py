@@ -3,12 +3,14 @@
 import csv
 import io
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lab.comparisons import COLUMNS, Comparison, comparisons, comparisons_csv
+from lab.comparisons import COLUMNS, Comparison, comparisons, comparisons_csv, from_row
+from lab.errors import FaultError
 from lab.statistics.permutation import holm
 from lab.store import Store
 from lab.summary import summarise
@@ -58,19 +60,48 @@ def test_queries_are_paired_whatever_their_order(tmp_path: Path) -> None:
     assert rows[0] == rows[1] and rows[0][0].difference == pytest.approx(0.125)
 
 
-def test_the_family_is_models_against_baselines_and_pairs_that_differ_in_one_thing(tmp_path: Path) -> None:
+def test_the_family_is_every_two_lines_of_a_target_and_horizon_but_the_oracle(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for model, features in (("gru", "full"), ("lstm", "full"), ("lstm", "time")):
         put(store, f"{model}-{features}", BASE + 0.1, model=model, features=features)
     baseline(store)
+    baseline(store, "last")
     put(store, "oracle", BASE + 0.4, kind="oracle", model="oracle", features="", seed=None)
     put(store, "far", BASE, model="gru", horizon=30.0)
-    pairs = {(one.a, one.b) for one in found(store)}
-    assert pairs == {
-        *((name, "popularity") for name in ("gru · full", "lstm · full", "lstm · time")),
-        *(("gru · full", "lstm · full"), ("lstm · full", "lstm · time")),
-    }
+    names = ["gru · full", "lstm · full", "lstm · time", "last", "popularity"]
+    assert [(one.a, one.b) for one in found(store)] == list(combinations(names, 2))
     assert [one.holm_p for one in found(store)] == pytest.approx(holm([one.users_p for one in found(store)]))
+
+
+def test_comparisons_drawn_together_have_the_p_they_have_alone(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    together, alone = Store(tmp_path / "together"), Store(tmp_path / "alone")
+    for model in ("gru", "lstm"):
+        values = rng.random(40)
+        for store in (together, alone):
+            put(store, model, values, model=model)
+    put(together, "rnn", rng.random(40), model="rnn")
+    (one,) = found(alone)
+    other = next(c for c in found(together) if (c.a, c.b) == (one.a, one.b))
+    assert replace(one, holm_p=0) == replace(other, holm_p=0)
+
+
+def test_turned_around_a_comparison_says_the_same(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for seed in range(3):
+        put(store, f"a{seed}", BASE + np.array([0.1, -0.2, 0.2, 0.3]) * (seed + 1), seed=seed, model="a")
+        put(store, f"b{seed}", BASE[::-1].copy(), seed=seed, model="b")
+    (one,) = found(store)
+    assert one.reversed.difference == -one.difference and one.reversed.reversed == one
+    assert one.users_high is not None and one.reversed.users_low == -one.users_high
+
+
+def test_cells_of_one_row_that_answer_different_queries_are_refused_by_name(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store, "a0", BASE, seed=0)
+    store.write(record("a1", seed=1, metrics=metrics(users({"all": BASE}))))
+    with pytest.raises(FaultError, match=r"cell a1 of the row lstm · full has no users.parquet, which a0 has"):
+        found(store)
 
 
 def test_an_incomplete_line_is_not_compared(tmp_path: Path) -> None:
@@ -91,4 +122,5 @@ def test_the_file_has_a_row_a_comparison_and_blanks_for_what_cannot_be_said(tmp_
     (row,) = csv.DictReader(io.StringIO((tmp_path / "comparisons.csv").read_text()))
     assert tuple(row) == COLUMNS and row["horizon"] == "7" and row["queries"] == "8" and row["users"] == "4"
     assert row["seeds"] == "1" and row["seeds_low"] == "" and row["smallest_seeds_p"] == "1.0"
+    assert [from_row(row)] == list(found(store))
     assert comparisons_csv(()).decode() == ",".join(COLUMNS) + "\n"

@@ -119,7 +119,7 @@ def test_cells_that_answer_different_queries_are_refused(tmp_path: Path) -> None
     store = Store(tmp_path)
     write(store, record("a", seed=0), same_everywhere(0.3, queries=5))
     write(store, record("b", seed=1), same_everywhere(0.3, queries=6))
-    with pytest.raises(FaultError, match="a and b of one line answer different queries"):
+    with pytest.raises(FaultError, match="cells a and b of the row lstm · full answer different queries"):
         summarise(store)
 
 

@@ -89,9 +89,8 @@ import sys
 from pathlib import Path
 from rich.console import Console
 from lab.store import Store
-from lab.summary import summarise
-from lab.tables import print_table
-print_table(summarise(Store(Path(sys.argv[1]))), Console())
+from lab.tables import print_table, write_tables
+print_table(write_tables(Store(Path(sys.argv[1]))), Console())
 """
 
 

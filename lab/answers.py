@@ -1,0 +1,111 @@
+"""What a table says, in sentences: who leads, by how much, and what cannot be told apart; no more than is compared."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from lab.comparisons import Comparison
+from lab.statistics.permutation import smallest_p
+from lab.store import days
+from lab.summary import Line, Summary
+
+SURE = 0.05
+"""Holm's p at or below which a difference is called one."""
+FEWEST_SEEDS = next(n for n in range(1, 100) if smallest_p(n) <= SURE)
+"""Seeds below which no difference between seeds can be called one."""
+
+
+def answers(summary: Summary, found: Sequence[Comparison], metric: str) -> list[str]:
+    """A sentence for each target and horizon, and one for what the seeds cannot say."""
+    whole = [line for line, _ in summary.lines if line.complete and line.kind != "oracle"]
+    several = len({line.target for line, _ in summary.lines}) > 1
+    said = []
+    for (target, horizon), lines in groupby(whole, key=lambda line: (line.target, line.horizon)):
+        start = f"{target}, next {span(horizon)}: " if several else f"Next {span(horizon)}: "
+        said += [start + one for one in _answer(summary, list(lines), found, metric)]
+    return [*said, *_seeds(found)] or ["No row has all of its cells; nothing can be concluded yet."]
+
+
+def span(horizon: float) -> str:
+    """`1 day`, `7 days`."""
+    return f"{days(horizon)} day{'' if horizon == 1 else 's'}"
+
+
+def tied(line: Line, best: Sequence[Line], slice_name: str, found: Sequence[Comparison]) -> bool:
+    """Whether a line that is not the best of its column cannot be told from it."""
+    pair = (_between(line, one, slice_name, found) for one in best if one is not line)
+    return line not in best and any(one is not None and one.holm_p > SURE for one in pair)
+
+
+def _answer(summary: Summary, lines: list[Line], found: Sequence[Comparison], metric: str) -> Iterator[str]:
+    means = {id(line): one.mean for line in lines if (one := summary.estimate(line, "all", metric))}
+    ranked = sorted((line for line in lines if id(line) in means), key=lambda line: -means[id(line)])
+    if not ranked:
+        return
+    first, *others = ranked
+    if not others:
+        yield f"{first.name} has {number(means[id(first)])}; there is nothing to compare it with."
+        return
+    rival = next((line for line in others if line.kind != first.kind), others[0])
+    alike = [line.name for line in others if line is not rival and tied(line, [first], "all", found)]
+    yield _verdict(first, rival, alike, _between(first, rival, "all", found), metric)
+
+
+def _verdict(first: Line, rival: Line, alike: list[str], one: Comparison | None, metric: str) -> str:
+    best = f"the best {rival.kind}, {rival.name}," if rival.kind != first.kind else rival.name
+    others = _listed(alike)
+    if one is None:
+        return f"{first.name} has the highest {metric.upper()}; it was not compared with {best.rstrip(',')}."
+    low, high = one.users_low, one.users_high
+    between = (
+        f"95 % interval over users {number(low)} to {number(high)}, " if low is not None and high is not None else ""
+    )
+    words = f"by {number(one.difference)} {metric.upper()} ({between}Holm's p {probability(one.holm_p)})"
+    if one.holm_p > SURE:
+        nor = f", nor from {others}" if others else ""
+        return f"{first.name} is ahead of {best} {words}, but cannot be told from it{nor}."
+    but = f"; it cannot be told from {others}" if others else ""
+    return f"{first.name} leads {best} {words}{but}."
+
+
+def _between_users(one: Comparison) -> str:
+    if one.users_low is None or one.users_high is None:
+        return ""
+    return f"95 % interval over users {number(one.users_low)} to {number(one.users_high)}, "
+
+
+def _listed(names: list[str]) -> str:
+    """`a`, `a or b`, `a, b or 3 more`."""
+    shown = names if len(names) < 4 else [*names[:2], f"{len(names) - 2} more"]
+    return " or ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+
+
+def _seeds(found: Sequence[Comparison]) -> Iterator[str]:
+    seeds = min((one.seeds for one in found if one.seeds), default=FEWEST_SEEDS)
+    if seeds == 1:
+        yield "With 1 seed, whether a lead would outlast another training cannot be concluded."
+    elif seeds < FEWEST_SEEDS:
+        yield (
+            f"With {seeds} seeds, no p over seeds can be below {probability(smallest_p(seeds))}: whether a lead would "
+            f"outlast other seeds cannot be concluded with fewer than {FEWEST_SEEDS}."
+        )
+
+
+def _between(line: Line, other: Line, slice_name: str, found: Sequence[Comparison]) -> Comparison | None:
+    """How much more a line has than another; None where they were not compared."""
+    for one in found:
+        if (one.target, one.horizon, one.slice) == (line.target, line.horizon, slice_name):
+            if (one.a, one.b) == (line.name, other.name):
+                return one
+            if (one.b, one.a) == (line.name, other.name):
+                return one.reversed
+    return None
+
+
+def number(value: float) -> str:
+    """`.016`, `-.004`, `1.20`."""
+    return f"{value:.3f}".replace("0.", ".", 1) if f"{abs(value):.3f}" < "1" else f"{value:.2f}"
+
+
+def probability(p: float) -> str:
+    """`.062`, `< .001`."""
+    return "< .001" if p < 0.001 else number(p)

@@ -1,0 +1,15 @@
+"""What was asked."""
+
+from lab.report.contents import Contents
+from lab.store import days
+
+
+def question(contents: Contents) -> str:
+    """What the experiment asks, by the pin where it says so, else by the lines it has."""
+    about = contents.facts.get("about") or {}
+    if about.get("text", "").strip():
+        return about["text"].strip()
+    names = list(dict.fromkeys(line.name for line in contents.lines if line.kind == "model"))
+    asked = ", ".join(dict.fromkeys(f"{days(line.horizon)}" for line in contents.lines))
+    targets = " and ".join(dict.fromkeys(line.target for line in contents.lines))
+    return f"Which ranks {targets} best over the next {asked} days: {', '.join(names) or 'which baseline'}?"
