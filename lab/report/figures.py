@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 
+from lab.cell_record import line_name
 from lab.report.contents import Contents
 from lab.report.style import colour, dash, marker, png, style, svg
+from lab.statistics.intervals import Interval
 from lab.store import days
 from lab.summary import SLICES, Estimate, Line
 from lab.tables import METRIC
@@ -37,11 +40,11 @@ def draw(contents: Contents) -> Iterator[Drawing]:
                 yield Drawing(name, title, words, svg(figure), png(figure))
 
 
-def _figure(width: float, height: float, columns: int = 1, **how: Any) -> tuple[Any, list[Any]]:
+def _figure(width: float, height: float, columns: int = 1, rows: int = 1, **how: Any) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(figure.subplots(1, columns, squeeze=False, **how)[0])
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **how).flat)
 
 
 def _legend(figure: Any, axes: Any) -> None:
@@ -68,6 +71,8 @@ def _estimates(contents: Contents, lines: Sequence[Line], part: str) -> list[tup
 
 def _over_horizons(contents: Contents) -> Any:
     horizons = sorted({line.horizon for line in contents.lines})
+    if len(horizons) == 1 and any(line.variant for line in contents.lines):
+        return None  # a point each, and far more of them than can be told apart
     figure, panels = _figure(9, 5.2, len(SLICES), sharey=True)
     for part, panel in zip(SLICES, panels, strict=True):
         for index, (name, lines) in enumerate(_groups(contents).items()):
@@ -86,6 +91,53 @@ def _over_horizons(contents: Contents) -> Any:
     panels[0].set_ylabel(METRIC.upper())
     _legend(figure, max(panels, key=lambda panel: len(panel.lines)))
     return figure
+
+
+def _over_variants(contents: Contents) -> Any:
+    """A row of panels for each horizon; what is the same to all variants goes across."""
+    varied = [line for line in contents.lines if line.variant]
+    variants = list(dict.fromkeys(line.variant for line in varied))
+    asked = sorted({(line.target, line.horizon) for line in varied})
+    if len(variants) < 2:
+        return None
+    figure, panels = _figure(9, 1.2 + 3.4 * len(asked), len(SLICES), len(asked), sharey=True)
+    names = list(dict.fromkeys(line_name(line.model, line.features, "") for line in contents.lines))
+    for place, part in product(asked, SLICES):
+        panel = panels[asked.index(place) * len(SLICES) + SLICES.index(part)]
+        for index, name in enumerate(names):
+            own = [one for one in contents.lines if line_name(one.model, one.features, "") == name]
+            _varied(contents, panel, [one for one in own if (one.target, one.horizon) == place], part, variants, index)
+        panel.set(title=f"{part}, next {days(place[1])} days" if len(asked) > 1 else part)
+        panel.set_xticks(range(len(variants)), variants, rotation=30, ha="right")
+    for panel in panels[:: len(SLICES)]:
+        panel.set_ylabel(METRIC.upper())
+    _legend(figure, max(panels, key=lambda panel: len(panel.lines)))
+    return figure
+
+
+def _varied(
+    contents: Contents, panel: Any, lines: Sequence[Line], part: str, variants: Sequence[str], index: int
+) -> None:
+    """One name's numbers over its variants, with bands over users."""
+    found = [(line, contents.summary.estimate(line, part, METRIC)) for line in lines]
+    known = [(line, one) for line, one in found if one is not None and np.isfinite(one.mean)]
+    if not known:
+        return
+    look = {
+        "color": colour(index),
+        "linestyle": dash(index),
+        "label": line_name(known[0][0].model, known[0][0].features, ""),
+    }
+    if not known[0][0].variant:
+        panel.axhline(known[0][1].mean, linewidth=1.2, **look)
+        return
+    known.sort(key=lambda pair: variants.index(pair[0].variant))
+    where = [variants.index(line.variant) for line, _ in known]
+    panel.plot(where, [one.mean for _, one in known], marker=marker(index), **look)
+    ends = [one.users or Interval(one.mean, one.mean, one.mean) for _, one in known]
+    panel.fill_between(
+        where, [e.low for e in ends], [e.high for e in ends], color=colour(index), alpha=0.12, linewidth=0
+    )
 
 
 def _learning(contents: Contents) -> Any:
@@ -208,6 +260,13 @@ _FIGURES: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
         f"{METRIC.upper()} against the horizon, a line for each model or baseline, a panel for each slice; bands are "
         "95 % intervals over users.",
         _over_horizons,
+    ),
+    (
+        "variants",
+        "Variants",
+        f"{METRIC.upper()} against the variants in their order, a line for each model or baseline, a panel for each "
+        "slice; bands are 95 % intervals over users. What is the same to all variants goes straight across.",
+        _over_variants,
     ),
     (
         "comparisons",

@@ -129,3 +129,19 @@ def test_a_folder_without_results_is_refused_in_words(tmp_path: Path, made: bool
     done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {place}: {'has no cells/' if made else 'there is no such folder'}")
+
+
+def test_variants_have_a_figure_of_their_own(tmp_path: Path) -> None:
+    store, planned = Store(tmp_path), []
+    for variant, value in (("7 days", 0.3), ("all", 0.4)):
+        for kind, model, features in (("model", "lstm", "full"), ("baseline", "last", "")):
+            cell = record(f"{model}-{value:g}", kind=kind, model=model, features=features, variant=variant)
+            planned.append(cell)
+            table = same_everywhere(value, noise=0.2)
+            store.write(replace(cell, metrics=metrics(table)), users=table)
+    write_tables(store, planned)
+    page = write_report(tmp_path).read_text()
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.svg")}
+    # One horizon is no axis to draw them over.
+    assert "variants" in drawn and "horizon" not in drawn
+    assert "lstm · full · 7 days" in page and "last · all" in page
