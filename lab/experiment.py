@@ -17,6 +17,9 @@ from lab.targets.base import Target
 from lab.training.settings import Training
 from lab.variants import Changes, check_variants
 
+MOST_SEEDS = 10_000
+"""Far beyond what tells two rows apart; a grid of more would not even be listed in a minute."""
+
 _EXAMPLES = {"models": "LSTM()", "groups": "Habit()", "baselines": "DecayedPersonal()"}
 
 
@@ -76,11 +79,16 @@ class Experiment:
     def _check_sizes(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
             raise InputError(f"name: {self.name!r} must be letters, digits, _ and -; it names a folder.")
-        if not self.horizons or not all(map(is_span, self.horizons)):
-            raise InputError(f"horizons: {self.horizons} must be one or more positive numbers of days.")
+        if not self.horizons:
+            raise InputError("horizons: none is named; name one or more positive numbers of days.")
+        if not all(map(is_span, self.horizons)):
+            said = " ".join(f"{h:g}" for h in self.horizons)
+            raise InputError(f"horizons: {said} must be one or more positive numbers of days.")
         self._check_distinct("horizons", [f"{h:g}" for h in self.horizons])
         if self.seeds < 1:
             raise InputError(f"seeds: {self.seeds} trains nothing; use 1 or more.")
+        if self.seeds > MOST_SEEDS:
+            raise InputError(f"seeds: {self.seeds} is too many; use 1 to {MOST_SEEDS:,} (5 to 20 are usual).")
         if not self.models:
             raise InputError("models: none is named; name at least one, such as LSTM().")
 

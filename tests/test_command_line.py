@@ -81,8 +81,9 @@ def test_what_is_unknown_names_the_nearest(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--horizons", "0"), "horizons: "),
+        (("--horizons", "0"), "horizons: 0 must be one or more positive numbers of days"),
         (("--seeds", "0"), "seeds: 0"),
+        (("--seeds", "99999999999"), "seeds: 99999999999 is too many; use 1 to 10,000"),
         (("--training.batch", "-1"), r"training\.batch: -1"),
         (("--timeline.end", "soon"), r"timeline\.end: 'soon'"),
         (("--features.ids", "categroy"), r"features\.ids: .*did you mean 'category'"),

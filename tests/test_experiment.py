@@ -28,7 +28,7 @@ from tests.small_experiment import asked
         ({"models": ()}, r"models: none is named"),
         ({"models": (LSTM(), LSTM())}, r"models: LSTM stands there twice"),
         ({"baselines": (RecentPopularity(), RecentPopularity())}, r"baselines: .* stands there twice"),
-        ({"horizons": ()}, r"horizons: \(\) must be one or more positive numbers of days"),
+        ({"horizons": ()}, "horizons: none is named; name one or more positive numbers of days"),
         ({"horizons": (7, 0)}, r"horizons: .* must be one or more positive"),
         ({"horizons": (float("nan"),)}, r"horizons: .* must be one or more positive"),
         ({"horizons": (7, 7.0)}, r"horizons: 7 stands there twice"),
