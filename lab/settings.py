@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lab.errors import InputError
 from lab.experiment import Experiment
@@ -48,7 +49,7 @@ def plain(value: Any) -> Any:
 def experiment_of(settings: Mapping[str, Any], beside: Experiment | None = None) -> Experiment:
     """The experiment that `settings_of` gave; `beside`, of a user's file, knows the classes that do not ship.
 
-    Raises InputError naming the class or setting that is unknown here.
+    Raises InputError naming the class or setting that is unknown here, or a value of another kind than its setting's.
     """
     hints = get_type_hints(Experiment)
     known = {f.name for f in fields(Experiment)}
@@ -83,6 +84,8 @@ def _rebuilt(value: Any, hint: Any, where: str, known: Mapping[str, type]) -> An
     """A plain value as the type that its field declares."""
     if isinstance(value, dict) and isinstance(value.get("type"), str):
         return _object(value, hint, where, known)
+    if not _fits(value, hint):
+        raise InputError(f"experiment.{where}: {value!r} is not {_wanted(hint)}; the pin is damaged or was edited.")
     inner = [one for one in get_args(hint) if one not in (Ellipsis, type(None))]
     if isinstance(value, dict):
         return {key: _rebuilt(one, inner[-1] if inner else None, f"{where}.{key}", known) for key, one in value.items()}
@@ -90,6 +93,38 @@ def _rebuilt(value: Any, hint: Any, where: str, known: Mapping[str, type]) -> An
         return tuple(_rebuilt(one, _tuple_of(hint), where, known) for one in value)
     whole = isinstance(value, int) and not isinstance(value, bool)
     return float(value) if whole and (hint is float or (float in inner and int not in inner)) else value
+
+
+_PLAIN = {
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+    bool: ((bool,), "true or false"),
+    type(None): ((type(None),), "null"),
+    tuple: ((list,), "a list"),
+}
+"""Annotation -> what JSON has for it, and what it is called."""
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of JSON is of the kind that an annotation says; what is said in no way of these, is."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if origin is Annotated:
+        return _fits(value, get_args(hint)[0])
+    if origin is Literal:
+        return value in get_args(hint)
+    kinds, _ = _PLAIN.get(origin or hint, ((dict,) if is_dataclass(hint) else (object,), ""))
+    return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds or object in kinds)
+
+
+def _wanted(hint: Any) -> str:
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(map(_wanted, get_args(hint)))
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    return _PLAIN.get(get_origin(hint) or hint, ((), f"settings of {getattr(hint, '__name__', hint)}"))[1]
 
 
 def _tuple_of(hint: Any) -> Any:
