@@ -158,6 +158,20 @@ def test_bytes_that_are_no_text(refused) -> None:
         "example --encoding latin-1."
     )
     assert "is not known" in refused(GOOD, "--encoding", "klingon")
+    # Lines are counted in characters: a zero byte and a line's end make one.
+    said = refused(GOOD.encode("utf-16")[:-1])
+    assert "line 61 is not utf-16 text" in said and "latin-1" not in said
+    assert "--encoding utf-16-be" in refused(GOOD.encode("utf-16-be"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, encoding: str) -> None:
+    texts = {"plain.csv": GOOD.encode(), "marked.csv": GOOD.encode(encoding)}
+    read = []
+    for name, content in texts.items():
+        (tmp_path / name).write_bytes(content)
+        read.append(Table(path=str(tmp_path / name)).scan().frame.collect())
+    assert read[1].equals(read[0])
 
 
 @pytest.mark.parametrize("size", [20, 40_000])

@@ -1,5 +1,6 @@
 """Files of rows: which there are, how they are written, and a lazy frame of their columns as text."""
 
+import codecs
 import csv
 import glob
 import gzip
@@ -28,7 +29,15 @@ ROW = "row"
 FILE = "file"
 
 
+UTF8 = ("utf-8", "utf8")
 ENCODE = "state the file's encoding, for example --encoding latin-1"
+
+
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+"""Byte-order marks and the encodings they tell, none of which can begin a text in UTF-8; the longest first."""
 
 
 class ReadError(InputError):
@@ -156,7 +165,7 @@ def _columns(files: tuple[Path, ...], kind: str) -> tuple[str, ...]:
 
 
 def _scan_text(files: tuple[Path, ...], columns: tuple[str, ...], style: TextStyle) -> pl.LazyFrame:
-    recoded = style.encoding not in ("utf-8", "utf8")
+    recoded = any(encoding_of(file, style.encoding) not in UTF8 for file in files)
     sources: Any = [_as_utf8(file, style) for file in files] if recoded else list(files)
     several = len(style.separator.encode()) > 1
     # A separator of several bytes: read whole lines, then split them.
@@ -185,31 +194,45 @@ def _scan_text(files: tuple[Path, ...], columns: tuple[str, ...], style: TextSty
     )
 
 
+def encoding_of(file: Path, stated: str) -> str:
+    """The stated encoding, or where that is UTF-8 what the file's byte-order mark says instead."""
+    if stated.lower() not in UTF8:
+        return stated
+    with _opener(file)(file, "rb") as stream:
+        head = stream.read(4)
+    return next((encoding for mark, encoding in MARKS.items() if head.startswith(mark)), stated)
+
+
 def _as_utf8(file: Path, style: TextStyle) -> io.BytesIO:
-    raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    encoding = encoding_of(file, style.encoding)
+    with _opener(file)(file, "rb") as stream:
+        raw = stream.read()
     try:
-        return io.BytesIO(raw.decode(style.encoding).encode())
-    except (LookupError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: encoding: {error}.") from None
+        return io.BytesIO(raw.decode(encoding).removeprefix("\ufeff").encode())
+    except UnicodeDecodeError:
+        raise _not_text(file, encoding) from None
 
 
-def head_lines(file: Path, encoding: str, most: int = 200) -> list[str]:
+def head_lines(file: Path, stated: str, most: int = 200) -> list[str]:
     """The first lines of a (compressed) text file, its byte-order mark taken off."""
-    opener = gzip.open if file.suffix == ".gz" else open
+    encoding = stated
     try:
-        with opener(file, "rb") as stream:
-            raw = [line for _, line in zip(range(most), stream, strict=False)]
+        encoding = encoding_of(file, stated)
+        with _opener(file)(file, "rb") as stream, io.TextIOWrapper(stream, encoding, newline="\n") as text:
+            lines = [line.rstrip("\r\n").removeprefix("\ufeff") for _, line in zip(range(most), text, strict=False)]
+    except LookupError:
+        raise InputError(f"encoding: {stated!r} is not known; use one like utf-8, latin-1 or cp1252.") from None
+    except UnicodeDecodeError:
+        raise _not_text(file, encoding) from None
     except (OSError, EOFError, zlib.error) as error:
         raise read_error(error, (file,), None) from None
-    try:
-        lines = [line.decode(encoding).rstrip("\r\n") for line in raw]
-    except LookupError:
-        raise InputError(f"encoding: {encoding!r} is not known; use one like utf-8, latin-1 or cp1252.") from None
-    except UnicodeDecodeError:
-        raise ReadError(bad_bytes(file, encoding) or f"{file}: is not {encoding} text", ENCODE) from None
-    lines = [line.removeprefix("\ufeff") for line in lines]
     if not any(lines):
         raise InputError(f"{file}: the file holds no rows.")
+    if "\0" in lines[0]:
+        raise ReadError(
+            f"{file}: its first line is full of zero bytes, as UTF-16 text is",
+            "state the file's encoding, --encoding utf-16-le or --encoding utf-16-be",
+        )
     return lines
 
 
@@ -252,19 +275,32 @@ def _check_columns(columns: tuple[str, ...], lines: list[str], style: TextStyle,
         raise ReadError(f"{file}: the header names column {twice[0]!r} more than once", "name the columns apart")
 
 
+def _not_text(file: Path, encoding: str) -> ReadError:
+    marked = "" if encoding.lower() in UTF8 else "the file is damaged, or in another encoding than that"
+    return ReadError(bad_bytes(file, encoding) or f"{file}: is not {encoding} text", marked or ENCODE)
+
+
 def bad_bytes(file: Path, encoding: str) -> str | None:
     """Which line of a file is not text in this encoding, None where every line is."""
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rb") as stream:
-        for number, line in enumerate(stream, 1):
+    decoder, lines, column = codecs.getincrementaldecoder(encoding)(), 1, 1
+    with _opener(file)(file, "rb") as stream:
+        while True:
+            block = stream.read(1 << 20)
+            waiting = len(decoder.getstate()[0])  # bytes of a character that the last block began
             try:
-                line.decode(encoding)
+                text, broken = decoder.decode(block, final=not block), None
             except UnicodeDecodeError as error:
-                return (
-                    f"{file}: line {number} is not {encoding} text (byte 0x{line[error.start]:02x} at position "
-                    f"{error.start + 1})"
-                )
-    return None
+                text, broken = decoder.decode(block[: max(error.start - waiting, 0)]), error.object[error.start]
+            lines += text.count("\n")
+            column = len(text) - text.rfind("\n") if "\n" in text else column + len(text)
+            if broken is not None:
+                return f"{file}: line {lines} is not {encoding} text (byte 0x{broken:02x} at position {column})"
+            if not block:
+                return None
+
+
+def _opener(file: Path) -> Any:
+    return gzip.open if file.suffix == ".gz" else open
 
 
 def first_line(error: BaseException) -> str:
