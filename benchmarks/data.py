@@ -167,7 +167,7 @@ def train_on(log: Path, cache: Path, results: Path, steps: int) -> None:
         training=Training(steps=steps, patience=0),
         baselines=(RecentPopularity(), DecayedPersonal()),
     )
-    Run(experiment, Place(results, cache, Tracking(mode="off"), Console())).compute()
+    Run(experiment, Place(results, cache, Tracking(mode="off"), Console(), report=False)).compute()
 
 
 def pandas_histories(log: Path, folder: Path) -> None:

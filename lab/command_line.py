@@ -42,6 +42,8 @@ class Options:
     only: tuple[str, ...] = ()
     """Some cells alone: key=value by model, features, variant, horizon, fold, seed; several narrow it. Baselines
     stay beside."""
+    report: bool = True
+    """Draw figures and write report.html at the end."""
     tracking: Tracking = field(default_factory=Tracking)
     """Weights & Biases."""
 

@@ -80,7 +80,7 @@ def _run(file: str, arguments: list[str]) -> int:
     prepare_backend(options.cache)
     run = Run(
         experiment,
-        Place(options.out, options.cache, options.tracking, Console(), options.only),
+        Place(options.out, options.cache, options.tracking, Console(), options.only, options.report),
         {"file": Path(file).name, "text": about},
     )
     if options.status:

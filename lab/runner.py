@@ -53,6 +53,8 @@ class Place:
     console: Console
     only: tuple[str, ...] = ()
     """Filters of cells, `key=value`."""
+    report: bool = True
+    """Whether a run that ends by itself leaves figures and a page."""
 
 
 class Run:
@@ -123,22 +125,44 @@ class Run:
             except BaseException:
                 # Why it broke is for the caller to say; what is finished is worth a table all the same.
                 if any(self.store.finished(cell.id) for cell in self.cells):
-                    self.summarise()
+                    self.summarise(draw=False)
                     tracker.summary()
                 raise
             self.summarise()
             tracker.summary()
         return int(any(self.store.read(cell.id).status == "failed" for cell in self.cells))
 
-    def summarise(self) -> None:
-        """Rewrite the tables from what is on disk and the pin they can be reproduced from; print the main table."""
+    def summarise(self, draw: bool = True) -> None:
+        """Rewrite tables, pin, figures and page from what is on disk, and print the main table."""
         planned = [cell.record("missing") for cell in self.cells]
         shown = write_tables(self.store, planned)
         write_pin(self.store.root / "pin.json", self.pin(planned))
         print_table(shown, self.console)
-        self.console.print(f"Results: {self.store.root}", highlight=False, soft_wrap=True)
-        command = shlex.join(["python", "-m", "lab.report", str(self.store.root)])
-        self.console.print(f"Figures and a page of them: {command}", markup=False, highlight=False, soft_wrap=True)
+        self._print(f"Results: {self.store.root}")
+        if draw and self.place.report:
+            self._draw()
+        else:
+            self._print(f"Figures and a page of them: {self._report_command}")
+
+    def _draw(self) -> None:
+        """Figures and page, the last thing a run does: whatever goes wrong there, its numbers are kept."""
+        from lab.report.write import draw_report  # with matplotlib behind it
+
+        try:
+            page = draw_report(self.store.root)
+        except Exception as error:
+            say(self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there.")
+            self._print(f"To try again: {self._report_command}")
+        else:
+            self._print(f"Report: {page}")
+
+    @property
+    def _report_command(self) -> str:
+        return shlex.join(["python", "-m", "lab.report", str(self.store.root)])
+
+    def _print(self, line: str) -> None:
+        """A line with a path in it, left whole."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def pin(self, planned: Sequence[CellRecord]) -> dict[str, Any]:
         """Everything from which others can check these results."""

@@ -41,7 +41,7 @@ def test_the_classes_of_contributing_train(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("\n".join([*blocks("CONTRIBUTING.md"), EXPERIMENT]))
     places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    command = [sys.executable, "-m", "lab.run", str(file), *places, "--tracking.mode", "off"]
+    command = [sys.executable, "-m", "lab.run", str(file), *places, "--tracking.mode", "off", "--no-report"]
     environment = os.environ | {"JAX_NUMPY_RANK_PROMOTION": "allow"}
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

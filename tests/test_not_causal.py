@@ -53,7 +53,8 @@ def test_a_run_gives_each_kind_of_model_its_rows(tmp_path: Path) -> None:
     small = small_experiment(steps=4, evaluate_every=4)
     both = replace(small, models=(RNN(width=8), Bag(width=8)), seeds=1, horizons=(7,), baselines=(LastCategory(),))
     said = io.StringIO()
-    run = Run(both, Place(tmp_path, tmp_path / "cache", Tracking(mode="off"), Console(file=said, width=80)))
+    place = Place(tmp_path, tmp_path / "cache", Tracking(mode="off"), Console(file=said, width=80), report=False)
+    run = Run(both, place)
     with jax.numpy_rank_promotion("allow"):  # networks lean on it
         assert run.compute() == 0
     assert said.getvalue().count("for models that are not causal") == 1

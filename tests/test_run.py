@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lab.report.write import drawn_figures
+
 TINY = '''"""A tiny experiment."""
 from lab import Experiment, Training, register
 from lab.baselines import RecentPopularity
@@ -72,7 +74,7 @@ def first(home: Path) -> tuple[int, str, str]:
 
 
 def test_a_log_in_shards_is_said_and_judged_by_users_of_the_first(home: Path) -> None:
-    few = ("--seeds", "1", "--training.steps", "50", "--out", "shards")
+    few = ("--seeds", "1", "--training.steps", "50", "--out", "shards", "--no-report")
     code, said, complained = run(home, "tiny.py", "--timeline.shard-events", "800", *few)
     assert code == 0, complained
     events, users = (int(n) for n in re.search(r"shard 1 of \d, ([\d,]+) events of (\d+) users", said).groups())  # type: ignore[union-attr]
@@ -111,6 +113,31 @@ def test_a_run_leaves_cells_and_tables(home: Path, first: tuple[int, str, str]) 
     assert set(kept(home / "results" / "tiny")) >= {"cells.csv", "summary.csv", "summary.md", "summary.tex"}
     assert "RNN width=8 · more" in said and "oracle" in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_run_leaves_figures_and_a_page(home: Path, first: tuple[int, str, str]) -> None:
+    folder = home / "results" / "tiny"
+    assert "Report: results/tiny/report.html" in first[1]
+    assert "A tiny experiment." in (folder / "report.html").read_text("utf-8")
+    assert {path.suffix for path in drawn_figures(folder).values()} == {".png"}
+    assert {"comparisons", "horizon", "learning", "novel"} <= set(drawn_figures(folder))
+
+
+def test_a_report_that_cannot_be_written_costs_no_number(home: Path) -> None:
+    folder = home / "in_the_way" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "figures").write_text("a file where the folder should be")
+    few = ("--seeds", "1", "--training.steps", "50", "--out", "in_the_way")
+    code, said, complained = run(home, "tiny.py", *few)
+    assert (code, complained) == (0, "")
+    assert "The report could not be written (FaultError: in_the_way/tiny/figures" in " ".join(said.split())
+    assert "To try again: python -m lab.report in_the_way/tiny" in said
+    assert not (folder / "report.html").exists()
+    (folder / "figures").unlink()
+    assert run(home, "tiny.py", *few, "--no-report")[1].count("python -m lab.report in_the_way/tiny") == 1
+    assert not (folder / "report.html").exists()
+    assert run(home, "tiny.py", *few)[0] == 0
+    assert (folder / "report.html").exists()
 
 
 def test_a_second_run_computes_nothing(home: Path, first: tuple[int, str, str]) -> None:
@@ -154,7 +181,7 @@ def test_stopped_twice_and_gone_on_with_it_is_the_same_to_the_bit(home: Path, fi
     assert "missing" in table and "done" in table
     interrupt(home, signal.SIGTERM, 3, *arguments, hash_seed=4)
     assert len(cells(home / "other" / "tiny")) < CELLS
-    assert run(home, *arguments, hash_seed=5)[0] == 0
+    assert run(home, *arguments, "--no-report", hash_seed=5)[0] == 0
     assert kept(home / "other" / "tiny") == kept(home / "results" / "tiny")
 
 
@@ -167,7 +194,8 @@ def test_a_key_pressed_again_changes_nothing(home: Path, first: tuple[int, str, 
 
 def test_two_processes_share_a_grid_and_write_each_cell_once(home: Path, first: tuple[int, str, str]) -> None:
     folder, stamps = home / "shared" / "tiny", {}
-    with start(home, "tiny.py", "--out", "shared") as one, start(home, "tiny.py", "--out", "shared") as other:
+    command = ("tiny.py", "--out", "shared", "--no-report")
+    with start(home, *command) as one, start(home, *command) as other:
         while None in (one.poll(), other.poll()):
             for cell, place in cells(folder).items():
                 found = (place / "cell.json").stat()
@@ -187,7 +215,7 @@ def test_the_claims_of_a_killed_process_are_taken_over(home: Path, first: tuple[
             time.sleep(0.005)
         process.kill()
     assert list(folder.glob("claims/rnn*"))
-    assert run(home, "tiny.py", "--out", "killed")[0] == 0
+    assert run(home, "tiny.py", "--out", "killed", "--no-report")[0] == 0
     assert kept(folder) == kept(home / "results" / "tiny")
     assert not list((folder / "claims").iterdir())
 

@@ -8,6 +8,9 @@ from lab.report.figures import draw
 from lab.report.page import page
 from lab.tables import write_tables
 
+FIGURES, PAGE = "figures", "report.html"
+"""Where they lie in a results folder."""
+
 
 def write_report(root: Path) -> Path:
     """Write summary.csv, .md and .tex, figures/ and report.html into a results folder; the page's path.
@@ -16,11 +19,21 @@ def write_report(root: Path) -> Path:
     """
     before = read_contents(root)
     write_tables(before.store, before.planned)
-    contents = read_contents(root)  # with the comparisons that were just made
+    return draw_report(root)
+
+
+def draw_report(root: Path) -> Path:
+    """Write figures/ and report.html of the cells and tables that are there; the page's path."""
+    contents = read_contents(root)
     drawings = list(draw(contents))
     for one in drawings:
-        write_whole(root / "figures" / f"{one.name}.svg", one.svg)
-        write_whole(root / "figures" / f"{one.name}.png", one.png)
-    path = root / "report.html"
+        write_whole(root / FIGURES / f"{one.name}.svg", one.svg)
+        write_whole(root / FIGURES / f"{one.name}.png", one.png)
+    path = root / PAGE
     write_whole(path, page(contents, drawings).encode())
     return path
+
+
+def drawn_figures(root: Path) -> dict[str, Path]:
+    """The figures of a results folder as PNG files by name, in the order of names; none where none was drawn."""
+    return {path.stem: path for path in sorted((root / FIGURES).glob("*.png"))}
