@@ -12,6 +12,7 @@ from benchmarks.truths import MIDDLE, Sample, by_user, limits, lopsided, often, 
 from lab.statistics.across_runs import over_runs
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.statistics.permutation import flip_p_each, holm
+from lab.statistics.ranks import critical_difference, mean_ranks
 
 AT_ONCE = 100
 
@@ -61,6 +62,17 @@ def family(tests: int, true: int) -> Hits:
     return hits
 
 
+def ranked(logs: int, lines: int) -> Hits:
+    """Mean ranks of lines that are alike, and whether any two seem a critical difference apart."""
+    critical = critical_difference(logs, lines)
+
+    def hits(rng: np.random.Generator) -> int:
+        found = (mean_ranks(rng.normal(0, 1, (logs, lines))) for _ in range(AT_ONCE))
+        return sum(float(np.ptp(one)) >= critical for one in found)
+
+    return hits
+
+
 COVERAGE: tuple[tuple[str, Hits], ...] = (
     *((f"mean over {n} users, BCa", mean_over_users(often, n, 0.25, True)) for n in (20, 60, 200)),
     *((f"mean over {n} users, few have all, BCa", mean_over_users(rarely, n, 0.1, True)) for n in (20, 60, 200)),
@@ -88,6 +100,7 @@ ERRORS: tuple[tuple[str, Hits], ...] = (
     *((f"sign flips, {n} seeds (exact)", flipped_seeds(n)) for n in (6, 10)),
     ("Holm, 10 tests (exact)", family(10, 0)),
     ("Holm, 10 tests, 4 of them real (exact)", family(10, 4)),
+    *((f"Nemenyi, {logs} logs, {lines} rows", ranked(logs, lines)) for logs, lines in ((5, 5), (5, 10), (12, 5))),
 )
 
 

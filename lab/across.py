@@ -1,0 +1,93 @@
+"""Compare the rows of several results folders, each of another log: python -m lab.across FOLDER FOLDER ...
+
+Prints each row's mean rank over the logs and the interquartile mean of its runs (over seeds, folds, horizons and
+logs), and from five logs on which ranks differ. Leaves ranks.csv, pairs.csv and, from five logs on, the critical
+difference diagram ranks.svg and .png in results/across, or in the folder that --out names. Reads pin.json alone.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.errors import InputError, LabError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lab.across_logs import Across
+
+OUT = Path("results/across")
+
+
+def main() -> None:
+    """Compare what the command line names, and leave: 0 done, 1 a fault, 2 a mistake of the user's."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(str(__doc__).strip())
+        sys.exit(0 if arguments else 2)
+    try:
+        folders, out = _read(arguments)
+        compare(folders, out)
+    except LabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def compare(folders: list[Path], out: Path) -> None:
+    """Print what the folders say together, and write it into `out`."""
+    from rich.console import Console
+
+    from lab.across_logs import pairs_csv, ranks_csv, read_across, said
+    from lab.files import write_whole
+    from lab.report.ranks import draw_ranks
+    from lab.tables import METRIC
+
+    across = read_across(folders, METRIC)
+    files = {"ranks.csv": ranks_csv(across), "pairs.csv": pairs_csv(across)}
+    if across.ranking is not None:
+        files |= {f"ranks.{kind}": content for kind, content in draw_ranks(across.names, across.ranking).items()}
+    for name, content in files.items():
+        write_whole(out / name, content)
+    console = Console()
+    console.print(_table(across), "")
+    for sentence in said(across):
+        console.print(sentence, markup=False, highlight=False)
+    console.print(f"Written to {out}: {', '.join(files)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _read(arguments: list[str]) -> tuple[list[Path], Path]:
+    folders, out = [], OUT
+    rest = iter(arguments)
+    for one in rest:
+        if one == "--out":
+            value = next(rest, None)
+            if value is None:
+                raise InputError("--out: names no folder; write --out FOLDER.")
+            out = Path(value)
+        elif one.startswith("-"):
+            raise InputError(f"{one}: is no setting of this command; it has --out FOLDER alone.")
+        else:
+            folders.append(Path(one))
+    if len(folders) < 2:
+        raise InputError("folders: name two or more results folders, each of another log.")
+    return folders, out
+
+
+def _table(across: "Across") -> "Table":
+    from rich.table import Table
+
+    from lab.answers import number
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("mean rank", justify="right")
+    table.add_column(f"interquartile mean of {across.metric.upper()}")
+    for i in across.ranks.argsort(kind="stable"):
+        middle, over = across.interquartile(across.names[i])
+        limits = f" ({number(over.low)} to {number(over.high)})" if over else ""
+        table.add_row(across.names[i], f"{across.ranks[i]:.2f}", number(middle) + limits)
+    return table
+
+
+if __name__ == "__main__":
+    main()
