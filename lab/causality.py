@@ -1,6 +1,7 @@
-"""Whether an encoder keeps its word: nothing of what follows, and nothing of the history before."""
+"""Whether an encoder keeps its word: its shape, nothing of what follows, and nothing of the history before."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,9 +25,14 @@ def check_encoders(models: Sequence[Model]) -> None:
 
 
 def check_encoder(model: Model) -> None:
-    """Try a model's encoder on random steps, some of them exchanged for others."""
+    """Try a model's encoder on random steps, some of them exchanged for others; an exception of its own passes."""
     name, (output, steps) = type(model).__name__, _encoded(model)
     plain, other = output(steps), np.flip(steps, 1) + 1
+    if not np.isfinite(plain).all():
+        raise InputError(
+            f"models: the encoder of {name} gives numbers that are not finite ({plain[~np.isfinite(plain)][0]}) for "
+            f"steps drawn from a normal distribution."
+        )
     if _moved(plain, output(np.where(_place < START, other, steps)))[START:].any():
         raise InputError(
             f"models: the encoder of {name} carries one history into the next of its row; let nothing cross a step "
@@ -51,7 +57,18 @@ def _encoded(model: Model) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarr
     time = jnp.asarray(_place[..., 0] % START, jnp.float32)
     params = jax.jit(lambda s: encoder.init(jax.random.key(0), s, starts, time, None))(steps)
     apply = jax.jit(lambda s: encoder.apply(params, s, starts, time, None))
+    said = jax.eval_shape(apply, steps)
+    if getattr(said, "shape", None) != steps.shape:
+        _, count, width = steps.shape
+        raise InputError(
+            f"models: the encoder of {type(model).__name__} gives {_shaped(said)} for steps of [1, {count}, {width}]; "
+            f"it must give [B, T, {width}] for [B, T, {width}], one vector of its width for each step."
+        )
     return lambda changed: np.asarray(apply(changed))[0], steps
+
+
+def _shaped(said: Any) -> str:
+    return f"{list(said.shape)}" if hasattr(said, "shape") else f"a {type(said).__name__}"
 
 
 def _moved(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.data.batch import Columns
+from lab.data.columns import event_columns, step_columns, tables
 from lab.data.dataset import Dataset
 from lab.data.entries import trace_entries
 from lab.data.layout import Packed
@@ -69,8 +70,8 @@ def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) ->
     """Rows in which every query has a history of its own, that ends there: a later step cannot even move its place."""
     data: Dataset = trained.data
     length = trained.cell.experiment.training.row_length
-    sides = {side: [g for g in data.groups.values() if g.side == side] for side in ("step", "candidate")}
-    tables: Columns = {g.name: g.tables(view, steps, data.states[g.name]) for g in sides["candidate"]}
+    groups, states = data.groups.values(), data.states
+    known = tables(groups, view, steps, states) | {"head": data.splits["test"].tables["head"]}
     if view.history is not None:
         view, steps = recent(view, steps)
     segments = cut_per_query(steps, length)
@@ -82,10 +83,10 @@ def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) ->
         length=length,
         entries=trace_entries(view, steps, segments),
         labels=(labels,),
-        step_columns={g.name: g.transform(view, steps, data.states[g.name]) for g in sides["step"]},
-        event_columns={g.name: g.transform_events(view, data.states[g.name]) for g in sides["candidate"]},
+        step_columns=step_columns(groups, view, steps, states),
+        event_columns=event_columns(groups, view, states),
     )
-    return packed, tables | {"head": data.splits["test"].tables["head"]}
+    return packed, known
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

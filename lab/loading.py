@@ -4,7 +4,6 @@ import importlib.util
 import inspect
 import re
 import sys
-import traceback
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +11,7 @@ from types import ModuleType
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.nearest import did_you_mean
+from lab.own_code import place_in
 from lab.registry import experiments, forget
 
 
@@ -58,9 +58,8 @@ def _not_a_file(path: Path) -> str:
 
 def _place(path: Path, error: Exception) -> str:
     """`file:line` of the file's own line that failed, where one did."""
-    own = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()]
-    line = own[-1].lineno if own else getattr(error, "lineno", None)
-    return f"{path}:{line}" if line else str(path)
+    line = getattr(error, "lineno", None)
+    return place_in(path, error) or (f"{path}:{line}" if line else str(path))
 
 
 def _placed(path: Path, error: InputError) -> bool:

@@ -44,8 +44,10 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        end = "done" if kind is None else "stopped"
-        self.say(f"{self._describe}: {end} after {duration(self._estimate.elapsed(time.monotonic()))}")
+        # What went wrong is told by whoever catches it.
+        if kind is None or issubclass(kind, KeyboardInterrupt):
+            end = "done" if kind is None else "stopped"
+            self.say(f"{self._describe}: {end} after {duration(self._estimate.elapsed(time.monotonic()))}")
 
     def advance(self, amount: float, text: str = "") -> None:
         """Count `amount` more units as done; `text` says what was, or is, worked on."""

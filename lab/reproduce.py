@@ -51,6 +51,13 @@ def main() -> None:
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
+    except Exception as error:
+        from lab.own_code import blamed
+
+        if (said := blamed(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        code = said.exit_code
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         code = 130

@@ -47,15 +47,22 @@ def main() -> None:
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read the output has left, as `head` does; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except Exception as error:
+        from lab.own_code import blamed
+
+        if (said := blamed(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        code = said.exit_code
     except KeyboardInterrupt:
         _answer_stops(signal.SIG_IGN)
         command = shlex.join(["python", "-m", "lab.run", *arguments])
         print(f"\nStopped. Finished cells are kept; go on with:\n  {command}", file=sys.stderr)
         code = 130
-    except BrokenPipeError:
-        # Whoever read the output has left, as `head` does; nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
     sys.exit(code)
 
 

@@ -109,7 +109,7 @@ class Run:
     def compute(self) -> int:
         """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.
 
-        Returns 0, or 1 where a cell failed.
+        Returns 0, or 1 where a cell failed or all that were trained diverged.
         """
         self.store.check_writable()
         self._introduce()
@@ -130,7 +130,9 @@ class Run:
                 raise
             self.summarise()
             tracker.summary()
-        return int(any(self.store.read(cell.id).status == "failed" for cell in self.cells))
+        ended = [self.store.read(cell.id) for cell in self.cells]
+        trained = [record.status for record in ended if record.kind == "model"]
+        return int(any(record.status == "failed" for record in ended) or set(trained) == {"diverged"})
 
     def summarise(self, draw: bool = True) -> None:
         """Rewrite tables, pin, figures and page from what is on disk, and print the main table."""

@@ -100,6 +100,12 @@ def kept(folder: Path) -> dict[str, bytes]:
     }
 
 
+def test_a_run_in_which_every_model_diverged_has_failed(home: Path) -> None:
+    few = ("--seeds", "1", "--training.steps", "20", "--training.evaluate-every", "20", "--only", "features=ids")
+    code, said, complained = run(home, "tiny.py", "--training.learning-rate", "1e38", *few, "--out", "diverged")
+    assert (code, complained) == (1, "") and "1 of 1 diverged" in said
+
+
 def test_a_run_leaves_cells_and_tables(home: Path, first: tuple[int, str, str]) -> None:
     code, said, complained = first
     assert (code, complained) == (0, "")

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from lab.data.batch import Columns, Rows
+from lab.data.columns import event_columns, step_columns, tables
 from lab.data.entries import trace_entries
 from lab.data.layout import Packed
 from lab.data.limits import recent
@@ -110,21 +111,10 @@ class _Plan:
     overlap: int
     causal: bool
 
-    @property
-    def step_side(self) -> list[FeatureGroup]:
-        return [group for group in self.groups if group.side == "step"]
-
-    @property
-    def candidate_side(self) -> list[FeatureGroup]:
-        return [group for group in self.groups if group.side == "candidate"]
-
     @cached_property
     def event_columns(self) -> Columns:
         """Columns of the candidate-side groups, aligned with the events: the same for all splits."""
-        return self._event_columns(self.view)
-
-    def _event_columns(self, view: FoldView) -> Columns:
-        return {g.name: g.transform_events(view, self.states[g.name]) for g in self.candidate_side}
+        return event_columns(self.groups, self.view, self.states)
 
     def split(self, name: str, prior: np.ndarray) -> Split:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
@@ -134,9 +124,8 @@ class _Plan:
         steps, labels = _label(self.view, self.target, steps, name)
         if not any(len(answer.ids) for answer in labels):
             raise InputError(_silent(self.view, name))
-        tables: Columns = {g.name: g.tables(self.view, steps, self.states[g.name]) for g in self.candidate_side}
-        tables["head"] = {"prior": prior}
-        return Split(name, steps.queries, labels, self._packed(steps, labels), tables)
+        known = tables(self.groups, self.view, steps, self.states) | {"head": {"prior": prior}}
+        return Split(name, steps.queries, labels, self._packed(steps, labels), known)
 
     def training_rows(self) -> Packed | None:
         """The rows of the training split; None where no one is asked and answers."""
@@ -147,9 +136,9 @@ class _Plan:
         if self.view.history is None:
             return self._pack(self.view, steps, labels, self.event_columns)
         view, steps = recent(self.view, steps)
-        return self._pack(view, steps, labels, self._event_columns(view))
+        return self._pack(view, steps, labels, event_columns(self.groups, view, self.states))
 
-    def _pack(self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], event_columns: Columns) -> Packed:
+    def _pack(self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], of_events: Columns) -> Packed:
         if self.causal:
             segments = cut(steps, self.row_length, self.overlap)
         else:
@@ -162,8 +151,8 @@ class _Plan:
             length=self.row_length,
             entries=trace_entries(view, steps, segments),
             labels=labels,
-            step_columns={g.name: g.transform(view, steps, self.states[g.name]) for g in self.step_side},
-            event_columns=event_columns,
+            step_columns=step_columns(self.groups, view, steps, self.states),
+            event_columns=of_events,
         )
 
 

@@ -8,6 +8,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
 from lab.data.batch import Columns, EntryArrays, Rows
+from lab.errors import InputError
 
 
 class Asking(NamedTuple):
@@ -78,14 +79,15 @@ class Network(nn.Module):
         for name in sorted(self.candidate_groups):
             columns = rows.entry_columns.get(name, {})
             view = asking._replace(columns=columns, tables=tables.get(name, {}))
-            logits = logits + switch[name] * self.candidate_groups[name](view).astype(jnp.float32)
+            score = _of_shape(self.candidate_groups[name](view), logits.shape, name, "[B, Q, C]")
+            logits = logits + switch[name] * score.astype(jnp.float32)
         return logits
 
     def _embed(self, rows: Rows, switch: dict[str, Array]) -> Float[Array, "B T D"]:
         vector = self.param("tick", nn.initializers.normal(0.1), (self.width,))
         steps = rows.tick[..., None].astype(self.dtype) * vector.astype(self.dtype)
         for name in sorted(self.step_groups):
-            embedded = self.step_groups[name](rows.columns[name])
+            embedded = _of_shape(self.step_groups[name](rows.columns[name]), steps.shape, name, "[B, T, D]")
             steps = steps + switch[name].astype(self.dtype) * embedded
         return steps
 
@@ -102,3 +104,11 @@ class Network(nn.Module):
         alive = (entry.first[:, None] <= position[..., None]) & (position[..., None] < entry.stop[:, None])
         time = jnp.take_along_axis(rows.time, position, axis=1)
         return Asking(asked, time, rows.query.calendar, entry, alive, {}, {}, self.candidates, prior, dropout)
+
+
+def _of_shape(given: Any, shape: tuple[int, ...], group: str, letters: str) -> Array:
+    """What a group's module gave. Raises InputError, while it is traced, where the shape is another."""
+    if getattr(given, "shape", None) != shape:
+        said = list(given.shape) if hasattr(given, "shape") else f"a {type(given).__name__}"
+        raise InputError(f"feature group {group}: its module gives {said}; {letters} is wanted, here {list(shape)}.")
+    return given
