@@ -1,6 +1,7 @@
 """Which cells of a results folder W&B was given, whole, so that a later run gives it the others.
 
-results/<experiment>/wandb/mirrored     a line for each: the id of its run, and a digest of what was mirrored
+results/<experiment>/wandb/mirrored     a line for each: the id of its run, and a digest of what was mirrored,
+                                        or `begun` for a run that the server may have a part of
 """
 
 import hashlib
@@ -24,16 +25,32 @@ class Ledger:
 
     def lacks(self, name: str) -> bool:
         """Whether a cell, or the tables, were never mirrored as they are now."""
-        line = self._line(name)
-        if line not in self._known and self._path.exists():
-            self._known = set(self._path.read_text(errors="replace").splitlines())
-        return line not in self._known
+        return not self._has(self._line(name))
 
     def note(self, name: str) -> None:
-        """Remember a cell or the tables as mirrored. Several processes may write: each line goes out in one piece."""
+        """Remember a cell or the tables as mirrored."""
+        self._add(self._line(name))
+
+    def began(self, name: str) -> bool:
+        """Whether the server may have some of its run: it was begun online, or a copy kept offline was sent."""
+        identity = run_id(self._group, name)
+        sent = self._path.parent.glob(f"offline-run-*-{identity}/*.synced")
+        return self._has(f"{identity} begun") or any(sent)
+
+    def begin(self, name: str) -> None:
+        """Remember that a run was begun online, before anything is sent of it."""
+        if not self.began(name):
+            self._add(f"{run_id(self._group, name)} begun")
+
+    def _has(self, line: str) -> bool:
+        if line not in self._known and self._path.exists():
+            self._known = set(self._path.read_text(errors="replace").splitlines())
+        return line in self._known
+
+    def _add(self, line: str) -> None:
         make_folder(self._path.parent)
-        with self._path.open("ab", buffering=0) as file:
-            file.write(f"{self._line(name)}\n".encode())
+        with self._path.open("ab", buffering=0) as file:  # several may write: each line goes out in one piece
+            file.write(f"{line}\n".encode())
 
     def _line(self, name: str) -> str:
         content = hashlib.sha256()

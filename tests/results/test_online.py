@@ -5,16 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from lab.ledger import SUMMARY, run_id
 from lab.store import CHECKPOINT, Store
-from lab.tracking import Tracker, Tracking
+from lab.tracking import UNHARMED, Tracker, Tracking
 from tests.results.made import record
 from tests.wandb_server import KEY, Fault, Server, StoredRun
 
@@ -61,21 +64,28 @@ def stored(root: Path) -> Store:
     store.write(record("a"), curve=curve(3), checkpoint=b"parameters")
     store.write(record("b", kind="baseline", model="repeat", features="", seed=None))
     (store.root / "summary.csv").write_text("model,mean\nlstm,0.25\n")
+    (store.root / "figures").mkdir()
+    Image.new("RGB", (3, 2)).save(store.root / "figures" / "horizons.png")
     return store
 
 
-def tracker(store: Store, said: list[str], patience: float = 60) -> Tracker:
+def tracker(store: Store, said: list[str], mode: Literal["online", "offline"] = "online") -> Tracker:
     about = {"group": "shop-1234", "dataset": DATA}
-    return Tracker(store.root, Tracking(mode="online", patience=patience), said.append, about)
+    return Tracker(store.root, Tracking(mode=mode, patience=600), said.append, about)
 
 
-def mirrored(store: Store, *cells: str) -> list[str]:
-    """What is said of mirroring the cells, or what is missing of all there are, and the tables."""
+def mirrored(store: Store, mode: Literal["online", "offline"] = "online") -> list[str]:
+    """What is said of mirroring what is missing of the cells, and the tables."""
     said: list[str] = []
-    with tracker(store, said) as mirror:
-        mirror.missing(cells or [cell.id for cell in store.records()])
+    with tracker(store, said, mode) as mirror:
+        mirror.missing([cell.id for cell in store.records()])
         mirror.summary()
     return [line for line in said if "waiting up to" not in line]
+
+
+def pid_of(tracker: Tracker) -> int:
+    assert tracker._mirror is not None
+    return tracker._mirror.pid
 
 
 def run_of(server: Server, cell: str) -> StoredRun:
@@ -94,17 +104,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server,
     home = tmp_path_factory.mktemp("online")
     (home / "tiny.py").write_text(EXPERIMENT)
     command = [sys.executable, "-m", "lab.run", "tiny.py", "--tracking.mode", "online", "--tracking.project", "lab"]
+    command += ["--tracking.patience", "600"]
     with Server() as server:
         known = {"PYTHONPATH": str(Path(__file__).parents[2]), "LAB_CACHE": str(home / "cache"), "COLUMNS": "80"}
         known = os.environ | known | environment(server, home) | {"JAX_NUMPY_RANK_PROMOTION": "allow"}
         server.fault = Fault('"complete": *true', hangs=True)
         with subprocess.Popen(command, cwd=home, env=known, stdout=subprocess.DEVNULL) as first:
-            assert server.noticed.wait(100)
+            assert server.noticed.wait(600)
             for pid in (first.pid, *below(first.pid)):
                 os.kill(pid, signal.SIGKILL)
         server.fault = None
         server.released.set()
-        again = subprocess.run(command, cwd=home, env=known, capture_output=True, text=True, timeout=100)
+        again = subprocess.run(command, cwd=home, env=known, capture_output=True, text=True, timeout=600)
         assert again.returncode == 0, again.stderr
         yield server, home / "results" / "tiny", again.stdout.splitlines()
     assert server.failures == []
@@ -165,12 +176,16 @@ def test_the_log_and_the_checkpoint_are_artifacts_and_the_tables_are_looked_at(f
         shown = json.loads(runs["summary"].files[runs["summary"].history[-1][f"tables/{table}"]["path"]])
         assert shown["columns"] == list(pd.read_csv(root / f"{table}.csv").columns)
         assert len(shown["data"]) == len(pd.read_csv(root / f"{table}.csv"))
+    shown = {key.removeprefix("figures/") for key in runs["summary"].history[-1] if key.startswith("figures/")}
+    assert shown == {path.stem for path in (root / "figures").glob("*.png")}
 
 
 def test_a_cell_that_went_on_joins_its_run_and_adds_what_is_new(server: Server, tmp_path: Path) -> None:
     store = stored(tmp_path)
     assert mirrored(store) == ["W&B: 3 runs mirrored online."]
-    before = run_of(server, "a").history
+    before, tables = run_of(server, "a").history, run_of(server, SUMMARY)
+    drawn = tables.files[tables.history[-1]["figures/horizons"]["path"]]
+    assert drawn == (store.root / "figures" / "horizons.png").read_bytes()
     store.write(record("a"), curve=curve(5), checkpoint=b"others")
     assert mirrored(store) == ["W&B: 1 run mirrored online."]
     run = run_of(server, "a")
@@ -178,11 +193,96 @@ def test_a_cell_that_went_on_joins_its_run_and_adds_what_is_new(server: Server, 
     assert [row["step"] for row in run.history] == [10, 20, 30, 40, 50]
     models = [one["files"][CHECKPOINT] for one in server.artifacts.values() if one["type"] == "model"]
     assert models == [b"parameters", b"others"]
-
-
-def test_what_is_mirrored_is_left_alone(server: Server, tmp_path: Path) -> None:
-    store = stored(tmp_path)
-    mirrored(store)
     asked = len(server.asked)
-    assert mirrored(store) == []
+    assert mirrored(store) == []  # nothing is missing now
     assert len(server.asked) == asked
+
+
+KEPT = "from here on runs are kept offline."
+ANSWERS = {
+    "fails": (Fault("/graphql"), "Failed to get resume status"),
+    "hangs": (Fault("/graphql", hangs=True), "Failed to get resume status"),
+    "refuses the key": (None, "(is the key right? wandb login --relogin)"),
+    "fails as a run ends": (Fault("file_stream"), "a run was not taken within 1 s"),
+    "hangs as a run ends": (Fault("file_stream", hangs=True), "a run was not taken within 1 s"),
+    "fails to take the checkpoint": (Fault("CreateArtifact ", status=403), "403"),
+}
+
+
+@pytest.mark.parametrize("what", ANSWERS)
+def test_what_a_server_does_not_take_is_kept_offline_and_said(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    store = stored(tmp_path)
+    server.fault, said = ANSWERS[what]
+    if server.fault is None:
+        monkeypatch.setenv("WANDB_API_KEY", "w" * 40)
+    else:
+        monkeypatch.setenv("WANDB_FINISH_TIMEOUT" if "run ends" in what else "WANDB_INIT_TIMEOUT", "1")
+    warned, kept, *left = mirrored(store)
+    assert server.url in warned and said in warned and warned.endswith(KEPT)
+    # What the server may have a part of is not sent from a copy, which would follow that part.
+    count = 3 - bool(left)
+    assert kept == f"W&B: {count} runs kept offline; to send them: wandb sync {store.root}/wandb/offline-run-*"
+    assert bool(left) == bool(server.runs)
+    assert len(list((store.root / "wandb").glob("offline-run-*"))) == count
+
+
+def test_a_killed_service_costs_a_line_and_its_run_is_joined_later(server: Server, tmp_path: Path) -> None:
+    store, said = stored(tmp_path), []
+    server.fault = Fault('"complete": *true', hangs=True)
+    with tracker(store, said) as mirror:
+        mirror.cell("a")
+        assert server.noticed.wait(300)
+        for pid in below(pid_of(mirror)):
+            os.kill(pid, signal.SIGKILL)
+        mirror.cell("b")
+    assert said[-3:] == [
+        f"W&B: W&B's service on this machine ended before its run did; {KEPT}",
+        f"W&B: 1 run kept offline; to send them: wandb sync {store.root}/wandb/offline-run-*",
+        "W&B: 1 run begun online; the same command, online, ends what is there.",
+    ]
+    server.fault = None
+    assert mirrored(store) == ["W&B: 2 runs mirrored online."]
+    assert [row["step"] for row in run_of(server, "a").history] == [10, 20, 30]
+
+
+def test_a_server_that_hangs_is_waited_for_no_longer_than_said(server: Server, tmp_path: Path) -> None:
+    store, said = stored(tmp_path), []
+    server.fault = Fault("/graphql", hangs=True)
+    with tracker(store, said) as mirror:
+        mirror.cell("a")
+        mirror.close(3)
+    assert said == ["W&B: waiting up to 3 s for its mirror to end.", f"W&B: not done within 3 s and left; {UNHARMED}."]
+
+
+def sync(store: Store) -> None:
+    """What a run says to do."""
+    copies = sorted((store.root / "wandb").glob("offline-run-*"))
+    command = [sys.executable, "-m", "wandb", "sync", *map(str, copies)]
+    subprocess.run(command, cwd=store.root, check=True, capture_output=True)
+
+
+def test_a_sync_makes_each_cell_one_whole_run_though_the_mirror_was_killed(server: Server, tmp_path: Path) -> None:
+    store = stored(tmp_path)
+    with tracker(store, [], "offline") as mirror:
+        mirror.cell("a")
+        while not list((store.root / "wandb").glob("offline-run-*/*.wandb")):
+            time.sleep(0.01)
+        for pid in (pid_of(mirror), *below(pid_of(mirror))):
+            os.kill(pid, signal.SIGKILL)
+    (kept,) = mirrored(store, "offline")
+    assert kept.startswith("W&B: 3 runs kept offline")
+    sync(store)
+    assert {name: run.fields["groupName"] for name, run in by_name(server).items()} == dict.fromkeys(
+        ("lstm-full-7d-0", "repeat-7d", "summary"), "shop-1234"
+    )
+    assert [row["step"] for row in run_of(server, "a").history] == [10, 20, 30]
+    assert {one["type"] for one in server.artifacts.values()} == {"dataset", "model", "run_table"}
+    sync(store)  # what was sent is sent no more
+    assert [row["step"] for row in run_of(server, "a").history] == [10, 20, 30]
+    # A copy of more would follow what is there: that run must be joined.
+    store.write(record("a"), curve=curve(5))
+    assert mirrored(store, "offline") == ["W&B: 1 run begun online; the same command, online, ends what is there."]
+    assert mirrored(store) == ["W&B: 1 run mirrored online."]
+    assert [row["step"] for row in run_of(server, "a").history] == [10, 20, 30, 40, 50]

@@ -1,20 +1,21 @@
 """Cells in the real W&B, kept offline; and W&B really failing while the run goes on."""
 
 import os
+import resource
 import signal
-import struct
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lab import wandb_file
 from lab.cell_record import Metric
 from lab.errors import InputError
 from lab.ledger import run_id
-from lab.mirror import flat, run_name
 from lab.store import Store
 from lab.tracking import UNHARMED, Tracker, Tracking
+from lab.wandb_run import flat, run_name
 from tests.results.made import record
 
 
@@ -41,32 +42,11 @@ def pid_of(tracker: Tracker) -> int:
     return tracker._mirror.pid
 
 
-def kept(run: Path) -> list:
-    """The protocol buffers that W&B would send for a run.
-
-    Its file has 7 bytes of magic, then LevelDB's log: blocks of 32 KiB with pieces of records, each after a
-    header of checksum (4 bytes), length (2) and type (1: whole, 2: first, 3: middle, 4: last).
-    """
-    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]  # made at run time
-
-    content, place, whole, found = next(run.glob("*.wandb")).read_bytes(), 7, b"", []
-    while place + 7 <= len(content):
-        if 32_768 - place % 32_768 < 7:  # a header is never split: the block's end is padding
-            place += 32_768 - place % 32_768
-        length, kind = struct.unpack_from("<HB", content, place + 4)
-        whole += content[place + 7 : place + 7 + length]
-        place += 7 + length
-        if kind in (1, 4):
-            found.append(Record.FromString(whole))
-            whole = b""
-    return found
-
-
 def runs_by_name(root: Path) -> dict:
     """What is kept of each run, and all its records."""
     runs = {}
     for folder in (root / "wandb").glob("offline-run-*"):
-        records = kept(folder)
+        records = list(wandb_file.records(next(folder.glob("*.wandb"))))
         run = next(one.run for one in records if one.HasField("run"))
         assert run.display_name not in runs
         runs[run.display_name] = run, records
@@ -164,6 +144,26 @@ def test_a_folder_for_wandb_that_cannot_be_made_is_told_once(tmp_path: Path) -> 
     (tmp_path / "wandb").write_bytes(b"in the way")
     (said,) = mirrored(tmp_path, Tracking(mode="offline"))
     assert "results are complete without it" in said
+
+
+def test_a_disk_that_is_full_for_wandb_is_told_and_the_cell_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, store = 1_000, Store(tmp_path)
+    store.write(record("a"), curve={"step": np.arange(rows), "loss": np.linspace(3, 1, rows)})
+    monkeypatch.setenv("WANDB_FINISH_TIMEOUT", "2")
+    said: list[str] = []
+    with Tracker(tmp_path, Tracking(mode="offline", patience=600), said.append) as tracker:
+        tracker.cell("a")
+        # Room for W&B's logs, and not for all of a run.
+        resource.prlimit(pid_of(tracker), resource.RLIMIT_FSIZE, (30_000, 30_000))
+    assert "is the disk full?" in said[-1] and said[-1].endswith("the same command mirrors what is missing.")
+    monkeypatch.delenv("WANDB_FINISH_TIMEOUT")
+    with Tracker(tmp_path, Tracking(mode="offline", patience=600), said.append) as tracker:
+        tracker.missing(["a"])
+    assert "1 run kept offline" in said[-1]
+    ((_, records),) = runs_by_name(tmp_path).values()
+    assert len([one for one in records if one.HasField("history")]) == rows
 
 
 def test_settings_are_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
