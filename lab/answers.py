@@ -1,6 +1,6 @@
 """What a table says, in sentences: who leads, by how much, and what cannot be told apart; no more than is compared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from lab.comparisons import Comparison
@@ -14,7 +14,16 @@ FEWEST_SEEDS = next(n for n in range(1, 100) if smallest_p(n) <= SURE)
 """Seeds below which no difference between seeds can be called one."""
 
 
-def answers(summary: Summary, found: Sequence[Comparison], metric: str) -> list[str]:
+Found = Mapping[tuple[str, float, str, str, str], Comparison]
+"""Comparisons by target, horizon, slice and the names of both lines."""
+
+
+def by_pair(found: Iterable[Comparison]) -> Found:
+    """Comparisons, to be looked up."""
+    return {(one.target, one.horizon, one.slice, one.a, one.b): one for one in found}
+
+
+def answers(summary: Summary, found: Found, metric: str) -> list[str]:
     """A sentence for each target and horizon, and one for what the seeds cannot say."""
     whole = [line for line, _ in summary.lines if line.complete and line.kind != "oracle"]
     several = len({line.target for line, _ in summary.lines}) > 1
@@ -22,7 +31,7 @@ def answers(summary: Summary, found: Sequence[Comparison], metric: str) -> list[
     for (target, horizon), lines in groupby(whole, key=lambda line: (line.target, line.horizon)):
         start = f"{target}, next {span(horizon)}: " if several else f"Next {span(horizon)}: "
         said += [start + one for one in _answer(summary, list(lines), found, metric)]
-    return [*said, *_seeds(found)] or ["No row has all of its cells; nothing can be concluded yet."]
+    return [*said, *_seeds(found.values())] or ["No row has all of its cells; nothing can be concluded yet."]
 
 
 def span(horizon: float) -> str:
@@ -30,13 +39,13 @@ def span(horizon: float) -> str:
     return f"{days(horizon)} day{'' if horizon == 1 else 's'}"
 
 
-def tied(line: Line, best: Sequence[Line], slice_name: str, found: Sequence[Comparison]) -> bool:
+def tied(line: Line, best: Sequence[Line], slice_name: str, found: Found) -> bool:
     """Whether a line that is not the best of its column cannot be told from it."""
     pair = (_between(line, one, slice_name, found) for one in best if one is not line)
     return line not in best and any(one is not None and one.holm_p > SURE for one in pair)
 
 
-def _answer(summary: Summary, lines: list[Line], found: Sequence[Comparison], metric: str) -> Iterator[str]:
+def _answer(summary: Summary, lines: list[Line], found: Found, metric: str) -> Iterator[str]:
     means = {id(line): one.mean for line in lines if (one := summary.estimate(line, "all", metric))}
     ranked = sorted((line for line in lines if id(line) in means), key=lambda line: -means[id(line)])
     if not ranked:
@@ -79,7 +88,7 @@ def _listed(names: list[str]) -> str:
     return " or ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
 
 
-def _seeds(found: Sequence[Comparison]) -> Iterator[str]:
+def _seeds(found: Iterable[Comparison]) -> Iterator[str]:
     seeds = min((one.seeds for one in found if one.seeds), default=FEWEST_SEEDS)
     if seeds == 1:
         yield "With 1 seed, whether a lead would outlast another training cannot be concluded."
@@ -90,15 +99,13 @@ def _seeds(found: Sequence[Comparison]) -> Iterator[str]:
         )
 
 
-def _between(line: Line, other: Line, slice_name: str, found: Sequence[Comparison]) -> Comparison | None:
+def _between(line: Line, other: Line, slice_name: str, found: Found) -> Comparison | None:
     """How much more a line has than another; None where they were not compared."""
-    for one in found:
-        if (one.target, one.horizon, one.slice) == (line.target, line.horizon, slice_name):
-            if (one.a, one.b) == (line.name, other.name):
-                return one
-            if (one.b, one.a) == (line.name, other.name):
-                return one.reversed
-    return None
+    place = line.target, line.horizon, slice_name
+    if (one := found.get((*place, line.name, other.name))) is not None:
+        return one
+    turned = found.get((*place, other.name, line.name))
+    return turned.reversed if turned else None
 
 
 def number(value: float) -> str:

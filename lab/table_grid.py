@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.answers import answers, span, tied
+from lab.answers import Found, answers, by_pair, span, tied
 from lab.comparisons import Comparison
 from lab.statistics.intervals import Interval
 from lab.summary import Estimate, Line, Summary
@@ -55,17 +55,18 @@ class Grid:
 
 def grid(summary: Summary, found: Sequence[Comparison], metric: str, slices: Sequence[str]) -> Grid:
     """Lay out one metric: a section per target and horizon, a row per line, a column per slice."""
+    pairs = by_pair(found)
     groups: dict[tuple[str, float], list[Line]] = {}
     for line, _ in summary.lines:
         groups.setdefault((line.target, line.horizon), []).append(line)
     several = len({target for target, _ in groups}) > 1
-    sections = (_section(summary, found, lines, metric, slices, several) for lines in groups.values())
+    sections = (_section(summary, pairs, lines, metric, slices, several) for lines in groups.values())
     return Grid(
         columns=tuple(slices),
         sections=tuple(sections),
         notes=tuple(note for line, _ in summary.lines for note in _notes(line)),
         caption=_caption(summary, metric),
-        answers=tuple(answers(summary, found, metric)),
+        answers=tuple(answers(summary, pairs, metric)),
     )
 
 
@@ -76,7 +77,7 @@ def _caption(summary: Summary, metric: str) -> str:
 
 
 def _section(
-    summary: Summary, found: Sequence[Comparison], lines: list[Line], metric: str, slices: Sequence[str], several: bool
+    summary: Summary, found: Found, lines: list[Line], metric: str, slices: Sequence[str], several: bool
 ) -> Section:
     estimates = [[summary.estimate(line, name, metric) for line in lines] for name in slices]
     columns = [_column(lines, one, name, found) for one, name in zip(estimates, slices, strict=True)]
@@ -86,9 +87,7 @@ def _section(
     return Section(title, tuple(map(_count, estimates)), tuple(rows))
 
 
-def _column(
-    lines: list[Line], estimates: list[Estimate | None], slice_name: str, found: Sequence[Comparison]
-) -> list[Entry]:
+def _column(lines: list[Line], estimates: list[Estimate | None], slice_name: str, found: Found) -> list[Entry]:
     top = _best(lines, estimates)
     best = [lines[i] for i in top]
     return [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.answers import answers, number, probability
+from lab.answers import answers, by_pair, number, probability
 from lab.comparisons import comparisons
 from lab.store import Store
 from lab.summary import summarise
@@ -34,7 +34,7 @@ def baseline(store: Store, model: str, values: np.ndarray) -> None:
 
 def said(store: Store) -> list[str]:
     summary = summarise(store)
-    return answers(summary, comparisons(store, summary, "ndcg@10"), "ndcg@10")
+    return answers(summary, by_pair(comparisons(store, summary, "ndcg@10")), "ndcg@10")
 
 
 def marks(store: Store) -> dict[str, str]:
