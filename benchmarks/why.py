@@ -13,6 +13,7 @@ Probabilities and parameters are those of seed 0.
 Run: python -m benchmarks.why results/lstm_vs_transformer [--model LSTM --features full --baseline decayed]
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from lab.cell_record import CellRecord
 from lab.data.search import events_until
 from lab.data.seen import seen_by
 from lab.features.weights import PACE
+from lab.pins import read_pin
+from lab.settings import experiment_of
 from lab.statistics.intervals import over_users
 from lab.store import Store
 from lab.trained_cell import TrainedCell, load_cell
@@ -41,7 +44,7 @@ def main(
     model: str = "LSTM",
     features: str = "full",
     baseline: str = "decayed",
-    file: Path | None = None,
+    log: str | None = None,
     cache: Path | None = None,
 ) -> None:
     """Print what was learned.
@@ -51,10 +54,12 @@ def main(
         model: Of this model.
         features: On this feature set.
         baseline: What it is compared with.
-        file: The experiment's file, where it has classes of its own.
+        log: Where the log lies, if not where the pin has it.
         cache: Where prepared logs are kept.
     """
     store = Store(results)
+    declared: Any = experiment_of(read_pin(results / "pin.json")["experiment"]).source
+    source = replace(declared, path=log) if log else None
     records = [one for one in store.records() if one.status == "done" and one.fold == 0]
     mine = [one for one in records if (one.model, one.features) == (model, features)]
     for horizon in sorted({one.horizon for one in mine}):
@@ -62,7 +67,7 @@ def main(
         theirs = [one for one in records if (one.model, one.horizon) == (baseline, horizon)]
         print(f"\n{model} · {features}, {horizon:g} days, seeds: {len(seeds)}")
         show_curve(store, seeds)
-        trained = load_cell(results, seeds[0].id, file=file, cache=cache)
+        trained = load_cell(results, seeds[0].id, source=source, cache=cache)
         show_lengths(store, trained, seeds, theirs, baseline)
         show_calibration(trained)
         show_habit(trained)
