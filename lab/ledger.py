@@ -1,7 +1,8 @@
 """Which cells of a results folder W&B was given, whole, so that a later run gives it the others.
 
 results/<experiment>/wandb/mirrored     a line for each: the id of its run, and a digest of what was mirrored,
-                                        or `begun` for a run that the server may have a part of
+                                        or `begun` for a run that the server may have a part of;
+                                        and one for a group that was given a workspace
 """
 
 import hashlib
@@ -41,6 +42,14 @@ class Ledger:
         """Remember that a run was begun online, before anything is sent of it."""
         if not self.began(name):
             self._add(f"{run_id(self._group, name)} begun")
+
+    def has_workspace(self) -> bool:
+        """Whether the group was given a workspace."""
+        return self._has(f"{self._group} workspace")
+
+    def note_workspace(self) -> None:
+        """Remember that it was."""
+        self._add(f"{self._group} workspace")
 
     def _has(self, line: str) -> bool:
         if line not in self._known and self._path.exists():

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.claims import Claims
-from lab.ledger import Ledger
+from lab.ledger import SUMMARY, Ledger
 from lab.store import Store
 from lab.wandb_run import Mode, Runs
+from lab.workspace import can_lay_out, lay_out
 
 UNHARMED = "The results are complete without it, and the same command mirrors what is missing."
 
@@ -98,7 +99,22 @@ class Mirror:
             _restart()
             return False
         self._note(name, "online")
+        if name == SUMMARY:
+            self._lay_out()
         return True
+
+    def _lay_out(self) -> None:
+        """Give the group a workspace, once. A server that does not let it be made has all the runs nonetheless."""
+        place, ledger = self._runs.place, self._runs.ledger
+        if not can_lay_out() or ledger.has_workspace():
+            return
+        try:
+            address = lay_out(place["entity"], place["project"], place["group"])
+        except Exception as error:
+            print(f"no workspace could be laid out ({_first_line(error)}).", file=self._report)
+        else:
+            ledger.note_workspace()
+            print(f"workspace: {address}", file=self._report)
 
     def _note(self, name: str, mode: Mode) -> None:
         self._runs.ledger.note(name)

@@ -70,6 +70,8 @@ class Server:
     def __init__(self) -> None:
         self.runs: dict[str, StoredRun] = {}
         self.artifacts: dict[str, Json] = {}
+        self.views: list[Json] = []
+        """The workspaces that were laid out."""
         self.asked: list[str] = []
         """The operations and paths that were asked for, in order."""
         self.fault: Fault | None = None
@@ -145,6 +147,9 @@ class Server:
         teams = {"edges": []}
         user = {"id": "u", "entity": ENTITY, "username": ENTITY, "email": "", "flags": "{}", "teams": teams}
         return {"viewer": user}
+
+    def _on_GetDefaultEntity(self, asked: Json) -> Json:
+        return {"viewer": {"id": "u", "entity": ENTITY}}
 
     def _on_RunResumeStatus(self, asked: Json) -> Json:
         run = self.runs.get(asked["name"])
@@ -223,6 +228,10 @@ class Server:
     def _on_CommitArtifact(self, asked: Json) -> Json:
         self.artifacts[asked["artifactID"]]["state"] = "COMMITTED"
         return {"commitArtifact": {"artifact": {"id": asked["artifactID"], "digest": ""}}}
+
+    def _on_UpsertView2(self, asked: Json) -> Json:
+        self.views.append(asked)
+        return {"upsertView": {"view": {"id": "v", "name": asked["name"]}, "inserted": True}}
 
     def _on_UseArtifact(self, asked: Json) -> Json:
         wanted = asked["input"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from lab.ledger import SUMMARY, run_id
 from lab.store import CHECKPOINT, Store
 from lab.tracking import UNHARMED, Tracker, Tracking
 from tests.results.made import record
-from tests.wandb_server import KEY, Fault, Server, StoredRun
+from tests.wandb_server import ENTITY, KEY, Fault, Server, StoredRun
 
 EXPERIMENT = """
 from lab import Experiment, Training, register
@@ -80,7 +81,7 @@ def mirrored(store: Store, mode: Literal["online", "offline"] = "online") -> lis
     with tracker(store, said, mode) as mirror:
         mirror.missing([cell.id for cell in store.records()])
         mirror.summary()
-    return [line for line in said if "waiting up to" not in line]
+    return [line for line in said if "waiting up to" not in line and "W&B: workspace: " not in line]
 
 
 def pid_of(tracker: Tracker) -> int:
@@ -286,3 +287,16 @@ def test_a_sync_makes_each_cell_one_whole_run_though_the_mirror_was_killed(serve
     assert mirrored(store, "offline") == ["W&B: 1 run begun online; the same command, online, ends what is there."]
     assert mirrored(store) == ["W&B: 1 run mirrored online."]
     assert [row["step"] for row in run_of(server, "a").history] == [10, 20, 30, 40, 50]
+
+
+def test_a_group_is_given_one_workspace_where_the_package_is_there(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("wandb_workspaces")
+    store = stored(tmp_path)
+    assert mirrored(store) == ["W&B: 3 runs mirrored online."]
+    (tmp_path / "shop" / "summary.csv").write_text("model,mean\nlstm,0.5\n")
+    assert mirrored(store) == ["W&B: 1 run mirrored online."]
+    (view,) = server.views
+    assert (view["projectName"], view["entityName"], view["displayName"]) == ("interest-lab", ENTITY, "shop-1234")
+    assert "shop-1234" in json.dumps(json.loads(view["spec"])["section"]["runSets"][0]["filters"])
+    shown = set(re.findall(r"valid_loss|test/\w+/ndcg@10", view["spec"]))
+    assert shown == {"valid_loss", "test/all/ndcg@10", "test/repeat/ndcg@10", "test/novel/ndcg@10"}
