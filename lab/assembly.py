@@ -41,10 +41,12 @@ class Assembly:
         variants = ", ".join(dict.fromkeys(cell.variant for cell in self.cells if cell.variant))
         return f"{self.cells[0].model} ({variants})" if variants else self.cells[0].model
 
-    def chunks(self) -> list[list[Cell]]:
-        """The cells in chunks of what the layout takes at once, first seeds first."""
+    def chunks(self, cells: Sequence[Cell] | None = None) -> list[list[Cell]]:
+        """The cells, or some of them, in chunks of what the layout takes at once, first seeds first."""
         size = self.program.layout.cells_at_once
-        ordered = sorted(self.cells, key=lambda cell: -1 if cell.seed is None else cell.seed)
+        ordered = sorted(
+            self.cells if cells is None else cells, key=lambda cell: -1 if cell.seed is None else cell.seed
+        )
         return [list(ordered[first : first + size]) for first in range(0, len(ordered), size)]
 
 

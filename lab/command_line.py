@@ -12,6 +12,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from lab.arguments import read_arguments
+from lab.cadence import EVERY
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.registry import classes
@@ -44,8 +45,15 @@ class Options:
     stay beside."""
     report: bool = True
     """Draw figures and write report.html at the end."""
+    checkpoint_every: float = EVERY
+    """Seconds of training between two checkpoints, from which an interrupted cell goes on; more where writing them
+    would take over 1 % of the time. 0: at every look at the valid split."""
     tracking: Tracking = field(default_factory=Tracking)
     """Weights & Biases."""
+
+    def __post_init__(self) -> None:
+        if not self.checkpoint_every >= 0:
+            raise InputError(f"checkpoint_every: {self.checkpoint_every} is no number of seconds; use 0 or more.")
 
 
 def parse(

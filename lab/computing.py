@@ -11,6 +11,7 @@ from flax import serialization
 
 from lab.assembly import Assembly, assemblies, cell_arrays, feed
 from lab.baselines.base import Baseline
+from lab.cadence import EVERY
 from lab.cell_record import CellRecord, Metric
 from lab.cells import Cell
 from lab.claims import Claims
@@ -20,9 +21,12 @@ from lab.errors import FaultError, LabError
 from lab.experiment import Experiment
 from lab.judging import Judge, Truth, judge_baseline, judge_oracle
 from lab.progress import Progress
+from lab.resuming import ChunkKeeper, Going, going_on, together
 from lab.store import Columns, Store
 from lab.tracking import Tracker
-from lab.training.fit import Trained, predict, train
+from lab.training.checkpoints import origin
+from lab.training.fit import Report, predict, train
+from lab.training.outcome import Trained
 
 CURVE = ("step", "loss", "valid_loss", "gradient_norm", "learning_rate")
 
@@ -69,6 +73,8 @@ class Computation:
     tracker: Tracker
     progress: Progress
     open: OpenCells
+    checkpoint_every: float = EVERY
+    """Seconds between two checkpoints of a chunk in training."""
 
     def compute(self, cells: Sequence[Cell]) -> None:
         """Compute and keep those of the cells that no other process has. One that fails is kept as failed."""
@@ -76,9 +82,10 @@ class Computation:
         for cell in cells:
             if cell.kind != "model" and self.open.take([cell]):
                 self._compute_untrained(cell)
-        for assembly, chunk in interleaved(ready):
+        for assembly, chunk in interleaved(ready, self.store):
             if mine := self.open.take(chunk):
-                self._compute_chunk(assembly, mine)
+                for going in going_on(mine, self.store, origin(assembly.program), self.progress.say):
+                    self._compute_chunk(assembly, going)
 
     def _compute_untrained(self, cell: Cell) -> None:
         text = f"{cell.title}, {cell.horizon:g} days"
@@ -101,8 +108,9 @@ class Computation:
         assert isinstance(cell.settings, Baseline)
         return judge_baseline(self.data, cell.settings, horizon)
 
-    def _compute_chunk(self, assembly: Assembly, chunk: list[Cell]) -> None:
+    def _compute_chunk(self, assembly: Assembly, going: Going) -> None:
         """Train, judge and keep the cells of one chunk."""
+        chunk = going.cells
         text = ", ".join(dict.fromkeys(f"{cell.title}, seed {cell.seed}" for cell in chunk))
         told = 0
 
@@ -112,7 +120,7 @@ class Computation:
             self.progress.advance(steps * len(chunk), text)
 
         try:
-            kept = self._train(assembly, chunk, report)
+            kept = self._train(assembly, going, report)
         except _FAILURES as error:
             kept = [(cell.record("failed", reason=reason(error)), {}) for cell in chunk]
         # What an early stop saved is done too.
@@ -120,19 +128,19 @@ class Computation:
         for record, files in kept:
             self._keep(record, **files)
 
-    def _train(self, assembly: Assembly, chunk: list[Cell], report) -> list[tuple[CellRecord, dict]]:
-        data = self.data
+    def _train(self, assembly: Assembly, going: Going, report: Report) -> list[tuple[CellRecord, dict]]:
+        data, chunk = self.data, going.cells
         for cell in chunk:
             require_labels(data, self.experiment.horizons.index(cell.horizon))
-        begun = time.monotonic()
+        keeper = ChunkKeeper(chunk, self.store, self.open.claims, self.checkpoint_every, self.progress.say)
         arrays = [cell_arrays(cell, data) for cell in chunk]
-        trained = train(assembly.program, arrays, feed(data, "train"), feed(data, "valid"), report)
-        between = time.monotonic()
+        rows = feed(data, "train"), feed(data, "valid")
+        trained = train(assembly.program, arrays, *rows, report, going.start, keeper)
+        begun = time.monotonic()
         judges = judge_trained(data, assembly, chunk, trained)
-        end = time.monotonic()
-        timing = {"train": (between - begun) / len(chunk), "judge": (end - between) / len(chunk)}
+        each = {"judge": (time.monotonic() - begun) / len(chunk), "checkpoints": keeper.seconds / len(chunk)}
         return [
-            _outcome(assembly, cell, result, judge, timing)
+            _outcome(assembly, cell, result, judge, each)
             for cell, result, judge in zip(chunk, trained, judges, strict=True)
         ]
 
@@ -146,9 +154,16 @@ class Computation:
             self.progress.say(f"{record.id}: another process took it over meanwhile; its result is kept, not this one.")
 
 
-def interleaved(assembled: Iterable[Assembly]) -> Iterator[tuple[Assembly, list[Cell]]]:
-    """The chunks of all programs in turn, so that the first results cover every model."""
-    queues = [[(assembly, chunk) for chunk in assembly.chunks()] for assembly in assembled]
+def interleaved(assembled: Iterable[Assembly], store: Store) -> Iterator[tuple[Assembly, list[Cell]]]:
+    """The chunks of all programs in turn, so that the first results cover every model.
+
+    Cells that were begun come first, those together that can go on from one place.
+    """
+    queues = []
+    for assembly in assembled:
+        groups = together([store.unfinished(cell.id).numbers() for cell in assembly.cells])
+        parts = [[assembly.cells[i] for i in group] for _, group in groups]
+        queues.append([(assembly, chunk) for part in parts for chunk in assembly.chunks(part)])
     for round_ in zip_longest(*queues):
         yield from (one for one in round_ if one is not None)
 
@@ -176,7 +191,8 @@ def _outcome(
 ) -> tuple[CellRecord, dict]:
     """A trained cell's record and files."""
     curve = {name: np.array([asdict(look)[name] for look in result.curve]) for name in CURVE}
-    known = {"timing": timing | {"waited": result.waited}, "parameters": assembly.parameters}
+    timing = {"train": result.seconds, "waited": result.waited} | timing
+    known = {"timing": timing, "parameters": assembly.parameters}
     if judge is None:
         return cell.record("diverged", reason=diverged(result), **known), {"curve": curve}
     metrics, users = judge.result()

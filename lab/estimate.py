@@ -19,7 +19,8 @@ from lab.experiment import Experiment
 from lab.judging import Truth, judge_baseline, judge_oracle
 from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, blocks, is_resident, spread_rows
-from lab.training.fit import Trained, dispatches, evaluation_rows, without_labels
+from lab.training.fit import dispatches, evaluation_rows, without_labels
+from lab.training.outcome import Trained
 from lab.training.program import Program
 from lab.training.state import CellArrays, TrainState, stack
 from lab.training.visits import roomy
@@ -121,7 +122,7 @@ class _Trial:
 
     def judge(self) -> float:
         end = self._program.layout.take_cells(self._state)
-        trained = [Trained(params, 0, 0, 0.0, -1, None, (), 0.0) for params in end.params[: len(self._chunk)]]
+        trained = [Trained(params, 0, 0, 0.0, -1, None, (), 0.0, 0.0) for params in end.params[: len(self._chunk)]]
         begun = time.perf_counter()
         for judge in judge_trained(self._data, self._assembly, self._chunk, trained):
             assert judge is not None

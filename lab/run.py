@@ -87,7 +87,10 @@ def _run(file: str, arguments: list[str]) -> int:
     prepare_backend(options.cache)
     run = Run(
         experiment,
-        Place(options.out, options.cache, options.tracking, Console(), options.only, options.report),
+        Place(
+            *(options.out, options.cache, options.tracking, Console()),
+            *(options.only, options.report, options.checkpoint_every),
+        ),
         {"file": Path(file).name, "text": about},
     )
     if options.status:

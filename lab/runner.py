@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from lab.assembly import assemblies
+from lab.cadence import EVERY
 from lab.causality import check_encoders
 from lab.cell_record import CellRecord
 from lab.cells import Cell, grid
@@ -55,6 +56,8 @@ class Place:
     """Filters of cells, `key=value`."""
     report: bool = True
     """Whether a run that ends by itself leaves figures and a page."""
+    checkpoint_every: float = EVERY
+    """Seconds between two checkpoints of cells in training."""
 
 
 class Run:
@@ -206,7 +209,8 @@ class Run:
         for fold in self.folds:
             for causal, mine in by_rows([cell for cell in free if cells.is_open(cell)], fold):
                 data = self.dataset(fold, mine, causal)
-                Computation(self.experiment, data, self.store, tracker, progress, cells).compute(mine)
+                every = self.place.checkpoint_every
+                Computation(self.experiment, data, self.store, tracker, progress, cells, every).compute(mine)
 
     def _introduce(self) -> None:
         print_log(self.console, self.histories)

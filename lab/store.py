@@ -3,7 +3,8 @@
 results/<experiment>/cells/<cell id>/cell.json       the record; written last, so that its being there
                                      curve.csv       says the rest is whole
                                      users.parquet   metrics per query: user row, cutoff, slice, metrics
-                                     checkpoint
+                                     checkpoint      its parameters
+                                     unfinished.<n>  two of a cell in training, after n dispatches each
 results/<experiment>/cells.csv                       one line per cell, split, slice and metric
 """
 
@@ -20,8 +21,10 @@ import xxhash
 from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
 from lab.errors import FaultError, InputError
 from lab.files import canonical_json, make_folder, unwritable, write_whole
+from lab.generations import Generations
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
+UNFINISHED = "unfinished"
 
 Columns = Mapping[str, np.ndarray]
 
@@ -69,12 +72,19 @@ class Store:
         self._clear(folder)
         for name, content in files.items():
             write_whole(folder / name, content)
+        if record.status != "failed":
+            # Before the record, so that no finished cell has any; one that failed goes on from there another time.
+            self.unfinished(record.id).clear()
         digests = {name: xxhash.xxh3_128_hexdigest(content) for name, content in files.items()}
         write_whole(folder / RECORD, canonical_json(to_json(record) | {"files": digests}))
 
     def finished(self, cell: str) -> bool:
         """Whether the cell need not be computed again: it is there, and it is done or diverged."""
         return (self.folder(cell) / RECORD).exists() and self.read(cell).status in ("done", "diverged")
+
+    def unfinished(self, cell: str) -> Generations:
+        """What is kept of a cell in the middle of its training, numbered by dispatches."""
+        return Generations(self.folder(cell), UNFINISHED)
 
     def stamp(self, cell: str) -> tuple[int, int] | None:
         """What changes whenever a cell's record is written; None while there is none."""

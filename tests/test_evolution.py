@@ -28,7 +28,7 @@ from lab.experiment import Experiment
 from lab.models import RNN
 from lab.targets import Interest
 from lab.trained_cell import TrainedCell
-from lab.training.fit import Trained
+from lab.training.outcome import Trained
 from lab.training.settings import Training
 from tests.leakage.futures import FEW, SEEDS
 from tests.leakage.networks import some_params
@@ -126,7 +126,7 @@ def test_the_last_tick_is_what_the_cell_is_judged_by(
     predicted = last.pivot(index="user", columns="category", values="predicted").to_numpy()
     happened = last.pivot(index="user", columns="category", values="happened").to_numpy()
     loss = -(happened * np.log(predicted)).sum(axis=1)
-    result = Trained(trained.params, 1, 1, 0.0, -1, None, (), 0.0)
+    result = Trained(trained.params, 1, 1, 0.0, -1, None, (), 0.0, 0.0)
     assembly = assemble(ASKED, trained.data, ASKED.models[0], [CELL])
     (judge,) = judge_trained(trained.data, assembly, [CELL], [result])
     assert judge is not None

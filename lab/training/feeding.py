@@ -12,7 +12,7 @@ from lab.data.layout import Packed, Sizes
 from lab.training.devices import Layout
 from lab.training.program import Program
 from lab.training.settings import Training
-from lab.training.visits import Visits
+from lab.training.visits import BEGIN, Position, Visits
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,21 @@ def blocks(
 
 
 def batches(
-    program: Program, seeds: np.ndarray, feed: Feed, dispatches: int, ahead: int = 2
-) -> Generator[Rows, None, None]:
+    program: Program, seeds: np.ndarray, feed: Feed, dispatches: int, start: Position = BEGIN, ahead: int = 2
+) -> Generator[tuple[Rows, Position], None, None]:
     """The batches of one dispatch after another, gathered by Grain's threads `ahead` of their use.
+
+    With each comes where the next one begins: a later call that is told so goes on there.
 
     Close it (or use it up) to end the threads.
     """
     import grain
 
-    with closing(Visits(program, seeds, feed.rows, feed.rest, dispatches)) as visits:
-        data = grain.MapDataset.range(dispatches).map(visits.batches)
-        options = grain.ReadOptions(num_threads=min(ahead, dispatches), prefetch_buffer_size=ahead)
+    left = dispatches - start.dispatch
+    if not left:
+        return
+    with closing(Visits(program, seeds, feed.rows, feed.rest, dispatches, start)) as visits:
+        data = grain.MapDataset.range(start.dispatch, dispatches).map(visits.batches)
+        options = grain.ReadOptions(num_threads=min(ahead, left), prefetch_buffer_size=ahead)
         with closing(iter(data.to_iter_dataset(read_options=options))) as gathered:
             yield from gathered

@@ -1,63 +1,28 @@
 """Training a chunk of cells that share one program: the host's loop around the compiled calls."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Protocol
 
+import jax
 import numpy as np
 
 from lab.data.batch import Rows
-from lab.training.devices import Layout, zeros_like_cells
+from lab.training.checkpoints import Checkpoint, Looks, Spent, stacked_states, taken
+from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, batches, blocks, is_resident, spread_rows
+from lab.training.outcome import Trained, collect
 from lab.training.program import Program, Verdict
 from lab.training.settings import Training
 from lab.training.state import CellArrays, TrainState, stack
 from lab.training.step import StepMetrics
+from lab.training.visits import BEGIN, Position
 from lab.training.waiting import Waiting
 
 Report = Callable[[int], None]
 """Called with the number of steps that each cell of the chunk has just been given."""
-
-
-class Finite(NamedTuple):
-    """The last update before a cell diverged."""
-
-    step: int
-    loss: float
-    gradient_norm: float
-
-
-@dataclass(frozen=True)
-class Look:
-    """What one cell did up to one look at the valid split."""
-
-    step: int
-    loss: float
-    """Mean training loss of the steps since the look before; likewise the norm. NaN where none was finite."""
-    gradient_norm: float
-    learning_rate: float
-    """Of the last of these steps."""
-    valid_loss: float
-    """NaN once the cell has diverged."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """One cell after training."""
-
-    params: np.ndarray
-    """float32[P], the best parameters, flattened."""
-    steps: int
-    best_step: int
-    best_loss: float
-    diverged_at: int
-    """The step that was not finite, -1 where all were."""
-    last_finite: Finite | None
-    """Of the last step that was finite."""
-    curve: tuple[Look, ...]
-    waited: float
-    """Seconds for which the devices had nothing to do because rows were not there yet, at most."""
 
 
 def dispatches(training: Training) -> list[int]:
@@ -76,43 +41,91 @@ def without_labels(block: Rows) -> Rows:
     return block._replace(label=None)
 
 
-def train(program: Program, cells: list[CellArrays], feed: Feed, valid: Feed, report: Report) -> list[Trained]:
-    """Train the cells side by side; fewer than the layout holds are filled up with places that do nothing."""
-    layout, training = program.layout, program.learner.training
+class Keeper(Protocol):
+    """Who keeps cells in the middle of their training."""
+
+    def due(self) -> bool:
+        """Whether it is time to."""
+        ...
+
+    def keep(self, take: Callable[[], list[Checkpoint]]) -> None:
+        """Bring the cells to the host and keep them; nothing is computed meanwhile."""
+        ...
+
+
+def train(
+    program: Program,
+    cells: list[CellArrays],
+    feed: Feed,
+    valid: Feed,
+    report: Report,
+    start: Sequence[Checkpoint] = (),
+    keeper: Keeper | None = None,
+) -> list[Trained]:
+    """Train the cells side by side; fewer than the layout holds are filled up with places that do nothing.
+
+    With `start`, a checkpoint for each cell and all of one position, they go on from there.
+    """
+    layout, training, begun = program.layout, program.learner.training, time.monotonic()
     stacked = stack([*cells, *[cells[0]._replace(live=np.bool_(False))] * (layout.cells_at_once - len(cells))])
     laid = layout.share_cells(layout.lay_cells(stacked))
     judge = _judge(program, laid, valid)
-    state = program.fresh(stacked, feed.rows.take(np.zeros(1, np.int64)), feed.tables)
-    looks: list[tuple[Verdict, StepMetrics]] = []
-    with closing(_advances(program, laid, stacked.seed, feed)) as advances:
-        timed = Waiting(advances, lambda: not looks or looks[-1][0].stopped.is_ready())
-        for count, advance in zip(dispatches(training), timed, strict=True):
+    position = start[0].position if start else BEGIN
+    state = _first_state(program, stacked, feed, start)
+    looks = Looks(layout, len(cells), start)
+    before, counts = dispatches(training)[: position.dispatch], dispatches(training)[position.dispatch :]
+    if start:
+        report(sum(before))
+    with closing(_advances(program, laid, stacked.seed, feed, position)) as advances:
+        timed = Waiting(advances, lambda: not looks.ahead or looks.ahead[-1][0].stopped.is_ready())
+        spent = partial(_spent, start, begun, timed, len(cells))
+        for count, (advance, position) in zip(counts, timed, strict=True):
             state, metrics = advance(state, np.int32(count))
             state, verdict = judge(state)
-            looks.append((verdict, metrics))
+            looks.ahead.append((verdict, metrics))
             report(count)
+            if keeper is not None and keeper.due():
+                jax.block_until_ready(state)
+                keeper.keep(partial(taken, program, position, state, looks, spent()))
             # One dispatch late, so that the device never waits for the host.
-            if len(looks) > 1 and layout.take_cells(looks[-2][0].stopped).all():
+            if looks.all_stopped():
                 break
-    return _collect(layout, state, looks, len(cells), timed.seconds / len(cells))
+    return collect(layout.take_cells(state), looks.take(), spent())
+
+
+def _spent(start: Sequence[Checkpoint], begun: float, timed: Waiting, count: int) -> Spent:
+    """Each cell's share of what was spent since `begun`, and what was spent on it before."""
+    share, waited = (time.monotonic() - begun) / count, timed.seconds / count
+    before = [(one.seconds, one.waited) for one in start] or [(0.0, 0.0)] * count
+    return [(seconds + share, idle + waited) for seconds, idle in before]
+
+
+def _first_state(program: Program, cells: CellArrays, feed: Feed, start: Sequence[Checkpoint]) -> TrainState:
+    if not start:
+        return program.fresh(cells, feed.rows.take(np.zeros(1, np.int64)), feed.tables)
+    layout = program.layout
+    return layout.share_cells(layout.lay_cells(stacked_states(start, layout.cells_at_once)))
 
 
 Advance = Callable[[TrainState, np.int32], tuple[TrainState, StepMetrics]]
 
 
-def _advances(program: Program, cells: CellArrays, seeds: np.ndarray, feed: Feed) -> Generator[Advance, None, None]:
-    """One dispatch after the other, on rows of the device or rows that come from the host."""
+def _advances(
+    program: Program, cells: CellArrays, seeds: np.ndarray, feed: Feed, start: Position
+) -> Generator[tuple[Advance, Position], None, None]:
+    """One dispatch after the other and where it ends, on rows of the device or rows that come from the host."""
     count = len(dispatches(program.learner.training))
     tables = program.layout.share(feed.tables)
     if feed.rest or not is_resident(feed.rows, feed.rows.count, program.learner.training):
-        with closing(batches(program, seeds, feed, count)) as gathered:
-            for rows in gathered:
-                yield lambda state, n, rows=rows: program.run_streamed(state, cells, rows, n, tables)
+        with closing(batches(program, seeds, feed, count, start)) as gathered:
+            for rows, after in gathered:
+                yield (lambda state, n, rows=rows: program.run_streamed(state, cells, rows, n, tables)), after
         return
     rows = program.layout.share(feed.rows.whole())
-    for index in range(count):
+    for index in range(start.dispatch, count):
         order = program.layout.lay_order(program.order(seeds, index * program.steps))
-        yield lambda state, n, order=order: program.run_resident(state, cells, order, n, rows, tables)
+        after = Position(index + 1, *divmod((index + 1) * program.steps, program.rows // program.batch))
+        yield (lambda state, n, order=order: program.run_resident(state, cells, order, n, rows, tables)), after
 
 
 def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainState], tuple[TrainState, Verdict]]:
@@ -135,59 +148,6 @@ def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainS
         return program.judge(lane, state, total)
 
     return judge
-
-
-def _collect(
-    layout: Layout, state: TrainState, looks: list[tuple[Verdict, StepMetrics]], count: int, waited: float
-) -> list[Trained]:
-    """Bring what the cells have become to the host, cell by cell."""
-    end = layout.take_cells(state)
-    history = [(layout.take_cells(v), layout.take_cells(m)) for v, m in looks]
-    return [
-        Trained(
-            params=end.best_params[i],
-            steps=int(end.step[i]),
-            best_step=int(end.best_step[i]),
-            best_loss=float(end.best_loss[i]),
-            diverged_at=int(end.diverged_at[i]),
-            last_finite=_last_finite([m for _, m in history], i),
-            curve=tuple(_look(v, m, i) for v, m in history if _taken(m, i).any()),
-            waited=waited,
-        )
-        for i in range(count)
-    ]
-
-
-def _taken(metrics: StepMetrics, i: int) -> np.ndarray:
-    """Which steps of a dispatch the cell took at all."""
-    return np.isfinite(metrics.learning_rate[i])
-
-
-def _finite(metrics: StepMetrics, i: int) -> np.ndarray:
-    """Which of them were finite."""
-    return _taken(metrics, i) & np.isfinite(metrics.loss[i]) & np.isfinite(metrics.gradient_norm[i])
-
-
-def _last_finite(history: list[StepMetrics], i: int) -> Finite | None:
-    moved = [_finite(m, i) for m in history]
-    steps = int(np.concatenate(moved).sum())
-    if not steps:
-        return None
-    metrics, finite = next((m, f) for m, f in zip(reversed(history), reversed(moved), strict=True) if f.any())
-    loss, norm = (float(part[i][finite][-1]) for part in metrics[:2])
-    return Finite(steps - 1, loss, norm)
-
-
-def _look(verdict: Verdict, metrics: StepMetrics, i: int) -> Look:
-    finite, rates = _finite(metrics, i), metrics.learning_rate[i]
-    means = [np.mean(part[i][finite], dtype=np.float64) if finite.any() else np.nan for part in metrics[:2]]
-    return Look(
-        step=int(verdict.step[i]),
-        loss=float(means[0]),
-        gradient_norm=float(means[1]),
-        learning_rate=float(rates[_taken(metrics, i)][-1]),
-        valid_loss=float(verdict.loss[i]),
-    )
 
 
 def predict(

@@ -8,6 +8,7 @@ import jax
 import pytest
 
 from lab.data.dataset import Dataset
+from lab.data.timeline import Timeline
 from tests.training.small import Bench, small_dataset, small_experiment
 
 
@@ -48,3 +49,12 @@ def ids_only(cache: Path) -> Bench:
     """The same experiment, had it never heard of the other feature groups."""
     experiment = small_experiment(cells_at_once=1)
     return Bench.of(replace(experiment, features={"ids": experiment.features["ids"]}), cache)
+
+
+@pytest.fixture(scope="session")
+def sharded(cache: Path) -> Bench:
+    """One cell in a chunk, its log in shards."""
+    experiment = replace(small_experiment(cells_at_once=1), timeline=Timeline(shard_events=700))
+    bench = Bench.of(experiment, cache)
+    assert len(bench.data.rest) > 1
+    return bench

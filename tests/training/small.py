@@ -11,13 +11,15 @@ from lab.assembly import Assembly, assemble, cell_arrays, feed
 from lab.cells import Cell, grid
 from lab.data.cache import prepare
 from lab.data.dataset import Dataset, build_dataset
+from lab.data.layout import Packed
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import folds
 from lab.data.view import look
 from lab.experiment import Experiment
 from lab.models import RNN
 from lab.targets import Interest
-from lab.training.fit import Trained, train
+from lab.training.fit import train
+from lab.training.outcome import Trained
 from lab.training.settings import Training
 
 IDS = ("category", "behaviour")
@@ -67,6 +69,20 @@ class Bench:
         return train(
             self.assembly.program, list(cells), feed(self.data, "train"), feed(self.data, "valid"), lambda _: None
         )
+
+
+class Counted(Sequence):
+    """Shards, and which of them were asked for."""
+
+    def __init__(self, shards: Sequence[Packed | None]) -> None:
+        self.shards, self.asked = shards, []
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return self.shards[index]
 
 
 def small_dataset(experiment: Experiment, cache: Path) -> Dataset:

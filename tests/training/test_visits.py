@@ -2,45 +2,20 @@
 
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from lab.assembly import feed
 from lab.data.batch import leaves
-from lab.data.layout import Packed, Sizes
-from lab.data.timeline import Timeline
+from lab.data.layout import Sizes
 from lab.training.feeding import batches
 from lab.training.state import row_order
 from lab.training.visits import roomy, widened
 from lab.training.waiting import Waiting
-from tests.training.small import Bench, same, small_experiment
-
-
-@pytest.fixture(scope="module")
-def sharded(cache: Path) -> Bench:
-    experiment = replace(small_experiment(cells_at_once=1), timeline=Timeline(shard_events=700))
-    bench = Bench.of(experiment, cache)
-    assert len(bench.data.rest) > 1
-    return bench
-
-
-class Counted(Sequence):
-    """Shards, and which of them were asked for."""
-
-    def __init__(self, shards: Sequence[Packed | None]) -> None:
-        self.shards, self.asked = shards, []
-
-    def __len__(self) -> int:
-        return len(self.shards)
-
-    def __getitem__(self, index):
-        self.asked.append(index)
-        return self.shards[index]
+from tests.training.small import Bench, Counted, same
 
 
 def test_every_visit_is_an_epoch_of_a_shards_rows(sharded: Bench) -> None:
@@ -54,7 +29,7 @@ def test_every_visit_is_an_epoch_of_a_shards_rows(sharded: Bench) -> None:
             order = row_order(3, visit * steps, steps, batch, rows.count)
             expected += [rows.take(order[step]).time for step in range(steps)]
     dispatches = len(expected) // program.steps
-    given = list(batches(program, np.array([3], np.uint32), fed, dispatches))
+    given = [rows for rows, _ in batches(program, np.array([3], np.uint32), fed, dispatches)]
     found = [rows.time[0, 0, step] for rows in given for step in range(program.steps)]
     for one, other in zip(found, expected, strict=False):
         np.testing.assert_array_equal(one, other)

@@ -1,0 +1,143 @@
+"""A run whose processes are killed, at random moments and in the middle of a write, ends as one that was left alone."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.forking import Server, serving, wait_for
+
+EXPERIMENT = '''"""A tiny experiment, looked at often."""
+from lab import Experiment, Training, register
+from lab.data.sources import SyntheticShop
+from lab.models import RNN
+from lab.targets import Interest
+
+register(Experiment(
+    name="tiny",
+    source=SyntheticShop(users=60, days=120, categories=8, items=40),
+    target=Interest(),
+    horizons=(7,),
+    features={"ids": ("category", "behaviour"), "more": ("category", "price")},
+    models=(RNN(width=8),),
+    seeds=2,
+    training=Training(steps=600, batch=4, row_length=32, overlap=8, evaluate_every=5, patience=0),
+    baselines=(),
+))
+'''
+LOOKS = 120
+OFTEN = ("--checkpoint-every", "0", "--no-report")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    (home / "tiny.py").write_text(EXPERIMENT)
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[Server]:
+    with serving(home) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def whole(home: Path, server: Server) -> Path:
+    """The results of a run that was left alone, and kept nothing of a cell in training."""
+    assert server.wait(server.start(home / "whole.txt", "tiny.py", "--out", "whole", "--no-report")) == 0
+    return home / "whole" / "tiny"
+
+
+def bits(folder: Path) -> dict[str, bytes]:
+    """Everything that may not differ by a bit between two runs."""
+    tables = {name: (folder / name).read_bytes() for name in ("cells.csv", "summary.csv", "comparisons.csv")}
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent.parent.name == "cells"]
+    return tables | {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name != "cell.json"}
+
+
+class Lives:
+    """One run after the other into a folder, each ended by something, until one is left alone."""
+
+    def __init__(self, home: Path, server: Server, out: str) -> None:
+        self.folder, self._home, self._server, self._out = home / out / "tiny", home, server, out
+        self.said: list[str] = []
+
+    def live(self, end: Callable[[int], None], limit: int | None = None) -> int:
+        """A process, from its start to its end, which `end` brings about; its exit code."""
+        said = self._home / f"{self._out}-{len(self.said)}.txt"
+        number = self._server.start(said, "tiny.py", "--out", self._out, *OFTEN, limit=limit)
+        end(number)
+        code = self._server.wait(number)
+        self.said.append(said.read_text())
+        assert "Traceback" not in self.said[-1]
+        return code
+
+    def looks(self) -> int:
+        """How many looks at the valid split are on disk, of all cells."""
+        newest = {path.parent: int(path.suffix[1:]) for path in sorted(self.folder.glob("cells/*/unfinished.*"))}
+        return sum(newest.values()) + LOOKS * len(list(self.folder.glob("cells/rnn*/cell.json")))
+
+    def partials(self) -> list[Path]:
+        return list(self.folder.glob("cells/*/.unfinished.*.partial"))
+
+
+def after(lives: Lives, how: signal.Signals, looks: int, more: float) -> Callable[[int], None]:
+    """A signal, so many looks after the start and a moment more."""
+    before = lives.looks()
+
+    def end(number: int) -> None:
+        assert wait_for(lambda: lives.looks() >= before + 2 * looks, number), "it was done too early"
+        time.sleep(more)
+        os.kill(number, how)
+
+    return end
+
+
+def ends() -> list[signal.Signals]:
+    """Twenty kills and four polite requests, in an order drawn by chance."""
+    found = [signal.SIGKILL] * 20 + [signal.SIGTERM, signal.SIGINT] * 2
+    random.Random(0).shuffle(found)
+    return found
+
+
+def damage(lives: Lives) -> list[Path]:
+    """Flip a bit of a cell's newest checkpoint, and cut the end off its neighbour's."""
+    newest = [max(cell.glob("unfinished.*")) for cell in lives.folder.glob("cells/rnn*") if any(cell.glob("unf*"))]
+    flipped, cut = (path.read_bytes() for path in newest)
+    newest[0].write_bytes(flipped[:99] + bytes([flipped[99] ^ 1]) + flipped[100:])
+    newest[1].write_bytes(cut[:-1])
+    return newest
+
+
+def killed_in_a_write(lives: Lives) -> None:
+    """The system ends the process at the byte at which a checkpoint becomes longer than those that are there."""
+    sizes = [path.stat().st_size for path in lives.folder.glob("cells/*/unfinished.*")]
+    before = lives.partials()
+    assert lives.live(lambda number: None, limit=max(sizes) + 200) == -signal.SIGXFSZ
+    assert len(lives.partials()) > len(before)
+
+
+def test_killed_stopped_and_damaged_it_ends_in_the_same_bits(home: Path, server: Server, whole: Path) -> None:
+    lives, rng, damaged = Lives(home, server, "killed"), random.Random(1), []
+    for place, how in enumerate(ends()):
+        code = lives.live(after(lives, how, rng.randint(0, 5), rng.uniform(0, 0.05)))
+        assert code == (-how if how == signal.SIGKILL else 130)
+        if place in (2, 5, 8):
+            killed_in_a_write(lives)
+        if place == 4:
+            damaged = damage(lives)
+    assert lives.live(lambda number: None) == 0
+    assert bits(lives.folder) == bits(whole)
+    assert not [path for path in lives.folder.rglob("*") if "unfinished" in path.name or "partial" in path.name]
+    assert not list((lives.folder / "claims").iterdir())
+    said = " ".join(" ".join(lives.said).split())
+    # All but the first, and those that came between two chunks, began with what was kept before.
+    assert said.count("training goes on after step") >= 10
+    assert said.count("Stopped. Finished cells are kept; go on with:") == 4
+    for path in damaged:
+        assert f"{path.name}: is damaged. {path.parent.name} goes on from the checkpoint before it" in said
