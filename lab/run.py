@@ -17,13 +17,13 @@ the last one stopped.
 """
 
 import os
-import shlex
 import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.command import command
 from lab.errors import LabError
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -60,8 +60,7 @@ def main() -> None:
         code = said.exit_code
     except KeyboardInterrupt:
         _answer_stops(signal.SIG_IGN)
-        command = shlex.join(["python", "-m", "lab.run", *arguments])
-        print(f"\nStopped. Finished cells are kept; go on with:\n  {command}", file=sys.stderr)
+        print(f"\nStopped. Finished cells are kept; go on with:\n  {command('lab.run', *arguments)}", file=sys.stderr)
         code = 130
     sys.exit(code)
 

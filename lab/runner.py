@@ -1,6 +1,5 @@
 """A run of an experiment: the log made ready, the grid, the plan, and the tables at its end."""
 
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from lab.causality import check_encoders
 from lab.cell_record import CellRecord
 from lab.cells import Cell, grid
 from lab.claims import Claims
+from lab.command import command
 from lab.computing import Computation, OpenCells, work_of
 from lab.data.cache import prepare
 from lab.data.dataset import Dataset, build_dataset
@@ -163,7 +163,7 @@ class Run:
 
     @property
     def _report_command(self) -> str:
-        return shlex.join(["python", "-m", "lab.report", str(self.store.root)])
+        return command("lab.report", str(self.store.root))
 
     def _print(self, line: str) -> None:
         """A line with a path in it, left whole."""
