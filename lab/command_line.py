@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass
@@ -15,6 +16,7 @@ from lab.arguments import read_arguments
 from lab.cadence import EVERY
 from lab.errors import InputError
 from lab.experiment import Experiment
+from lab.nearest import nearest
 from lab.registry import classes
 from lab.tracking import Tracking
 
@@ -60,11 +62,50 @@ def parse(
     experiment: Experiment, program: str, description: str, arguments: Sequence[str]
 ) -> tuple[Experiment, Options]:
     """The experiment with what the command line changes of it. Leaves with exit code 2 for what it cannot read."""
+    for kind in OPEN:
+        _check_choice(kind, type(getattr(experiment, kind)), arguments)
     chosen = read_arguments(_arguments(experiment), program, arguments, description=description)
     named = {f.name: getattr(chosen, f.name) for f in fields(Experiment) if f.name not in FIXED and f.name != "name"}
     kept = {name: getattr(experiment, name) for name in ("name", *FIXED)}
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
     return _heeded(Experiment(**kept, **named), experiment), options
+
+
+def _check_choice(kind: str, declared: type, arguments: Sequence[str]) -> None:
+    """Raise InputError for a class that is none, or a setting that the chosen one has not; tyro would offer another."""
+    known = {_called(cls): cls for cls in dict.fromkeys([declared, *classes(OPEN[kind]).values()])}
+    chosen = declared
+    for word in (one.removeprefix(f"{kind}:") for one in arguments if one.startswith(f"{kind}:")):
+        if word not in known:
+            near = nearest(word, known)
+            meant = f"; did you mean {kind}:{near}?" if near else ""
+            raise InputError(f"{kind}:{word}: no {kind} is called {word!r}{meant} (known: {', '.join(known)}).")
+        chosen = known[word]
+    for flag in (one.split("=")[0] for one in arguments if one.startswith(f"--{kind}.")):
+        setting = flag.removeprefix(f"--{kind}.").replace("-", "_").split(".")[0]
+        if not {setting, setting.removeprefix("no_")} & _settings(chosen):
+            others = [name for name, cls in known.items() if setting in _settings(cls)]
+            raise InputError(
+                f"{flag}: {kind}:{_called(chosen)} has no such setting{_meant(kind, setting, chosen, others)}."
+            )
+
+
+def _meant(kind: str, setting: str, chosen: type, others: Sequence[str]) -> str:
+    """What a setting that the chosen class has not may have been meant for."""
+    if others:
+        first = "table" if "table" in others else others[0]
+        return f"; name the {kind} before it, such as {kind}:{first} --{kind}.{setting.replace('_', '-')} ..."
+    near = nearest(setting, _settings(chosen))
+    return f"; did you mean --{kind}.{near.replace('_', '-')}?" if near else ""
+
+
+def _settings(cls: type) -> set[str]:
+    return {f.name for f in fields(cls)}
+
+
+def _called(cls: type) -> str:
+    """What tyro calls a class: `movie-lens`."""
+    return re.sub(r"((?<=[a-z0-9])[A-Z]|(?!^)[A-Z](?=[a-z]))", r"-\1", cls.__name__).lower()
 
 
 def _heeded(asked: Experiment, declared: Experiment) -> Experiment:
