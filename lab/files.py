@@ -14,7 +14,7 @@ import numpy as np
 from lab.errors import FaultError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 BLOCK = 1 << 24
 """Bytes written at once."""
@@ -75,7 +75,7 @@ def unwritable(path: Path | str, error: OSError, flag: str = "--out", doing: str
     """What to tell a person whose file could not be written, and while doing what, where the file does not say it."""
     if error.errno in _FULL:
         why, cure = "the disk is full or its quota used up", "Make room and run the same command again, or"
-    elif error.errno in _FORBIDDEN:
+    elif error.errno in FORBIDDEN:
         why, cure = "the folder may not be written to", "Change its permissions or"
     else:
         why, cure = f"cannot be written ({error.strerror or error})", "Mend that or"

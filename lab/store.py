@@ -20,7 +20,7 @@ import xxhash
 
 from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
 from lab.errors import FaultError, InputError
-from lab.files import canonical_json, make_folder, unwritable, write_whole
+from lab.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_whole
 from lab.generations import Generations
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
@@ -39,12 +39,20 @@ class Store:
         self.root = Path(root)
 
     def check_writable(self) -> None:
-        """Raise FaultError now rather than after the first cell; InputError where a file is in the way."""
+        """Raise InputError now, not after the first cell, where a file is in the way or none may be put there.
+
+        FaultError where the disk is full.
+        """
         for path in (self.root, *self.root.parents):
             if path.is_file():
                 raise InputError(f"--out: {path} is a file; name a folder for the results.")
         probe = self.root / ".writable"
-        write_whole(probe, b"")
+        try:
+            write_whole(probe, b"")
+        except FaultError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in FORBIDDEN:
+                raise InputError(f"--out: {self.root} may not be written to; name another folder.") from None
+            raise
         probe.unlink(missing_ok=True)  # another process may have probed at the same time
 
     def folder(self, cell: str) -> Path:

@@ -47,6 +47,7 @@ def described(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str], *fl
 def test_missing_file(refused, tmp_path: Path) -> None:
     (tmp_path / "logs.csv").write_text(GOOD)
     assert refused(None) == "log.csv: no such file; the nearest in that folder is 'logs.csv'."
+    assert refused(None, name="words.csv") == "words.csv: no such file."
 
 
 def test_empty_file(refused) -> None:
@@ -100,6 +101,12 @@ def test_a_few_broken_rows_go_to_the_quarantine(tmp_path: Path, capsys) -> None:
         f"{tmp_path}/log.csv,61,time,soon,cannot be read as an ISO date or date-time",
         f"{tmp_path}/log.csv,62,price,free,is not a number",
     ]
+
+
+def test_numbers_written_otherwise_are_told_how_to_write_them(refused) -> None:
+    said = refused(HEADER + "".join(f'u1,i{k},2020-01-{k + 1:02},c,"{k},58"\n' for k in range(9)))
+    assert "column 'price', rows 1, 2, 3, 4, 5 and 4 more: '0,58' is not a number" in said
+    assert "write numbers like 32.58" in said and "--cleaning.quarantine-share 1" in said
 
 
 def test_mixed_units_of_time_name_their_rows(refused) -> None:
@@ -184,12 +191,17 @@ def test_a_truncated_gzip(refused, size: int) -> None:
 
 def test_a_stray_quotation_mark(refused) -> None:
     said = refused(GOOD + 'u1,"i1,2020-01-01,c,1\n')
-    assert "set the quote to nothing" in said
+    assert said == (
+        "log.csv: the quotation that line 62 opens is never closed; if the file does not quote its fields, say so with "
+        "--quote '' (quote in Python)."
+    )
 
 
 def test_broken_json_lines_and_parquet(refused) -> None:
     said = refused('{"user": "a", "item": "b", "time": "2020-01-01"}\n{"user": \n', name="log.jsonl")
-    assert said.startswith("log.jsonl: cannot be read")
+    assert said.startswith("log.jsonl: line 2 is no JSON (Expecting value: ") and "one object" in said
+    assert refused("[1,\n 2]", name="log.json").startswith("log.json: line 1 is no JSON")
+    assert refused("[1, 2]\n", name="log.json").startswith("log.json: line 1 holds a list, not an object; JSON lines")
     assert refused("PAR1 but not really", name="log.parquet").startswith("log.parquet: cannot be read as parquet")
 
 

@@ -162,3 +162,6 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path)
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="file is a file; name a folder"):
         Store(tmp_path / "file").check_writable()
+    if (forbidden := Path("/sys")).is_dir():  # also to the superuser
+        with pytest.raises(InputError, match="--out: /sys/lab may not be written to; name another folder"):
+            Store(forbidden / "lab").check_writable()

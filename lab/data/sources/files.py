@@ -5,6 +5,7 @@ import csv
 import glob
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ ROW = "row"
 FILE = "file"
 
 
+JSON_LINES = 'JSON lines are wanted: on each line one object, such as {"user": 1, "item": 2}'
+QUOTE = "if the file does not quote its fields, say so with --quote '' (quote in Python)"
 UTF8 = ("utf-8", "utf8")
 ENCODE = "state the file's encoding, for example --encoding latin-1"
 
@@ -86,9 +89,10 @@ def format_of(path: Path) -> str | None:
 
 
 def _nearest_file(place: Path) -> str:
-    names = sorted(p.name for p in place.parent.iterdir()) if place.parent.is_dir() else []
-    near = nearest(place.name, names)
-    return f"; the nearest in that folder is {near!r}" if near else ""
+    # By stems: two names are not alike because both end in .csv.
+    names = {p.stem: p.name for p in sorted(place.parent.iterdir())} if place.parent.is_dir() else {}
+    near = nearest(place.stem, names)
+    return f"; the nearest in that folder is {names[near]!r}" if near else ""
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,8 @@ def _columns(files: tuple[Path, ...], kind: str) -> tuple[str, ...]:
         )
         return tuple(head.collect_schema().names())
     except (pl.exceptions.PolarsError, OSError) as error:
+        if kind == "json" and (broken := next(filter(None, map(bad_json, files)), None)):
+            raise ReadError(broken, JSON_LINES) from None
         raise ReadError(f"{files[0]}: cannot be read as {kind}: {first_line(error)}") from None
 
 
@@ -303,6 +309,36 @@ def _opener(file: Path) -> Any:
     return gzip.open if file.suffix == ".gz" else open
 
 
+def open_quote(file: Path, style: TextStyle) -> str | None:
+    """Which line opens a quotation that the file never closes, None where there is none."""
+    opened = None
+    with _opener(file)(file, "rb") as stream, io.TextIOWrapper(stream, encoding_of(file, style.encoding)) as text:
+        for number, line in enumerate(text, 1):
+            if line.count(style.quote) % 2:
+                opened = number if opened is None else None
+    return None if opened is None else f"{file}: the quotation that line {opened} opens is never closed"
+
+
+def _json_files(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple(file for file in files if format_of(file) == "json")
+
+
+def bad_json(file: Path) -> str | None:
+    """Which line of a file is no JSON object, None where every line is."""
+    with _opener(file)(file, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                value = json.loads(line) if line.strip() else {}
+            except ValueError as error:
+                return f"{file}: line {number} is no JSON ({first_line(error)})"
+            if not isinstance(value, dict):
+                return f"{file}: line {number} holds a {_JSON.get(type(value), 'number')}, not an object"
+    return None
+
+
+_JSON = {list: "list", str: "text", bool: "truth value", type(None): "null"}
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, without a closing full stop."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -318,11 +354,11 @@ def read_error(error: Exception, files: tuple[Path, ...], style: TextStyle | Non
         return ReadError(broken or f"{name}: is not {encoding} text", ENCODE)
     if any(said in text for said in ("end of file", "end-of-stream", "gzip", "deflate", "compress")):
         return ReadError(f"{name}: the compressed file is cut short or damaged ({first_line(error)})", "get it anew")
-    if "could not parse" in text or "malformed" in text:
-        return ReadError(
-            f"{name}: a field holds a quotation mark where none can be ({first_line(error)})",
-            "if the file does not quote its fields, set the quote to nothing",
-        )
+    if style is None and (broken := next(filter(None, map(bad_json, _json_files(files))), None)):
+        return ReadError(broken, JSON_LINES)
+    if style is not None and ("could not parse" in text or "malformed" in text or "quote" in text):
+        open_ = next(filter(None, (open_quote(file, style) for file in files)), None)
+        return ReadError(open_ or f"{name}: a field holds a quotation mark where none can be", QUOTE)
     return ReadError(f"{name}: cannot be read: {first_line(error)}")
 
 

@@ -11,6 +11,12 @@ from lab.data.sources.files import FILE, ROW, SURPLUS
 from lab.data.sources.times import UNITS, TimeFormat
 from lab.nearest import nearest
 
+NUMBERS = (
+    "write numbers like 32.58 and leave a field empty where there is none, or let such rows be left out with "
+    "--cleaning.quarantine-share 1"
+)
+"""What to do about a column of prices or quantities that holds something else."""
+
 DATE_PARTS = ("year", "month", "day")
 
 
@@ -112,7 +118,11 @@ def _checks(columns: Mapping[str, str], times: TimeFormat, behaviours: Mapping[s
     for name in ("price", "quantity"):
         if name in columns:
             value = pl.col(f"raw_{name}")
-            yield Fault(columns[name], "is not a number"), value.is_not_null() & pl.col(name).is_null(), value
+            yield (
+                Fault(columns[name], "is not a number", cure=NUMBERS),
+                value.is_not_null() & pl.col(name).is_null(),
+                value,
+            )
     if "behaviour" in columns:
         value = pl.col("raw_behaviour")
         known = ", ".join(list(behaviours)[:8])
