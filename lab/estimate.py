@@ -69,13 +69,13 @@ def _of_program(data: Dataset, assembly: Assembly) -> Part:
     first, start = trial.start(), trial.start()
     compiling = first - start + trial.steps(1)
     step = trial.steps(STEPS) / (STEPS if assembly.program.layout.on_cpu else assembly.program.steps)
-    looks = [trial.look(), trial.look()]
-    judging = [trial.judge(), trial.judge()]
-    compiling += max(looks[0] - looks[1], 0) + max(judging[0] - judging[1], 0) - step
+    (first, block), judging = (trial.look(), trial.look()), (trial.judge(), trial.judge())
+    compiling += max(first - block, 0) + max(judging[0] - judging[1], 0) - step
+    look = trial.blocks * block
     count, chunks = len(dispatches(training)), len(assembly.chunks())
-    each = start + training.steps * step + count * looks[1] + judging[1]
+    each = start + training.steps * step + count * look + judging[1]
     words = (
-        f"{chunks} x {each:.3g} s: {training.steps} steps of {1000 * step:.3g} ms, {count} looks of {looks[1]:.2g} s, "
+        f"{chunks} x {each:.3g} s: {training.steps} steps of {1000 * step:.3g} ms, {count} looks of {look:.2g} s, "
         f"judging {judging[1]:.2g} s"
     )
     return Part(assembly.name, chunks * each, max(compiling, 0.0), words)
@@ -95,6 +95,13 @@ class _Trial:
         self._tables = [layout.share(one.tables) for one in (self._rows, self._valid)]
         self._advance = _advance(self._program, self._laid, self._stacked.seed, self._rows, self._tables[0])
         self._state: Any = None
+        training = self._program.learner.training
+        self._index, self._size = spread_rows(self._valid.rows, training.valid_rows), evaluation_rows(training)
+
+    @property
+    def blocks(self) -> int:
+        """Of rows that a look at the valid split reads."""
+        return math.ceil(len(self._index) / self._size)
 
     def start(self) -> float:
         row = self._rows.rows.take(np.zeros(1, np.int64))
@@ -106,10 +113,10 @@ class _Trial:
         return seconds
 
     def look(self) -> float:
-        """A look at the valid split: its first block, as often as there are blocks."""
-        program, layout, training = self._program, self._program.layout, self._program.learner.training
-        index, size = spread_rows(self._valid.rows, training.valid_rows), evaluation_rows(training)
-        block = layout.lay_block(next(blocks(self._valid.rows, index, size, layout, self._valid.sizes))[1])
+        """The first block of a look at the valid split."""
+        program, layout = self._program, self._program.layout
+        _, rows = next(blocks(self._valid.rows, self._index, self._size, layout, self._valid.sizes))
+        block = layout.lay_block(rows)
 
         def one() -> tuple[TrainState, Any]:
             plain, state = without_labels(block), self._state
@@ -118,7 +125,7 @@ class _Trial:
             return program.judge(np.arange(layout.lanes), state, total)
 
         seconds, (self._state, _) = _timed(one)
-        return seconds * math.ceil(len(index) / size)
+        return seconds
 
     def judge(self) -> float:
         end = self._program.layout.take_cells(self._state)
