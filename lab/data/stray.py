@@ -1,14 +1,29 @@
-"""Stray timestamps: a few events far from all the others, which would stretch the calendar."""
+"""Stray timestamps: a few events far from all the others, and times at which no shop's log was written."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from lab.data.timeline import DAY, date_text
+from lab.data.timeline import DAY, date_text, instant
 
 TAIL = 0.001
 """Share of the events that may be stray at either end."""
+
+
+EARLIEST = "1990-01-01"
+"""Before which few logs of what shoppers did were kept."""
+
+
+def odd_times(facts: Mapping[str, Any], now: datetime) -> str | None:
+    """A remark on a log that begins before `EARLIEST` or ends a day after `now`, None where neither is so."""
+    first, last = facts["first"], facts["last"]
+    found = [f"the first event is of {date_text(first)[:10]}"] if first < instant(EARLIEST) else []
+    found += [f"the last event is of {date_text(last)[:10]}, still to come"] if last > instant(str(now)) + DAY else []
+    return (
+        f"{' and '.join(found)}: is that right? (--source.time-format states how times are written)" if found else None
+    )
 
 
 def bulk(time: np.ndarray) -> list[int]:

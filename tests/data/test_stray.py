@@ -1,5 +1,6 @@
 """A few events far from all the others are said, with what leaves them out."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,24 @@ from lab.data.cache import prepare
 from lab.data.cleaning import Cleaning
 from lab.data.describe import description
 from lab.data.sources import Table
-from lab.data.stray import bulk, stray_times
-from lab.data.timeline import DAY
+from lab.data.stray import bulk, odd_times, stray_times
+from lab.data.timeline import DAY, instant
 
 
 def test_nearly_all_events_lie_between_two_ends() -> None:
     time = np.random.default_rng(0).permutation(np.arange(2001))
     assert bulk(time) == [2, 1998]
     assert bulk(np.array([5])) == [5, 5]
+
+
+def test_times_before_shops_kept_logs_or_still_to_come_are_remarked_on() -> None:
+    now = datetime(2025, 1, 1, tzinfo=UTC)
+    usual = {"first": instant("2010-12-01"), "last": instant("2024-12-31")}
+    assert odd_times(usual, now) is None
+    said = odd_times({"first": instant("1915-05-01"), "last": instant("2074-02-03")}, now)
+    assert said is not None and said.startswith(
+        "the first event is of 1915-05-01 and the last event is of 2074-02-03, still to come: is that right?"
+    )
 
 
 def test_a_dense_log_has_no_stray_times() -> None:
