@@ -1,6 +1,9 @@
 """Arguments read by tyro, whose messages then name the whole command."""
 
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
@@ -29,14 +32,23 @@ def read_arguments(settings: Any, program: str, arguments: Sequence[str], *confi
         )
 
 
+def _wrapped(line: str) -> str:
+    width = shutil.get_terminal_size().columns
+    boxed = not line[:1].isalnum()
+    indent = "    " if line.startswith("usage:") else ""
+    return line if boxed or len(line) <= width else textwrap.fill(line, width, subsequent_indent=indent)
+
+
 class _Parted:
-    """A stream that writes plain spaces for the ties."""
+    """A stream that writes plain spaces for the ties, and lines no wider than the terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(text.replace(_TIE, " "))
+        # tyro wraps what stands in its boxes, and neither the usage nor the description.
+        plain = re.sub(r"\[\{(\w+):[^}]*\}\]", r"[\1:NAME]", text.replace(_TIE, " "))
+        return self._stream.write("\n".join(map(_wrapped, plain.split("\n"))))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

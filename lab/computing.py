@@ -16,7 +16,8 @@ from lab.cell_record import CellRecord, Metric
 from lab.cells import Cell
 from lab.claims import Claims
 from lab.data.dataset import SPLITS, Dataset
-from lab.data.timeline import days_text
+from lab.data.timeline import microseconds
+from lab.data.words import span_text
 from lab.errors import FaultError, LabError
 from lab.experiment import Experiment
 from lab.judging import Judge, Truth, judge_baseline, judge_oracle
@@ -88,7 +89,7 @@ class Computation:
                     self._compute_chunk(assembly, going)
 
     def _compute_untrained(self, cell: Cell) -> None:
-        text = f"{cell.title}, {cell.horizon:g} days"
+        text = f"{cell.title}, {span_text(microseconds(cell.horizon))}"
         self.progress.advance(0, text)
         begun = time.monotonic()
         try:
@@ -232,5 +233,5 @@ def require_labels(data: Dataset, horizon: int) -> None:
         if not len(data.splits[name].labels[horizon].ids):
             raise FaultError(
                 f"In the {name} split no one touches a known category within "
-                f"{days_text(data.view.fold.horizons[horizon])} days, so this horizon cannot be asked there."
+                f"{span_text(data.view.fold.horizons[horizon])}, so this horizon cannot be asked there."
             )

@@ -1,6 +1,7 @@
 """What a run tells about its log, its folds and the work ahead, within 80 columns."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 from rich.console import Console
@@ -12,8 +13,9 @@ from lab.cells import Cell
 from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
 from lab.data.queries import FoldView
-from lab.data.stray import stray_times
-from lab.data.timeline import DAY, Timeline, date_text, days_text, instant
+from lab.data.stray import odd_times, stray_times
+from lab.data.timeline import DAY, Timeline, date_text, instant
+from lab.data.words import counted, span_text
 from lab.estimate import Part
 from lab.progress import duration
 from lab.training.devices import Layout
@@ -31,13 +33,13 @@ def print_log(console: Console, histories: Histories) -> None:
     first, last = date_text(facts["first"]), date_text(facts["last"])
     say(
         console,
-        f"{facts['source']}: {histories.events:,} events, {histories.users:,} users, "
-        f"{len(histories.item_names):,} items",
+        f"{facts['source']}: {counted(histories.events, 'event')}, {counted(histories.users, 'user')}, "
+        f"{counted(len(histories.item_names), 'item')}",
     )
     say(console, f"  {first} to {last}, {(facts['last'] - facts['first']) / DAY:.4g} days")
     say(console, f"  {facts['tied']:.1%} of the events share their time with another of the same user")
-    if stray := stray_times(facts):
-        say(console, f"  {stray}")
+    for remark in filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts))):
+        say(console, f"  {remark}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
         say(console, f"  quarantined: {quarantined:,} rows")
@@ -59,7 +61,7 @@ def print_fold(console: Console, data: Dataset, rule: str, variants: Sequence[st
     """Cutoffs, windows, users, queries, labels and padding of a fold's splits, for the variants named."""
     fold = data.view.fold
     named = f" ({', '.join(variants)})" if variants else ""
-    say(console, f"fold {fold.index}{named}: categories {rule}; a tick every {days_text(fold.query_every)} days")
+    say(console, f"fold {fold.index}{named}: categories {rule}; a tick every {span_text(fold.query_every)}")
     for line in _limits(data.view):
         say(console, f"  {line}")
     if data.rest:
@@ -84,7 +86,7 @@ def _limits(view: FoldView) -> Iterable[str]:
     """What is left out on purpose, and where it still counts."""
     if view.history is not None:
         yield (
-            f"a query sees the {days_text(view.history)} days of its user before it (timeline.history_days), and so do "
+            f"a query sees the {span_text(view.history)} of its user before it (timeline.history_days), and so do "
             f"baselines; who is asked, and what is novel, follows from all of the past"
         )
     if view.sample is not None:
@@ -104,7 +106,7 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     yield "queries", f"{len(split.queries):,}"
     for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
         answered = int((np.diff(labels.offsets) > 0).sum())
-        yield f"  answered within {days_text(horizon)} days", f"{answered:,}"
+        yield f"  answered within {span_text(horizon)}", f"{answered:,}"
     yield "label events of unknown categories", f"{sum(labels.cold - labels.bare for labels in split.labels):,}"
     yield "label events without any category", f"{sum(labels.bare for labels in split.labels):,}"
     yield "packed rows", f"{split.packed.count:,}"

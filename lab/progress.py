@@ -55,7 +55,7 @@ class Progress:
         self._estimate.advance(amount, now)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, advance=amount, text=text)
-        elif now - self._said >= self._every:
+        elif now - self._said >= self._every and not self._estimate.done:  # its end has a line of its own
             self._said = now
             line = f"{self._describe}: {self._estimate.text(now)}{' · ' if text else ''}{text}"
             width = self._console.width
@@ -84,6 +84,10 @@ class Estimate:
 
     def advance(self, amount: float, now: float) -> None:
         self._done, self._last = min(self._done + amount, self.total), now
+
+    @property
+    def done(self) -> bool:
+        return self._done >= self.total
 
     def elapsed(self, now: float) -> float:
         return now - self._start

@@ -5,15 +5,18 @@
     python -m lab.run experiments/lstm_vs_transformer.py --dry-run
     python -m lab.run experiments/lstm_vs_transformer.py --dry-run --estimate
     python -m lab.run experiments/lstm_vs_transformer.py --status
-    python -m lab.run experiments/lstm_vs_transformer.py --seeds 3 --horizons 7 30 --training.steps 200 --out DIR
-    python -m lab.run experiments/lstm_vs_transformer.py source:table --source.path log.csv --source.user visitor
+    python -m lab.run experiments/lstm_vs_transformer.py \\
+        --seeds 3 --horizons 7 30 --training.steps 200 --out DIR
+    python -m lab.run experiments/lstm_vs_transformer.py \\
+        source:table --source.path log.csv --source.user visitor
 
     python -m lab.run --list
 
---list shows every model, feature group, target, source, baseline and experiment known by name; after FILE,
-those that the file registers too. FILE is a Python file that registers one experiment. Every setting it
-declares can be changed on the command line. What is finished is kept: the same command again goes on where
-the last one stopped.
+--list shows every model, feature group, target, source, baseline and
+experiment known by name; after FILE, those that the file registers too. FILE
+is a Python file that registers one experiment. Every setting it declares can
+be changed on the command line. What is finished is kept: the same command
+again goes on where the last one stopped.
 """
 
 import os

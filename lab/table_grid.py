@@ -73,7 +73,9 @@ def grid(summary: Summary, found: Sequence[Comparison], metric: str, slices: Seq
 def _caption(summary: Summary, metric: str) -> str:
     seeds = max((len({r.seed for r in line.done} - {None}) for line, _ in summary.lines), default=0)
     over_seeds = f", ± that over {seeds} seeds" if seeds > 1 else ""
-    return f"{metric.upper()} at the test cutoff: mean, ± half its 95 % interval over users{over_seeds}."
+    lone = any(one.metric == metric and one.users is None and one.user_count for _, own in summary.lines for one in own)
+    said = " One user alone has no interval." if lone else ""
+    return f"{metric.upper()} at the test cutoff: mean, ± half its 95 % interval over users{over_seeds}.{said}"
 
 
 def _section(
@@ -103,7 +105,9 @@ def _best(lines: list[Line], column: list[Estimate | None]) -> set[int]:
         for i, (line, one) in enumerate(zip(lines, column, strict=True))
         if one is not None and one.mean == one.mean and line.complete and line.kind != "oracle"
     }
-    return {i for i, mean in means.items() if mean == max(means.values())}
+    best = {i for i, mean in means.items() if mean == max(means.values())}
+    # Where all are equal, none is ahead.
+    return set() if len(best) == len(means) > 1 else best
 
 
 def _count(column: list[Estimate | None]) -> str:

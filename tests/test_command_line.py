@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import lab.run
 from lab.command_line import Options, field_docs, parse
 from lab.data.sources import SyntheticShop, Table
 from lab.data.timeline import Timeline
@@ -101,11 +102,16 @@ def test_what_is_wrong_is_one_sentence(arguments: tuple[str, ...], message: str)
         told(*arguments)
 
 
-def test_help_tells_every_setting_from_its_docstring(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_tells_every_setting_from_its_docstring(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stopped:
         told("--help")
     assert stopped.value.code == 0
-    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    printed = capsys.readouterr().out
+    assert max(map(len, [*printed.splitlines(), *str(lab.run.__doc__).splitlines()])) <= 80
+    shown = " ".join(printed.replace("│", " ").split())
     for said in (field_docs(Timeline)["min_events"], field_docs(Options)["dry_run"], "About."):
         assert said in shown
     # What the table is compared with is the file's to declare.

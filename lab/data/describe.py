@@ -4,6 +4,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
@@ -16,8 +17,9 @@ from lab.data.figure import save_figure, timeline_figure
 from lab.data.histories import Histories
 from lab.data.listing import LABEL, WIDTH, listing, names
 from lab.data.sources.base import Source
-from lab.data.stray import stray_times
+from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, microseconds
+from lab.data.words import counted
 from lab.errors import LabError
 from lab.nearest import did_you_mean
 
@@ -118,10 +120,13 @@ def description(histories: Histories) -> Iterator[str]:
         yield from _entry(name, facts.get(name))
     yield from _entry("read as", _read_as(facts))
     yield from _entry("span", _span(facts))
+    yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
     yield from _entry("stray times", stray_times(facts))
     yield from _entry("rows", f"{facts['rows']:,} read, {facts['events']:,} events kept")
-    groups = "" if facts["categories"] is None else f", {facts['categories']:,} categories"
-    yield from _entry("of", f"{facts['users']:,} users, {facts['items']:,} items{groups or ', no categories'}")
+    groups = "" if facts["categories"] is None else f", {counted(facts['categories'], 'category', 'categories')}"
+    yield from _entry(
+        "of", f"{counted(facts['users'], 'user')}, {counted(facts['items'], 'item')}{groups or ', no categories'}"
+    )
     yield from _entry("behaviours", ", ".join(f"{name} {n:,}" for name, n in facts["behaviours"].items() if n))
     yield from _entry("ties", f"{_percent(facts['tied'])} of the events share their time with another of the same user")
     yield from _entry("missing values", _missing(facts))

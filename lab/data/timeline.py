@@ -170,8 +170,9 @@ def _too_short(span: int, horizons: tuple[float, ...], timeline: Timeline) -> st
     fits = fitting(span, horizons, timeline.folds)
     most = floored_days(span, 2 + timeline.folds)
     said = f"of those asked, {', '.join(f'{h:g}' for h in fits)} would fit" if fits else "none of those asked fits"
+    counted = "1 fold" if timeline.folds == 1 else f"{timeline.folds} folds"
     return (
         f"horizons: the log spans {floored_days(span, digits=4)} days, and a horizon of {max(horizons):g} days with "
-        f"{timeline.folds} fold(s) needs {(2 + timeline.folds) * max(horizons):g} (a training, a valid and a test "
+        f"{counted} needs {(2 + timeline.folds) * max(horizons):g} (a training, a valid and a test "
         f"window each); {said}. The longest that fits is {most} days."
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.answers import span
 from lab.cell_record import line_name
 from lab.report.contents import Contents
 from lab.report.style import colour, dash, marker, png, style, svg
@@ -107,7 +108,7 @@ def _over_variants(contents: Contents) -> Any:
         for index, name in enumerate(names):
             own = [one for one in contents.lines if line_name(one.model, one.features, "") == name]
             _varied(contents, panel, [one for one in own if (one.target, one.horizon) == place], part, variants, index)
-        panel.set(title=f"{part}, next {days(place[1])} days" if len(asked) > 1 else part)
+        panel.set(title=f"{part}, next {span(place[1])}" if len(asked) > 1 else part)
         panel.set_xticks(range(len(variants)), variants, rotation=30, ha="right")
     for panel in panels[:: len(SLICES)]:
         panel.set_ylabel(METRIC.upper())
@@ -153,7 +154,7 @@ def _learning(contents: Contents) -> Any:
             for seed, curve in enumerate(contents.curves(line)):
                 look = {"color": colour(index), "linestyle": dash(index), "alpha": 0.75, "linewidth": 1.2}
                 panel.plot(curve["step"], curve["valid_loss"], label=line.name if seed == 0 else None, **look)
-        panel.set(title=f"next {days(horizon)} days", xlabel="training step")
+        panel.set(title=f"next {span(horizon)}", xlabel="training step")
     panels[0].set_ylabel("loss on valid, nats")
     _legend(figure, max(panels, key=lambda panel: len(panel.lines)))
     return figure
@@ -238,7 +239,7 @@ def _calibration(contents: Contents) -> Any:
     for index, horizon in enumerate(horizons):
         places = [p for p, values in enumerate(found.values()) if horizon in dict(values)]
         errors = [dict(values)[horizon] for values in found.values() if horizon in dict(values)]
-        look = {"color": colour(index), "label": f"{days(horizon)} days"}
+        look = {"color": colour(index), "label": span(horizon)}
         panel.plot(errors, places, marker(index), linestyle="none", **look)
     panel.set_yticks(range(len(found)), list(found))
     panel.invert_yaxis()

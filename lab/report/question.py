@@ -12,4 +12,5 @@ def question(contents: Contents) -> str:
     names = list(dict.fromkeys(line.name for line in contents.lines if line.kind == "model"))
     asked = ", ".join(dict.fromkeys(f"{days(line.horizon)}" for line in contents.lines))
     targets = " and ".join(dict.fromkeys(line.target for line in contents.lines))
-    return f"Which ranks {targets} best over the next {asked} days: {', '.join(names) or 'which baseline'}?"
+    unit = "day" if asked == "1" else "days"
+    return f"Which ranks {targets} best over the next {asked} {unit}: {', '.join(names) or 'which baseline'}?"

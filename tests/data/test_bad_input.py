@@ -149,7 +149,7 @@ def test_a_log_shorter_than_the_horizons_says_which_fit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [GOOD.replace("u1", "u0").replace("u2", "u0"), GOOD.replace("c1", "c0")])
 def test_one_user_and_one_category_are_a_log(tmp_path: Path, capsys, text: str) -> None:
-    assert ("of              1 users" in (out := described(tmp_path, text, capsys))) != ("1 categories" in out)
+    assert ("of              1 user, " in (out := described(tmp_path, text, capsys))) != ("1 category\n" in out)
 
 
 def test_negative_prices_are_left_out_and_counted(tmp_path: Path, capsys) -> None:

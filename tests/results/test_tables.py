@@ -70,6 +70,16 @@ def test_the_console_table_fits_80_columns_and_marks_the_best(tmp_path: Path) ->
     assert "transformer · full, 30 days: 3 of 3 missing." in said
 
 
+def test_one_query_has_no_interval_and_a_tie_of_all_lines_no_best(tmp_path: Path) -> None:
+    store, table = Store(tmp_path), same_everywhere(1.0, queries=1)
+    for name in ("popularity", "last"):
+        cell = record(name, kind="baseline", model=name, features="", seed=None, metrics=metrics(table))
+        store.write(cell, users=table)
+    shown = write_tables(store)
+    assert not any(entry.best for row in shown.sections[0].rows for entry in row.entries)
+    assert shown.caption.endswith("over users. One user alone has no interval.")
+
+
 def test_columns_stand_one_below_the_other(tmp_path: Path) -> None:
     store = Store(tmp_path)
     text = printed(store, fill(store))
