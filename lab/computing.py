@@ -93,11 +93,13 @@ class Computation:
         self.progress.advance(0, text)
         begun = time.monotonic()
         try:
-            metrics, users = self._judge_untrained(cell).result()
+            judge = self._judge_untrained(cell)
+            metrics, users = judge.result()
         except _FAILURES as error:
             self._keep(cell.record("failed", reason=reason(error)))
         else:
-            self._keep(cell.record("done", metrics=metrics, timing={"total": time.monotonic() - begun}), users=users)
+            record = cell.record("done", metrics=metrics, timing={"total": time.monotonic() - begun})
+            self._keep(record, users=users, reliability=judge.reliability())
         self.progress.advance(work_of(cell), text)
 
     def _judge_untrained(self, cell: Cell) -> Judge:
@@ -199,7 +201,8 @@ def _outcome(
     metrics, users = judge.result()
     chosen = (Metric("valid", "all", "loss", result.best_loss), Metric("valid", "all", "step", result.best_step))
     params = assembly.program.learner.flat.unravel(result.params)
-    files = {"curve": curve, "users": users, "checkpoint": serialization.to_bytes(params)}
+    tables = {"curve": curve, "users": users, "reliability": judge.reliability()}
+    files = tables | {"checkpoint": serialization.to_bytes(params)}
     return cell.record("done", metrics=(*chosen, *metrics), **known), files
 
 

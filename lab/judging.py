@@ -8,8 +8,10 @@ import numpy as np
 from lab.baselines.base import Asked, Baseline, shaped
 from lab.cell_record import Metric
 from lab.data.dataset import Dataset
-from lab.data.queries import Queries
+from lab.data.queries import FoldView, Queries
+from lab.data.search import events_until
 from lab.data.seen import seen_by
+from lab.evaluation.calibration import BINS
 from lab.evaluation.metrics import SLICES, InterestMetrics
 
 SCORES_AT_ONCE = 1 << 23
@@ -42,12 +44,27 @@ class Judge:
         self._order.append(index)
 
     def result(self) -> tuple[tuple[Metric, ...], dict[str, np.ndarray]]:
-        """The metrics of the test split, and the table of metrics per query and slice, silent queries left out."""
+        """The metrics of the test split, and the table of metrics per query and slice, silent queries left out.
+
+        Beside a query stands `history`, how many of its user's events were known.
+        """
         result = self._metrics.result()
         index = np.concatenate(self._order)
         order = np.argsort(index, kind="stable")
         metrics = tuple(Metric("test", *value) for value in result.values)
         return metrics, self._table(self._queries[index[order]], result.per_query, order)
+
+    def reliability(self) -> dict[str, np.ndarray]:
+        """Predicted shares against observed ones: a row for each slice and bin of `lab.evaluation.calibration`."""
+        bins = self._metrics.reliability
+        return {
+            "slice": np.repeat(np.array(SLICES), BINS),
+            "low": np.concatenate([bins[name].edges[:-1] for name in SLICES]),
+            "high": np.concatenate([bins[name].edges[1:] for name in SLICES]),
+            "pairs": np.concatenate([bins[name].pairs for name in SLICES]),
+            "predicted": np.concatenate([bins[name].predicted for name in SLICES]),
+            "observed": np.concatenate([bins[name].observed for name in SLICES]),
+        }
 
     def _table(self, queries: Queries, per_query: Any, order: np.ndarray) -> dict[str, np.ndarray]:
         kept = {name: ~np.isnan(per_query[name]["log_loss"][order]) for name in SLICES}
@@ -56,10 +73,18 @@ class Judge:
             "user": self._view.histories.row_of(np.concatenate([queries.user[kept[name]] for name in SLICES])),
             "cutoff": np.concatenate([queries.cutoff[kept[name]] for name in SLICES]),
             "slice": np.repeat(np.array(SLICES), size),
+            "history": np.concatenate([_known_events(self._view, queries)[kept[name]] for name in SLICES]),
         }
         for metric in per_query["all"]:
             table[metric] = np.concatenate([per_query[name][metric][order][kept[name]] for name in SLICES])
         return table
+
+
+def _known_events(view: FoldView, queries: Queries) -> np.ndarray:
+    """int32[Q]: how many events of each query's user are known at its cutoff."""
+    histories = view.histories
+    stop = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
+    return (stop - histories.offsets[queries.user]).astype(np.int32)
 
 
 def query_blocks(queries: int, candidates: int) -> Iterable[np.ndarray]:

@@ -2,7 +2,8 @@
 
 results/<experiment>/cells/<cell id>/cell.json       the record; written last, so that its being there
                                      curve.csv       says the rest is whole
-                                     users.parquet   metrics per query: user row, cutoff, slice, metrics
+                                     users.parquet   metrics per query: user row, cutoff, slice, history, metrics
+                                     reliability.csv predicted shares against observed ones, by slice and bin
                                      checkpoint      its parameters
                                      unfinished.<n>  two of a cell in training, after n dispatches each
 results/<experiment>/cells.csv                       one line per cell, split, slice and metric
@@ -24,7 +25,7 @@ from lab.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_
 from lab.generations import Generations
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
-UNFINISHED = "unfinished"
+RELIABILITY, UNFINISHED = "reliability.csv", "unfinished"
 
 Columns = Mapping[str, np.ndarray]
 
@@ -67,14 +68,18 @@ class Store:
         *,
         curve: Columns | None = None,
         users: Columns | None = None,
+        reliability: Columns | None = None,
         checkpoint: bytes | None = None,
     ) -> None:
         """Keep a cell, in place of what was there under its id.
 
         `curve` has a column per quantity and a row per measured step; `users` has `user` (row numbers, never
-        raw ids), `cutoff`, `slice` and a column per metric, a row per query and slice.
+        raw ids), `cutoff`, `slice` and a column per metric, a row per query and slice; `reliability` a row per
+        slice and bin.
         """
-        contents = {CURVE: curve and _curve(curve), USERS: users and _parquet(users), CHECKPOINT: checkpoint}
+        tables = {CURVE: (_csv, curve), USERS: (_parquet, users), RELIABILITY: (_csv, reliability)}
+        contents = {name: None if columns is None else form(columns) for name, (form, columns) in tables.items()}
+        contents[CHECKPOINT] = checkpoint
         files = {name: content for name, content in contents.items() if content is not None}
         folder = self.folder(record.id)
         self._clear(folder)
@@ -133,6 +138,13 @@ class Store:
         frame = pl.read_parquet(io.BytesIO(self._file(cell, USERS)))
         return {name: frame[name].to_numpy() for name in frame.columns}
 
+    def reliability(self, cell: str) -> dict[str, np.ndarray]:
+        """A cell's predicted and observed shares by column."""
+        import polars as pl
+
+        frame = pl.read_csv(io.BytesIO(self._file(cell, RELIABILITY)), infer_schema_length=None)
+        return {name: frame[name].to_numpy() for name in frame.columns}
+
     def checkpoint(self, cell: str) -> bytes:
         """A cell's parameters, as they were given."""
         return self._file(cell, CHECKPOINT)
@@ -142,7 +154,7 @@ class Store:
         return dict(self._content(cell)["files"])
 
     def has(self, cell: str, name: str) -> bool:
-        """Whether a file of that name (CURVE, USERS, CHECKPOINT) is kept for the cell."""
+        """Whether a file of that name (CURVE, USERS, RELIABILITY, CHECKPOINT) is kept for the cell."""
         return name in self._content(cell)["files"]
 
     def write_cells_table(self, planned: Iterable[CellRecord] | None = None) -> None:
@@ -159,7 +171,7 @@ class Store:
             make_folder(folder)
             (folder / RECORD).unlink(missing_ok=True)
             for path in folder.iterdir():
-                if path.name in (CURVE, USERS, CHECKPOINT) or path.suffix == ".partial":
+                if path.name in (CURVE, USERS, RELIABILITY, CHECKPOINT) or path.suffix == ".partial":
                     path.unlink()
         except OSError as error:
             raise unwritable(folder, error) from error
@@ -227,7 +239,7 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     )
 
 
-def _curve(columns: Columns) -> bytes:
+def _csv(columns: Columns) -> bytes:
     import pandas as pd
 
     frame = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})

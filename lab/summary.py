@@ -124,6 +124,8 @@ def _estimates(store: Store, line: Line, split: str) -> Iterator[Estimate]:
 
 
 _KEYS = ("user", "cutoff", "slice")
+_ABOUT = (*_KEYS, "history")
+"""Columns that say which query a row is of; the others are metrics."""
 
 
 def answered(store: Store, line: Line) -> dict[str, dict[str, np.ndarray]]:
@@ -213,7 +215,7 @@ def _fold(cells: list[CellRecord], tables: Mapping, fold: int, seeds: list[int |
     here = {cell.seed: tables[cell.id] for cell in cells if cell.fold == fold}
     first = next(iter(here.values()))
     absent = np.full(len(first["user"]), np.nan)
-    names = [name for name in first if name not in _KEYS and all(name in table for table in here.values())]
+    names = [name for name in first if name not in _ABOUT and all(name in table for table in here.values())]
     values = {
         name: np.stack([here[seed][name] if seed in here else absent for seed in seeds]).astype(np.float64)
         for name in names

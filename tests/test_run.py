@@ -113,7 +113,8 @@ def test_a_run_leaves_cells_and_tables(home: Path, first: tuple[int, str, str]) 
     assert len(found) == CELLS
     trained = [place for cell, place in found.items() if cell.startswith("rnn")]
     assert all(
-        {path.name for path in place.iterdir()} == {"cell.json", "curve.csv", "users.parquet", "checkpoint"}
+        {path.name for path in place.iterdir()}
+        == {"cell.json", "curve.csv", "users.parquet", "reliability.csv", "checkpoint"}
         for place in trained
     )
     assert set(kept(home / "results" / "tiny")) >= {"cells.csv", "summary.csv", "summary.md", "summary.tex"}

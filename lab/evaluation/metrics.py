@@ -88,6 +88,11 @@ class InterestMetrics:
             self._counts[name] += count(ranks)
             self._reliability[name] += reliability
 
+    @property
+    def reliability(self) -> dict[str, Reliability]:
+        """slice -> the bins of all queries added so far."""
+        return dict(self._reliability)
+
     def result(self) -> InterestResult:
         """The metrics of all queries added so far."""
         per_query = {name: _joined(blocks) for name, blocks in self._per_query.items()}
@@ -97,7 +102,7 @@ class InterestMetrics:
             values.extend((name, metric, mean(of_query)) for metric, of_query in per_query[name].items())
             values.extend((name, metric, value) for metric, value in count_metrics(self._counts[name]).items())
             values.append((name, "calibration_error", self._reliability[name].error))
-        return InterestResult(per_query, values, dict(self._reliability))
+        return InterestResult(per_query, values, self.reliability)
 
 
 def mean(values: np.ndarray) -> float:
