@@ -9,15 +9,16 @@ import numpy as np
 
 from lab.answers import span
 from lab.cell_record import line_name
+from lab.report.by_history import by_history
 from lab.report.contents import Contents
+from lab.report.forest import forest
+from lab.report.panels import fullest, legend, panel_each, panels, place_of
+from lab.report.reliability import reliability
 from lab.report.style import colour, dash, marker, png, style, svg
 from lab.statistics.intervals import Interval
 from lab.store import days
 from lab.summary import SLICES, Estimate, Line
 from lab.tables import METRIC
-
-COMPARED = 24
-"""Paired differences drawn at most; comparisons.csv has all."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,6 @@ def draw(contents: Contents) -> Iterator[Drawing]:
                 yield Drawing(name, title, words, svg(figure), png(figure))
 
 
-def _figure(width: float, height: float, columns: int = 1, rows: int = 1, **how: Any) -> tuple[Any, list[Any]]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(figure.subplots(rows, columns, squeeze=False, **how).flat)
-
-
-def _legend(figure: Any, axes: Any) -> None:
-    """One legend under all panels, in as many columns as its names leave room for."""
-    handles, names = axes.get_legend_handles_labels()
-    columns = max(1, min(4, 90 // (max(map(len, names), default=1) + 8)))
-    figure.legend(handles, names, loc="outside lower center", ncols=columns, fontsize=9)
-
-
 def _groups(contents: Contents) -> dict[str, list[Line]]:
     """The lines of one name, target apart, over horizons."""
     several = len({line.target for line in contents.lines}) > 1
@@ -74,8 +61,8 @@ def _over_horizons(contents: Contents) -> Any:
     horizons = sorted({line.horizon for line in contents.lines})
     if len(horizons) == 1 and any(line.variant for line in contents.lines):
         return None  # a point each, and far more of them than can be told apart
-    figure, panels = _figure(9, 5.2, len(SLICES), sharey=True)
-    for part, panel in zip(SLICES, panels, strict=True):
+    figure, drawn = panels(9, 5.2, len(SLICES), sharey=True)
+    for part, panel in zip(SLICES, drawn, strict=True):
         for index, (name, lines) in enumerate(_groups(contents).items()):
             found = _estimates(contents, lines, part)
             if not found:
@@ -89,8 +76,8 @@ def _over_horizons(contents: Contents) -> Any:
         panel.set(title=part, xlabel="horizon, days", xscale="log")
         panel.set_xticks(horizons, [days(horizon) for horizon in horizons])
         panel.minorticks_off()
-    panels[0].set_ylabel(METRIC.upper())
-    _legend(figure, max(panels, key=lambda panel: len(panel.lines)))
+    drawn[0].set_ylabel(METRIC.upper())
+    legend(figure, fullest(drawn))
     return figure
 
 
@@ -101,18 +88,18 @@ def _over_variants(contents: Contents) -> Any:
     asked = sorted({(line.target, line.horizon) for line in varied})
     if len(variants) < 2:
         return None
-    figure, panels = _figure(9, 1.2 + 3.4 * len(asked), len(SLICES), len(asked), sharey=True)
+    figure, drawn = panels(9, 1.2 + 3.4 * len(asked), len(SLICES), len(asked), sharey=True)
     names = list(dict.fromkeys(line_name(line.model, line.features, "") for line in contents.lines))
     for place, part in product(asked, SLICES):
-        panel = panels[asked.index(place) * len(SLICES) + SLICES.index(part)]
+        panel = drawn[asked.index(place) * len(SLICES) + SLICES.index(part)]
         for index, name in enumerate(names):
             own = [one for one in contents.lines if line_name(one.model, one.features, "") == name]
             _varied(contents, panel, [one for one in own if (one.target, one.horizon) == place], part, variants, index)
         panel.set(title=f"{part}, next {span(place[1])}" if len(asked) > 1 else part)
         panel.set_xticks(range(len(variants)), variants, rotation=30, ha="right")
-    for panel in panels[:: len(SLICES)]:
+    for panel in drawn[:: len(SLICES)]:
         panel.set_ylabel(METRIC.upper())
-    _legend(figure, max(panels, key=lambda panel: len(panel.lines)))
+    legend(figure, fullest(drawn))
     return figure
 
 
@@ -143,44 +130,20 @@ def _varied(
 
 def _learning(contents: Contents) -> Any:
     trained = [line for line in contents.lines if line.kind == "model" and contents.curves(line)]
-    horizons = sorted({line.horizon for line in trained})
     if not trained:
         return None
-    figure, panels = _figure(max(4.5, 3 * min(len(horizons), 4)), 4.2, min(len(horizons), 4), sharey=True)
+    figure, places = panel_each(map(place_of, trained), 3.2, sharey=True)
     names = list(dict.fromkeys(line.name for line in trained))
-    for horizon, panel in zip(horizons, panels, strict=False):
-        for line in (one for one in trained if one.horizon == horizon):
-            index = names.index(line.name)
-            for seed, curve in enumerate(contents.curves(line)):
-                look = {"color": colour(index), "linestyle": dash(index), "alpha": 0.75, "linewidth": 1.2}
-                panel.plot(curve["step"], curve["valid_loss"], label=line.name if seed == 0 else None, **look)
-        panel.set(title=f"next {span(horizon)}", xlabel="training step")
-    panels[0].set_ylabel("loss on valid, nats")
-    _legend(figure, max(panels, key=lambda panel: len(panel.lines)))
-    return figure
-
-
-def _forest(contents: Contents) -> Any:
-    rows = [r for r in contents.comparisons if r.get("metric") == METRIC and r.get("slice") == "all"]
-    known = [r for r in rows if r.get("difference")]
-    rows = known[:COMPARED]
-    if not rows:
-        return None
-    figure, (panel,) = _figure(9, 1.4 + 0.32 * len(rows))
-    for place, row in enumerate(rows):
-        middle = float(row["difference"])
-        for kind, shift, look in (("users", -0.12, colour(0)), ("seeds", 0.12, colour(1))):
-            if row.get(f"{kind}_low") and row.get(f"{kind}_high"):
-                ends = [float(row[f"{kind}_low"]), float(row[f"{kind}_high"])]
-                panel.plot(ends, [place + shift] * 2, color=look, label=f"over {kind}" if place == 0 else None)
-        panel.plot([middle], [place], "o", color="black", markersize=4)
-    panel.axvline(0, color="#555555", linewidth=1)
-    names = [f"{r['a']} − {r['b']}, {days(float(r['horizon']))} d" for r in rows]
-    panel.set_yticks(range(len(rows)), names, fontsize=8)
-    panel.invert_yaxis()
-    left_out = f"\n{len(rows)} of {len(known)} differences; comparisons.csv has all" if len(known) > len(rows) else ""
-    panel.set(xlabel=f"difference of {METRIC.upper()}, with 95 % intervals{left_out}")
-    _legend(figure, panel)
+    for line in trained:
+        index = names.index(line.name)
+        for seed, curve in enumerate(contents.curves(line)):
+            look = {"color": colour(index), "linestyle": dash(index), "alpha": 0.75, "linewidth": 1.2}
+            name = line.name if seed == 0 else None
+            places[place_of(line)].plot(curve["step"], curve["valid_loss"], label=name, **look)
+    for panel in places.values():
+        panel.set_xlabel("training step")
+    next(iter(places.values())).set_ylabel("loss on valid, nats")
+    legend(figure, fullest(places.values()))
     return figure
 
 
@@ -196,7 +159,7 @@ def _heat(contents: Contents) -> Any:
             values[rows.index(line.name), columns.index((line.target, line.horizon))] = one.mean
     if np.isnan(values).all():
         return None
-    figure, (panel,) = _figure(3.6 + 1.1 * len(columns), 1.6 + 0.42 * len(rows))
+    figure, (panel,) = panels(3.6 + 1.1 * len(columns), 1.6 + 0.42 * len(rows))
     image = panel.imshow(values, cmap="cividis", aspect="auto")
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
     for (row, column), value in np.ndenumerate(values):
@@ -210,7 +173,7 @@ def _heat(contents: Contents) -> Any:
 
 
 def _novel(contents: Contents) -> Any:
-    figure, (panel,) = _figure(7, 5.8)
+    figure, (panel,) = panels(7, 5.8)
     for index, (name, lines) in enumerate(_groups(contents).items()):
         repeat, novel = (dict(_estimates(contents, lines, part)) for part in ("repeat", "novel"))
         both = [horizon for horizon in repeat if horizon in novel]
@@ -221,7 +184,7 @@ def _novel(contents: Contents) -> Any:
     if not panel.lines:
         return None
     panel.set(xlabel=f"{METRIC.upper()} on repeat", ylabel=f"{METRIC.upper()} on novel")
-    _legend(figure, panel)
+    legend(figure, panel)
     return figure
 
 
@@ -235,7 +198,7 @@ def _calibration(contents: Contents) -> Any:
     if not found:
         return None
     horizons = sorted({horizon for values in found.values() for horizon, _ in values})
-    figure, (panel,) = _figure(7.5, 1.6 + 0.36 * len(found))
+    figure, (panel,) = panels(7.5, 1.6 + 0.36 * len(found))
     for index, horizon in enumerate(horizons):
         places = [p for p, values in enumerate(found.values()) if horizon in dict(values)]
         errors = [dict(values)[horizon] for values in found.values() if horizon in dict(values)]
@@ -245,7 +208,7 @@ def _calibration(contents: Contents) -> Any:
     panel.invert_yaxis()
     panel.set(xlabel="calibration error (0 is best)")
     panel.set_xlim(left=0)
-    _legend(figure, panel)
+    legend(figure, panel)
     return figure
 
 
@@ -272,9 +235,9 @@ _FIGURES: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
     (
         "comparisons",
         "Paired differences",
-        "Differences query by query, with their 95 % intervals over users and over seeds; an interval across zero does "
-        "not tell the two apart.",
-        _forest,
+        "How far the best line of each horizon is ahead of every other, query by query, with 95 % intervals over users "
+        "and over seeds; an interval across zero does not tell the two apart. comparisons.csv has every two lines.",
+        forest,
     ),
     (
         "ablation",
@@ -294,6 +257,20 @@ _FIGURES: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
         "Calibration",
         "The share of predicted probability that sits in bins of the wrong size, for each line and horizon.",
         _calibration,
+    ),
+    (
+        "reliability",
+        "Reliability",
+        "Observed against predicted shares, in bins of a factor of two; on the dotted line what is predicted comes "
+        "true. Below, how many pairs of a query and a category each point stands on.",
+        reliability,
+    ),
+    (
+        "history",
+        "By length of history",
+        f"{METRIC.upper()} over all categories for quarters of the queries, by how many events of the user were known; "
+        "bands are 95 % intervals over users.",
+        by_history,
     ),
     (
         "learning",

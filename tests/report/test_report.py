@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.report.by_history import quartiles, served
+from lab.report.contents import read_contents
+from lab.report.forest import leaders, of_leader
+from lab.report.reliability import pooled
 from lab.report.write import write_report
 from lab.store import Store
 from lab.tables import write_tables
@@ -20,6 +24,17 @@ from tests.results.made import metrics, record, same_everywhere
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>document.title = 'taken'</script>"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+BINS = {
+    "slice": np.repeat(["all", "repeat", "novel"], 2),
+    "low": np.tile([0.25, 0.5], 3),
+    "high": np.tile([0.5, 1.0], 3),
+    "pairs": np.tile([300, 100], 3),
+    "predicted": np.tile([100.0, 70.0], 3),
+    "observed": np.tile([90.0, 80.0], 3),
+}
+"""Two bins of predicted shares in each slice."""
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +48,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for seed in range(2):
                 cell = record(f"{model[:4].strip('<')}-{horizon:g}-{seed}", model=model, horizon=horizon, seed=seed)
                 table = same_everywhere(value, noise=0.2, seed=seed)
+                table |= {"history": np.tile(np.arange(3, 23, dtype=np.int32), 3)}
                 if cell.id == "lstm-30-0":
                     cell = replace(cell, status="failed", reason=f"out of memory {HOSTILE}")
                     store.write(cell)
                 elif cell.id != "lstm-30-1":
-                    store.write(replace(cell, metrics=metrics(table)), users=table, curve=curve)
+                    kept = {"users": table, "curve": curve, "reliability": BINS}
+                    store.write(replace(cell, metrics=metrics(table)), **kept)
                 planned.append(replace(cell, status="missing"))
     write_tables(store, planned)
     write_report(root)
@@ -104,7 +121,7 @@ def test_cells_that_are_not_done_are_shown_and_names_escaped(folder: Path) -> No
 
 
 def test_every_figure_is_there_twice_and_has_the_same_bytes_again(folder: Path) -> None:
-    names = {"ablation", "comparisons", "horizon", "learning", "novel"}
+    names = {"ablation", "comparisons", "history", "horizon", "learning", "novel", "reliability"}
     before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
     assert set(before) == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
     page = write_report(folder).read_bytes()
@@ -118,6 +135,48 @@ def test_the_answer_is_that_of_the_table(browser: Any, folder: Path) -> None:
     assert len(said) == 3 and said[0].startswith("Next 7 days: transformer · full ")
     text = (folder / "summary.md").read_text("utf-8")
     assert all(one in text for one in said)
+
+
+def test_the_forest_is_of_each_horizon_s_leader(folder: Path) -> None:
+    contents = read_contents(folder)
+    leading = leaders(contents)
+    assert {place: line.name for place, line in leading.items()} == {
+        ("interest", 7.0): "transformer · full",
+        ("interest", 30.0): "transformer · full",
+    }
+    rows = of_leader(contents, leading["interest", 7.0])
+    assert [(row.a, row.b) for row in rows] == [
+        ("transformer · full", name) for name in ("lstm · full", f"{HOSTILE} · full")
+    ]
+    assert 0 < rows[0].difference < rows[1].difference
+    # The lstm has no cell that is done there.
+    assert [row.b for row in of_leader(contents, leading["interest", 30.0])] == [f"{HOSTILE} · full"]
+
+
+def test_quarters_of_the_queries_are_told_by_the_events_known(folder: Path) -> None:
+    contents = read_contents(folder)
+    line = next(one for one in contents.lines if one.name == "transformer · full")
+    one = served(contents, line)
+    assert one is not None and one.history.tolist() == list(range(3, 23))
+    edges = quartiles(one.history)
+    assert edges == [3, 8, 13, 18, 23]  # five queries each
+    tables = [contents.store.users(cell.id) for cell in line.cells]
+    wanted = np.mean([table["ndcg@10"][table["slice"] == "all"][:5] for table in tables])
+    within = one.within(3, 8)
+    assert within is not None and np.isclose(within.mean, wanted) and within.low < wanted < within.high
+    assert quartiles(np.array([2, 2, 2, 2, 9])) == [2, 3, 10]
+
+
+def test_bins_are_pooled_over_the_cells_of_a_line(folder: Path) -> None:
+    contents = read_contents(folder)
+    line = next(one for one in contents.lines if one.name == "transformer · full")
+    found = pooled(contents, line)
+    assert found is not None and {name: values.tolist() for name, values in found.items()} == {
+        "pairs": [600, 200],
+        "predicted": [200.0, 140.0],
+        "observed": [180.0, 160.0],
+    }
+    assert pooled(contents, next(one for one in contents.lines if not one.done)) is None
 
 
 @pytest.mark.parametrize("made", [False, True])

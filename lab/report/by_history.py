@@ -1,0 +1,96 @@
+"""The main metric by how much of a user was known: quartiles of the queries by the events up to their cutoffs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lab.report.contents import Contents
+from lab.report.panels import fullest, legend, panel_each, place_of
+from lab.report.style import colour, dash, marker
+from lab.statistics.intervals import Interval, over_users
+from lab.summary import Line, answered
+from lab.tables import METRIC
+
+PARTS = 4
+
+
+@dataclass(frozen=True)
+class Served:
+    """A line's metric at each query over all categories."""
+
+    user: Int[np.ndarray, "Q"]
+    history: Int[np.ndarray, "Q"]
+    """Events known."""
+    values: Float[np.ndarray, "Q"]
+    """The mean over the cells that answered the query."""
+
+    def within(self, low: int, high: int) -> Interval | None:
+        """The mean over queries with at least `low` and less than `high` known events, and its interval over users."""
+        here = (low <= self.history) & (self.history < high)
+        return over_users(self.values[here], self.user[here], np.random.default_rng(0)) if here.any() else None
+
+
+def served(contents: Contents, line: Line) -> Served | None:
+    """What a line's cells keep of their queries; None where they keep no history, as those of older versions."""
+    tables = answered(contents.store, line)
+    folds: dict[int, list[Mapping[str, np.ndarray]]] = {}
+    for cell in line.done:
+        if "history" in tables.get(cell.id, {}):
+            folds.setdefault(cell.fold, []).append(tables[cell.id])
+    if not folds:
+        return None
+    parts = []
+    for same in folds.values():
+        here = same[0]["slice"] == "all"
+        values = np.mean([table[METRIC][here] for table in same], axis=0)
+        parts.append((same[0]["user"][here], same[0]["history"][here], values))
+    return Served(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def quartiles(history: Int[np.ndarray, "Q"]) -> list[int]:
+    """Edges of PARTS parts with about as many queries each, or of fewer where many histories are of one length."""
+    inner = np.quantile(history, np.arange(1, PARTS) / PARTS, method="inverted_cdf").astype(int) + 1
+    edges = [int(history.min()), *inner.tolist(), int(history.max()) + 1]
+    return sorted(set(edges))
+
+
+def by_history(contents: Contents) -> Any:
+    """A panel for each horizon, a line for each of the table's; None where no cell keeps histories."""
+    found = [(line, one) for line in contents.lines if (one := served(contents, line)) is not None]
+    if not found:
+        return None
+    figure, places = panel_each([place_of(line) for line, _ in found], 3.6, sharey=True)
+    names = list(dict.fromkeys(line.name for line in contents.lines))
+    for place, panel in places.items():
+        mine = [(line, one) for line, one in found if place_of(line) == place]
+        edges = quartiles(mine[0][1].history)
+        for line, one in mine:
+            _draw(panel, one, edges, line.name, names.index(line.name))
+        _label(panel, mine[0][1], edges)
+    next(iter(places.values())).set_ylabel(METRIC.upper())
+    legend(figure, fullest(places.values()))
+    return figure
+
+
+def _draw(panel: Any, one: Served, edges: list[int], name: str, index: int) -> None:
+    bins = [one.within(low, high) for low, high in pairwise(edges)]
+    known = [(place, each) for place, each in enumerate(bins) if each is not None]
+    where, look = [place for place, _ in known], {"color": colour(index), "linestyle": dash(index)}
+    panel.plot(where, [each.mean for _, each in known], marker=marker(index), label=name, **look)
+    ends = [each.low for _, each in known], [each.high for _, each in known]
+    panel.fill_between(where, *ends, color=colour(index), alpha=0.1, linewidth=0)
+
+
+def _label(panel: Any, one: Served, edges: list[int]) -> None:
+    """Each part by its counts of events, and how many queries it has."""
+    said = []
+    for low, high in pairwise(edges):
+        queries = int(((low <= one.history) & (one.history < high)).sum())
+        span = f"{low:,}" if high == low + 1 else f"{low:,}–{high - 1:,}"
+        said.append(f"{span}\n({queries:,})")
+    panel.set_xticks(range(len(said)), said, fontsize=8)
+    panel.set(xlabel="events known (queries)", xlim=(-0.3, len(said) - 0.7))

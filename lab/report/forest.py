@@ -1,0 +1,61 @@
+"""Paired differences as a forest plot: at each horizon, the line that leads against every other."""
+
+from typing import Any
+
+from lab.answers import span
+from lab.comparisons import Comparison
+from lab.report.contents import Contents
+from lab.report.panels import Place, legend, panels, place_of
+from lab.report.style import colour
+from lab.summary import Line
+from lab.tables import METRIC
+
+
+def leaders(contents: Contents) -> dict[Place, Line]:
+    """The complete line with the highest mean over all categories at each horizon, the oracle apart."""
+    best: dict[Place, tuple[float, Line]] = {}
+    for line in contents.lines:
+        one = contents.summary.estimate(line, "all", METRIC)
+        if line.kind != "oracle" and line.complete and one is not None and one.mean == one.mean:
+            place = place_of(line)
+            best[place] = max(best.get(place, (one.mean, line)), (one.mean, line), key=lambda pair: pair[0])
+    return {place: line for place, (_, line) in best.items()}
+
+
+def of_leader(contents: Contents, leader: Line) -> list[Comparison]:
+    """The leader's lead over each other line, the closest first."""
+    every = [one for one in contents.compared if (one.slice, one.metric) == ("all", METRIC)]
+    here = [one for one in every if (one.target, one.horizon) == place_of(leader)]
+    mine = [one if one.a == leader.name else one.reversed for one in here if leader.name in (one.a, one.b)]
+    return sorted(mine, key=lambda one: one.difference)
+
+
+def forest(contents: Contents) -> Any:
+    """A panel for each horizon under each other, on one scale; None where nothing was compared."""
+    best = sorted(leaders(contents).items(), key=lambda pair: pair[0])
+    found = {place: (line, rows) for place, line in best if (rows := of_leader(contents, line))}
+    if not found:
+        return None
+    heights = [len(rows) + 1.2 for _, rows in found.values()]
+    figure, drawn = panels(8, 1.3 + 0.27 * sum(heights), 1, len(found), sharex=True, height_ratios=heights)
+    several = len({target for target, _ in found}) > 1
+    for ((target, horizon), (line, rows)), panel in zip(found.items(), drawn, strict=True):
+        _draw(panel, rows)
+        when = f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}"
+        panel.set_title(f"{when}: {line.name} minus ...", loc="left", fontsize=10)
+    drawn[-1].set_xlabel(f"difference of {METRIC.upper()}, with 95 % intervals")
+    legend(figure, drawn[0])
+    return figure
+
+
+def _draw(panel: Any, rows: list[Comparison]) -> None:
+    for place, row in enumerate(rows):
+        ends = {"users": (row.users_low, row.users_high), "seeds": (row.seeds_low, row.seeds_high)}
+        for (kind, (low, high)), shift, index in zip(ends.items(), (-0.14, 0.14), (0, 1), strict=True):
+            if low is not None and high is not None:
+                said = None if place else f"over {kind}"
+                panel.plot([low, high], [place + shift] * 2, color=colour(index), label=said)
+        panel.plot([row.difference], [place], "o", color="black", markersize=4)
+    panel.axvline(0, color="#555555", linewidth=1)
+    panel.set_yticks(range(len(rows)), [row.b for row in rows], fontsize=9)
+    panel.set_ylim(len(rows) - 0.4, -0.6)

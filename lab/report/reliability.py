@@ -1,0 +1,64 @@
+"""Reliability: shares predicted against shares observed, and how many pairs each point stands on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lab.answers import span
+from lab.report.contents import Contents
+from lab.report.panels import Place, fullest, legend, panels, place_of
+from lab.report.style import colour, dash, marker
+from lab.store import RELIABILITY
+from lab.summary import Line
+
+FEWEST = 20
+"""Pairs of a query and a category below which a point is left out."""
+
+
+def pooled(contents: Contents, line: Line) -> dict[str, np.ndarray] | None:
+    """Pairs, and sums of predicted and observed shares, by bin over all cells of a line; None where none kept any."""
+    kept = [contents.store.reliability(c.id) for c in line.done if contents.store.has(c.id, RELIABILITY)]
+    if not kept:
+        return None
+    here = kept[0]["slice"] == "all"
+    return {name: np.sum([one[name][here] for one in kept], axis=0) for name in ("pairs", "predicted", "observed")}
+
+
+def reliability(contents: Contents) -> Any:
+    """A column for each horizon: the diagram, and the counts under it; None where no cell kept any."""
+    found = [(line, one) for line in contents.lines if (one := pooled(contents, line)) is not None]
+    if not found:
+        return None
+    places = sorted({place_of(line) for line, _ in found})
+    figure, drawn = panels(
+        max(4.6, 3.4 * len(places)), 6.2, len(places), 2, sharex=True, sharey="row", height_ratios=[3, 1]
+    )
+    names = list(dict.fromkeys(line.name for line in contents.lines))
+    for place, upper, lower in zip(places, drawn, drawn[len(places) :], strict=False):
+        for line, bins in found:
+            if place_of(line) == place:
+                _draw(upper, lower, bins, line.name, names.index(line.name))
+        _dress(upper, lower, place, places)
+    drawn[0].set_ylabel("observed share")
+    drawn[len(places)].set_ylabel("pairs")
+    legend(figure, fullest(drawn[: len(places)]))
+    return figure
+
+
+def _draw(upper: Any, lower: Any, bins: dict[str, np.ndarray], name: str, index: int) -> None:
+    shown = (bins["pairs"] >= FEWEST) & (bins["observed"] > 0) & (bins["predicted"] > 0)
+    pairs = bins["pairs"][shown]
+    predicted, observed = bins["predicted"][shown] / pairs, bins["observed"][shown] / pairs
+    look = {"color": colour(index), "linestyle": dash(index), "linewidth": 1.3, "markersize": 4}
+    upper.plot(predicted, observed, marker=marker(index), label=name, **look)
+    lower.plot(predicted, pairs, marker=marker(index), **look)
+
+
+def _dress(upper: Any, lower: Any, place: Place, places: Sequence[Place]) -> None:
+    target, horizon = place
+    several = len({one for one, _ in places}) > 1
+    upper.axline((1e-3, 1e-3), (1e-1, 1e-1), color="#555555", linewidth=1, linestyle=":")
+    upper.set(xscale="log", yscale="log")
+    upper.set_title(f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}")
+    lower.set(xlabel="predicted share", yscale="log")
