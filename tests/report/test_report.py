@@ -15,6 +15,7 @@ import pytest
 from lab.report.by_history import quartiles, served
 from lab.report.contents import read_contents
 from lab.report.forest import leaders, of_leader
+from lab.report.panels import panel_each
 from lab.report.reliability import pooled
 from lab.report.write import write_report
 from lab.store import Store
@@ -151,6 +152,16 @@ def test_the_forest_is_of_each_horizon_s_leader(folder: Path) -> None:
     assert 0 < rows[0].difference < rows[1].difference
     # The lstm has no cell that is done there.
     assert [row.b for row in of_leader(contents, leading["interest", 30.0])] == [f"{HOSTILE} · full"]
+
+
+@pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (3, 1, 3), (5, 2, 3)])
+def test_every_horizon_has_a_panel(count: int, rows: int, columns: int) -> None:
+    figure, places = panel_each([("interest", float(h)) for h in range(count, 0, -1)] * 2, 3.0)
+    assert len(figure.axes) == len(places) == count  # and no empty one is left
+    grid = figure.axes[0].get_gridspec()
+    assert (grid.nrows, grid.ncols) == (rows, columns)
+    titles = [panel.get_title() for panel in places.values()]
+    assert titles[0] == "next 1 day" and titles[1:] == [f"next {h} days" for h in range(2, count + 1)]
 
 
 def test_quarters_of_the_queries_are_told_by_the_events_known(folder: Path) -> None:
