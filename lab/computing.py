@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 
 import jax
@@ -28,19 +28,12 @@ from lab.tracking import Tracker
 from lab.training.checkpoints import origin
 from lab.training.fit import Report, predict, train
 from lab.training.outcome import Trained
+from lab.work import JUDGE, kind_of, start_of, units_of
 
 CURVE = ("step", "loss", "valid_loss", "gradient_norm", "learning_rate")
 
-_UNTRAINED_STEPS = 100
-"""What fitting and judging a baseline counts for in the estimate of what is left, in training steps of a cell."""
-
 _FAILURES = (LabError, MemoryError, jax.errors.JaxRuntimeError)
 """What ends a cell, or the cells of a chunk, and not the run."""
-
-
-def work_of(cell: Cell) -> int:
-    """How much of the run's work a cell is, in training steps."""
-    return cell.experiment.training.steps if cell.kind == "model" else _UNTRAINED_STEPS
 
 
 @dataclass(frozen=True)
@@ -76,17 +69,30 @@ class Computation:
     open: OpenCells
     checkpoint_every: float = EVERY
     """Seconds between two checkpoints of a chunk in training."""
+    _started: list[Assembly] = field(default_factory=list)
+    """Programs whose first call is behind them."""
 
     def compute(self, cells: Sequence[Cell]) -> None:
         """Compute and keep those of the cells that no other process has. One that fails is kept as failed."""
         ready = assemblies(self.experiment, self.data, cells)
         for cell in cells:
-            if cell.kind != "model" and self.open.take([cell]):
-                self._compute_untrained(cell)
+            if cell.kind != "model":
+                if self.open.take([cell]):
+                    self._compute_untrained(cell)
+                else:
+                    self._leave([cell])
         for assembly, chunk in interleaved(ready, self.store):
-            if mine := self.open.take(chunk):
+            mine = self.open.take(chunk)
+            self._leave([cell for cell in chunk if cell not in mine])
+            if mine:
                 for going in going_on(mine, self.store, origin(assembly.program), self.progress.say):
                     self._compute_chunk(assembly, going)
+
+    def _leave(self, cells: Sequence[Cell]) -> None:
+        """Wait for no time of cells that another process has."""
+        for cell in cells:
+            self.progress.advance(units_of(cell), kind=kind_of(cell), timed=False)
+            self.progress.advance(cell.kind == "model", kind=JUDGE, timed=False)
 
     def _compute_untrained(self, cell: Cell) -> None:
         text = f"{cell.title}, {span_text(microseconds(cell.horizon))}"
@@ -100,7 +106,7 @@ class Computation:
         else:
             record = cell.record("done", metrics=metrics, timing={"total": time.monotonic() - begun})
             self._keep(record, users=users, reliability=judge.reliability())
-        self.progress.advance(work_of(cell), text)
+        self.progress.advance(1, text, kind_of(cell))
 
     def _judge_untrained(self, cell: Cell) -> Judge:
         horizon = self.experiment.horizons.index(cell.horizon)
@@ -115,19 +121,27 @@ class Computation:
         """Train, judge and keep the cells of one chunk."""
         chunk = going.cells
         text = ", ".join(dict.fromkeys(f"{cell.title}, seed {cell.seed}" for cell in chunk))
-        told = 0
+        told, kind, fresh = 0, kind_of(chunk[0]), assembly not in self._started
+        calls = -1 if going.start else 0
+        self.progress.advance(0, text)
 
         def report(steps: int) -> None:
-            nonlocal told
+            nonlocal told, calls
+            calls += 1
+            if fresh and calls == 1:
+                self._started.append(assembly)
+                self.progress.advance(1, text, start_of(chunk[0]))
             told += steps
-            self.progress.advance(steps * len(chunk), text)
+            # The first call compiles, and the second is made while the device still works on the first.
+            self.progress.advance(steps * len(chunk), text, kind, timed=calls > 2 * fresh)
 
         try:
             kept = self._train(assembly, going, report)
         except _FAILURES as error:
             kept = [(cell.record("failed", reason=reason(error)), {}) for cell in chunk]
+        self.progress.advance(len(chunk), text, JUDGE)
         # What an early stop saved is done too.
-        self.progress.advance((work_of(chunk[0]) - told) * len(chunk), text)
+        self.progress.advance((units_of(chunk[0]) - told) * len(chunk), text, kind)
         for record, files in kept:
             self._keep(record, **files)
 

@@ -1,6 +1,8 @@
 """How far the work is and how long it will still take: a live bar in a terminal, plain lines in a log."""
 
 import time
+from collections import defaultdict
+from collections.abc import Mapping
 from types import TracebackType
 
 from rich.console import Console
@@ -13,7 +15,7 @@ EVERY = 15.0
 
 
 class Progress:
-    """Progress through `total` units of work (steps, or steps weighted by what they cost).
+    """Progress through `total` units of work, or through units of several kinds of work, each with its own pace.
 
     with Progress(total=1200, describe="cells") as progress:
         progress.advance(40, "lstm · full, seed 3")
@@ -23,7 +25,13 @@ class Progress:
     first advance, then every `every` seconds, and at the end.
     """
 
-    def __init__(self, total: float, describe: str, console: Console | None = None, every: float = EVERY) -> None:
+    def __init__(
+        self,
+        total: float | Mapping[str, float],
+        describe: str,
+        console: Console | None = None,
+        every: float = EVERY,
+    ) -> None:
         self._console = console or Console()
         self._describe, self._every = describe, every
         self._estimate = Estimate(total)
@@ -35,7 +43,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         self._estimate.begin(time.monotonic())
         if self._bar is not None:
-            self._task = self._bar.add_task(self._describe, total=self._estimate.total or None, text="")
+            self._task = self._bar.add_task(self._describe, total=None, text="")
             self._bar.start()
         return self
 
@@ -49,12 +57,13 @@ class Progress:
             end = "done" if kind is None else "stopped"
             self.say(f"{self._describe}: {end} after {duration(self._estimate.elapsed(time.monotonic()))}")
 
-    def advance(self, amount: float, text: str = "") -> None:
-        """Count `amount` more units as done; `text` says what was, or is, worked on."""
+    def advance(self, amount: float, text: str = "", kind: str = "", timed: bool = True) -> None:
+        """Count `amount` more units of a kind as done; `text` says what was, or is, worked on."""
         now = time.monotonic()
-        self._estimate.advance(amount, now)
+        self._estimate.advance(amount, now, kind, timed)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=amount, text=text)
+            share = self._estimate.share(now)
+            self._bar.update(self._task, total=None if share is None else 1.0, completed=share or 0.0, text=text)
         elif now - self._said >= self._every and not self._estimate.done:  # its end has a line of its own
             self._said = now
             line = f"{self._describe}: {self._estimate.text(now)}{' · ' if text else ''}{text}"
@@ -69,40 +78,56 @@ class Progress:
 
 
 class Estimate:
-    """What is left of the work, from what was done so far; it is told the time and asks no clock.
+    """What is left of the work, from what was timed of each of its kinds; it is told the time and asks no clock.
 
-    The rate is that of the whole run so far: cells compile before they compute, so that a rate of the
-    last moments would jump at each of them.
+    Nothing is said while something is left of a kind of which nothing was timed: a baseline says nothing of training.
     """
 
-    def __init__(self, total: float) -> None:
-        self.total = total
-        self._done = self._start = self._last = 0.0
+    def __init__(self, total: float | Mapping[str, float]) -> None:
+        self._left = dict(total) if isinstance(total, Mapping) else {"": total}
+        self._timed: defaultdict[str, float] = defaultdict(float)
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._whole = sum(self._left.values())
+        self._start = self._last = 0.0
 
     def begin(self, now: float) -> None:
         self._start = self._last = now
 
-    def advance(self, amount: float, now: float) -> None:
-        self._done, self._last = min(self._done + amount, self.total), now
+    def advance(self, amount: float, now: float, kind: str = "", timed: bool = True) -> None:
+        """Count units of a kind as done in the time since the last call, or with `timed` false in no time told."""
+        self._left[kind] = max(self._left.get(kind, 0) - amount, 0)
+        if timed and amount:
+            self._timed[kind] += amount
+            self._seconds[kind] += now - self._last
+        self._last = now
 
     @property
     def done(self) -> bool:
-        return self._done >= self.total
+        return not any(self._left.values())
 
     def elapsed(self, now: float) -> float:
         return now - self._start
 
     def left(self, now: float) -> float | None:
         """Seconds that are left; None before there is anything to go by."""
-        if self._done <= 0 or self._last <= self._start:
+        kinds = [kind for kind, amount in self._left.items() if amount]
+        if any(not self._timed[kind] for kind in kinds) or (self._last <= self._start and kinds):
             return None
-        whole = (self._last - self._start) * (self.total / self._done)
-        return max(self._start + whole - now, 0.0)
+        whole = sum(self._seconds[kind] / self._timed[kind] * self._left[kind] for kind in kinds)
+        return max(self._last + whole - now, 0.0)
+
+    def share(self, now: float) -> float | None:
+        """Which share is done, of the time where the work has kinds, else of the work; None where that is not known."""
+        if len(self._left) == 1:
+            return 1 - sum(self._left.values()) / self._whole if self._whole else 1.0
+        left = self.left(now)
+        return None if left is None else self.elapsed(now) / max(self.elapsed(now) + left, 1e-9)
 
     def text(self, now: float) -> str:
         """` 42 %, 1 min 20 s left`."""
-        share = self._done / self.total if self.total else 1.0
-        left = self.left(now)
+        share, left = self.share(now), self.left(now)
+        if share is None:
+            return "no estimate yet"
         return f"{int(share * 100):3d} %" + ("" if left is None else f", {duration(left)} left")
 
 

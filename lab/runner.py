@@ -16,7 +16,7 @@ from lab.cell_record import CellRecord
 from lab.cells import Cell, grid
 from lab.claims import Claims
 from lab.command import command
-from lab.computing import Computation, OpenCells, work_of
+from lab.computing import Computation, OpenCells
 from lab.data.cache import prepare
 from lab.data.dataset import Dataset, build_dataset
 from lab.data.histories import Histories
@@ -39,6 +39,7 @@ from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
 from lab.variants import without_groups
+from lab.work import DATA, work
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what other processes have ended."""
@@ -190,7 +191,7 @@ class Run:
 
     def compute_cells(self, missing: Sequence[Cell], tracker: Tracker) -> None:
         """Compute some cells of the grid and keep each as soon as it is done."""
-        total = sum(work_of(cell) for cell in missing)
+        total = work(part for fold in self.folds for _, part in by_rows(missing, fold))
         with (
             Progress(total, self.experiment.name, self.console) as progress,
             Claims(self.store.root) as claims,
@@ -208,7 +209,9 @@ class Run:
     def _compute_free(self, free: Sequence[Cell], cells: OpenCells, tracker: Tracker, progress: Progress) -> None:
         for fold in self.folds:
             for causal, mine in by_rows([cell for cell in free if cells.is_open(cell)], fold):
+                progress.advance(0, "making rows ready")
                 data = self.dataset(fold, mine, causal)
+                progress.advance(1, "rows are ready", DATA)
                 every = self.place.checkpoint_every
                 Computation(self.experiment, data, self.store, tracker, progress, cells, every).compute(mine)
 

@@ -13,7 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from lab.cells import grid
 from lab.progress import Estimate, Progress, duration
+from lab.training.settings import Training
+from lab.work import work
+from tests.small_experiment import asked
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +83,28 @@ def test_an_estimate_before_anything_is_done_says_nothing() -> None:
     estimate = Estimate(10)
     estimate.begin(100.0)
     assert estimate.left(105.0) is None and estimate.text(105.0) == "  0 %"
+
+
+def test_nothing_is_said_of_a_kind_of_which_nothing_was_timed() -> None:
+    estimate = Estimate({"fit": 2, "start": 1, "train": 100})
+    estimate.begin(0.0)
+    estimate.advance(2, 6.0, "fit")
+    assert estimate.text(6.0) == "no estimate yet"
+    estimate.advance(1, 16.0, "start")
+    estimate.advance(10, 16.0, "train", timed=False)  # its first steps went into compiling
+    assert estimate.left(16.0) is None
+    estimate.advance(10, 18.0, "train")
+    assert estimate.left(18.0) == pytest.approx(80 * 2 / 10) and estimate.text(18.0) == " 52 %, 16 s left"
+    estimate.advance(80, 34.0, "train")
+    assert estimate.done and estimate.left(34.0) == 0
+
+
+def test_a_runs_work_is_its_rows_programs_steps_and_judgings() -> None:
+    experiment = asked(seeds=2, horizons=(7,), features={"ids": ("category",)}, training=Training(steps=50))
+    cells = grid(experiment, "data", oracle=True)
+    untrained = {f"fit {cell.model}": 1 for cell in cells if cell.kind != "model"}
+    trained = {"train LSTM width=8": 100, "train GRU width=8": 100, "start LSTM width=8": 1, "start GRU width=8": 1}
+    assert work([cells]) == {"data": 1, "judge": 4} | untrained | trained
 
 
 @given(st.floats(1, 1e6), st.floats(1e-3, 1), st.floats(0.1, 1e5), st.floats(0, 1))
