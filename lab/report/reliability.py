@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.answers import span
 from lab.report.contents import Contents
-from lab.report.panels import Place, fullest, legend, panels, place_of
+from lab.report.panels import ACROSS, Place, fullest, legend, panels, place_of
 from lab.report.style import colour, dash, marker
 from lab.store import RELIABILITY
 from lab.summary import Line
@@ -31,18 +31,25 @@ def reliability(contents: Contents) -> Any:
     if not found:
         return None
     places = sorted({place_of(line) for line, _ in found})
-    figure, drawn = panels(
-        max(4.6, 3.4 * len(places)), 6.2, len(places), 2, sharex=True, sharey="row", height_ratios=[3, 1]
-    )
+    columns = min(len(places), ACROSS)
+    bands = -(-len(places) // columns)  # of a row of diagrams and a row of counts each
+    how: Any = {"sharex": True, "sharey": "row", "height_ratios": [3, 1] * bands}
+    figure, drawn = panels(max(4.6, 3.4 * columns), 0.8 + 5.4 * bands, columns, 2 * bands, **how)
     names = list(dict.fromkeys(line.name for line in contents.lines))
-    for place, upper, lower in zip(places, drawn, drawn[len(places) :], strict=False):
+    first = [2 * columns * (i // columns) + i % columns for i in range(bands * columns)]
+    for spare in first[len(places) :]:
+        drawn[spare].remove()
+        drawn[spare + columns].remove()
+    for place, at in zip(places, first, strict=False):
+        upper, lower = drawn[at], drawn[at + columns]
         for line, bins in found:
             if place_of(line) == place:
                 _draw(upper, lower, bins, line.name, names.index(line.name))
         _dress(upper, lower, place, places)
-    drawn[0].set_ylabel("observed share")
-    drawn[len(places)].set_ylabel("pairs")
-    legend(figure, fullest(drawn[: len(places)]))
+    for band in range(bands):
+        drawn[2 * columns * band].set_ylabel("observed share")
+        drawn[2 * columns * band + columns].set_ylabel("pairs")
+    legend(figure, fullest([drawn[at] for at in first[: len(places)]]))
     return figure
 
 
@@ -62,3 +69,4 @@ def _dress(upper: Any, lower: Any, place: Place, places: Sequence[Place]) -> Non
     upper.set(xscale="log", yscale="log")
     upper.set_title(f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}")
     lower.set(xlabel="predicted share", yscale="log")
+    lower.tick_params(labelbottom=True)  # also where another diagram stands below
