@@ -117,7 +117,7 @@ def _count(column: list[Estimate | None]) -> str:
 
 def _label(line: Line) -> str:
     name = f"{line.name} (bound)" if line.kind == "oracle" else line.name
-    return name if line.complete or not line.done else f"{name} ({len(line.done)}/{len(line.cells)})"
+    return name if line.complete or not line.done else f"{name} {len(line.done)}/{len(line.cells)}"
 
 
 def _entry(line: Line, one: Estimate | None, best: bool, tied: bool) -> Entry:

@@ -63,7 +63,7 @@ def test_the_console_table_fits_80_columns_and_marks_the_best(tmp_path: Path) ->
     assert max(map(len, text)) <= 80
     rows = {line[:18].strip(): line for line in reversed(text)}
     assert rows["transformer · full"].count("*") == 3 and "*" not in rows["oracle (bound)"]
-    assert "lstm · full (2/3)" in text[3] and "±" in text[3]
+    assert "lstm · full 2/3" in text[3] and "±" in text[3]
     assert any("transformer · full" in line and line.count("missing") == 3 for line in text)
     said = " ".join(text)
     assert "lstm · full, 7 days: 1 of 3 diverged: the loss was not finite at step 120" in said
@@ -175,3 +175,13 @@ def test_tables_are_the_same_bytes_each_time(tmp_path: Path) -> None:
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     assert short(value) == text
+
+
+def test_a_line_that_is_not_whole_stays_on_one_line_of_80_columns(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    planned = [record(f"t{seed}", model="Transformer", features="full", seed=seed) for seed in range(5)]
+    for cell in planned[:4]:
+        table = same_everywhere(0.5, noise=0.8, seed=int(cell.seed or 0))
+        store.write(replace(cell, metrics=metrics(table)), users=table)
+    planned[4] = replace(planned[4], status="missing")
+    assert any(line.startswith("Transformer · full 4/5") and line.count("±") == 6 for line in printed(store, planned))
