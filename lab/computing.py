@@ -1,8 +1,9 @@
 """The cells of one fold computed: baselines and the oracle first, then the programs' chunks in turn."""
 
+import gc
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 
 import jax
@@ -81,12 +82,12 @@ class Computation:
                     self._compute_untrained(cell)
                 else:
                     self._leave([cell])
+        fitting: dict[int, Assembly] = {}
         for assembly, chunk in interleaved(ready, self.store):
             mine = self.open.take(chunk)
             self._leave([cell for cell in chunk if cell not in mine])
             if mine:
-                for going in going_on(mine, self.store, origin(assembly.program), self.progress.say):
-                    self._compute_chunk(assembly, going)
+                fitting[id(assembly)] = self._compute_trained(fitting.get(id(assembly), assembly), mine)
 
     def _leave(self, cells: Sequence[Cell]) -> None:
         """Wait for no time of cells that another process has."""
@@ -117,9 +118,22 @@ class Computation:
         assert isinstance(cell.settings, Baseline)
         return judge_baseline(self.data, cell.settings, horizon)
 
-    def _compute_chunk(self, assembly: Assembly, going: Going) -> None:
-        """Train, judge and keep the cells of one chunk."""
-        chunk = going.cells
+    def _compute_trained(self, assembly: Assembly, cells: Sequence[Cell]) -> Assembly:
+        """Compute cells, as many at once as memory holds; returns what they fitted into, for those to come."""
+        left = list(going_on(cells, self.store, origin(assembly.program), self.progress.say))
+        while left:
+            first, rest = left.pop(0).split(assembly.program.layout.cells_at_once)
+            left = [rest, *left] if rest.cells else left
+            if not self._compute_chunk(assembly, first):
+                left = [first, *left]
+                assembly = replace(assembly, program=assembly.program.halved())
+                # What the attempt held must be gone before the next one asks.
+                gc.collect()
+        return assembly
+
+    def _compute_chunk(self, assembly: Assembly, going: Going) -> bool:
+        """Train, judge and keep the cells of one chunk. False where memory did not suffice and fewer may fit."""
+        chunk, layout = going.cells, assembly.program.layout
         text = ", ".join(dict.fromkeys(f"{cell.title}, seed {cell.seed}" for cell in chunk))
         told, kind, fresh = 0, kind_of(chunk[0]), assembly not in self._started
         calls = -1 if going.start else 0
@@ -138,12 +152,18 @@ class Computation:
         try:
             kept = self._train(assembly, going, report)
         except _FAILURES as error:
+            if is_of_memory(error) and layout.halved() != layout:
+                self.progress.advance(-told * len(chunk), text, kind, timed=False)
+                at_once = f"{chunk[0].title}: memory does not suffice for {layout.cells_at_once} cells at once"
+                self.progress.say(f"{at_once}; half as many are tried.")
+                return False
             kept = [(cell.record("failed", reason=reason(error)), {}) for cell in chunk]
         self.progress.advance(len(chunk), text, JUDGE)
         # What an early stop saved is done too.
         self.progress.advance((units_of(chunk[0]) - told) * len(chunk), text, kind)
         for record, files in kept:
             self._keep(record, **files)
+        return True
 
     def _train(self, assembly: Assembly, going: Going, report: Report) -> list[tuple[CellRecord, dict]]:
         data, chunk = self.data, going.cells
@@ -231,12 +251,19 @@ def diverged(result: Trained) -> str:
     return f"The loss was not finite at step {result.diverged_at}{before}."
 
 
+def is_of_memory(error: Exception) -> bool:
+    """Whether the host's or a device's memory did not suffice."""
+    said = str(error).split("\n")[0]
+    # A CPU that has begun to compute says the latter, as an internal error.
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in said or "Out of memory" in said
+
+
 def reason(error: Exception) -> str:
     """What ended a cell, in a sentence."""
     if isinstance(error, LabError):
         return str(error)
     said = " ".join(str(error).split("\n")[0].split()).rstrip(".") or type(error).__name__
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in said:
+    if is_of_memory(error):
         return (
             f"The memory did not suffice ({said}); use a smaller training.batch, training.cells_at_once, "
             f"training.row_length or model width, or a larger training.accumulate."

@@ -52,6 +52,10 @@ class Going:
     cells: Sequence[Cell]
     start: Sequence[Checkpoint]
 
+    def split(self, count: int) -> "tuple[Going, Going]":
+        """The first of them, and the rest."""
+        return Going(self.cells[:count], self.start[:count]), Going(self.cells[count:], self.start[count:])
+
 
 def going_on(cells: Sequence[Cell], store: Store, origin: str, say: Say) -> Iterator[Going]:
     """The cells by the place they can go on from together. What is damaged, or from elsewhere, is said and left."""

@@ -1,8 +1,8 @@
 """Real processes of the main command, without the seconds that its imports take: forked from one that has them.
 
-A server of requests, one a line, as JSON: {"run": [arguments], "said": file, "limit": bytes} starts a process and
-answers its number; {"wait": number} answers how it ended. With `limit`, the system ends it in the middle of the write
-that would make a file longer than that.
+A server of requests, one a line, as JSON: {"run": [arguments], "said": file, "limit": bytes, "full": whether} starts a
+process and answers its number; {"wait": number} answers how it ended. With `limit`, the system ends it in the middle of
+the write that would make a file longer than that; where `full`, it refuses the write instead, as a full disk does.
 """
 
 import json
@@ -28,8 +28,8 @@ class Server:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def start(self, said: Path, *arguments: str, limit: int | None = None) -> int:
-        return self._ask({"run": arguments, "said": str(said), "limit": limit})
+    def start(self, said: Path, *arguments: str, limit: int | None = None, full: bool = False) -> int:
+        return self._ask({"run": arguments, "said": str(said), "limit": limit, "full": full})
 
     def wait(self, number: int) -> int:
         """The exit code of a process; of one that was killed, the signal's number below zero."""
@@ -95,7 +95,7 @@ def _fork(request: dict[str, Any]) -> int:
     if request["limit"]:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"], request["limit"]))
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN if request["full"] else signal.SIG_DFL)
     from lab.run import main
 
     sys.argv = ["lab.run", *request["run"]]

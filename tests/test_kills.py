@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -67,10 +68,10 @@ class Lives:
         self.folder, self._home, self._server, self._out = home / out / "tiny", home, server, out
         self.said: list[str] = []
 
-    def live(self, end: Callable[[int], None], limit: int | None = None) -> int:
+    def live(self, end: Callable[[int], None], limit: int | None = None, full: bool = False) -> int:
         """A process, from its start to its end, which `end` brings about; its exit code."""
         said = self._home / f"{self._out}-{len(self.said)}.txt"
-        number = self._server.start(said, "tiny.py", "--out", self._out, *OFTEN, limit=limit)
+        number = self._server.start(said, "tiny.py", "--out", self._out, *OFTEN, limit=limit, full=full)
         end(number)
         code = self._server.wait(number)
         self.said.append(said.read_text())
@@ -141,3 +142,16 @@ def test_killed_stopped_and_damaged_it_ends_in_the_same_bits(home: Path, server:
     assert said.count("Stopped. Finished cells are kept; go on with:") == 4
     for path in damaged:
         assert f"{path.name}: is damaged. {path.parent.name} goes on from the checkpoint before it" in said
+
+
+def test_a_full_disk_is_said_and_where_there_is_room_again_it_goes_on(home: Path, server: Server, whole: Path) -> None:
+    lives = Lives(home, server, "full")
+    # Room for the oracle, and not for a checkpoint or the curve of a cell.
+    assert lives.live(lambda number: None, limit=9_000, full=True) == 1
+    said = " ".join(lives.said[-1].split())
+    assert said.count("No checkpoint of a cell in training: ") == 1 and "Training goes on." in said
+    assert re.search(r"error: full/tiny/\S+: the disk is full or its quota used up; what was finished before is", said)
+    assert len(list(lives.folder.glob("cells/*/cell.json"))) == 1
+    assert not list(lives.folder.rglob("*.partial"))
+    assert lives.live(lambda number: None) == 0
+    assert bits(lives.folder) == bits(whole)

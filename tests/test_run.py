@@ -304,6 +304,8 @@ def test_what_fails_is_shown_and_the_rest_goes_on(home: Path) -> None:
     words = " ".join(said.split())
     assert "broken, 7 days: 1 of 1 failed: baselines.broken: it never fits." in words
     assert "The memory did not suffice (RESOURCE_EXHAUSTED" in words and "use a smaller training.batch" in words
+    if len(os.sched_getaffinity(0)) > 1:  # there is a device for every core, and a cell on each
+        assert re.search(r"memory does not suffice for \d+ cells at once; half as many are tried", words)
     table = (home / "failed" / "tiny" / "cells.csv").read_text()
     assert table.count("failed") == 3 and "rnn_width=8-ids" in table
 

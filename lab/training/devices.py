@@ -9,7 +9,7 @@ batch, their gradients summed (`batch`). Arguments and results of a mapped funct
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -56,6 +56,14 @@ class Layout:
     @property
     def cells_at_once(self) -> int:
         return self.cells_per_device * (self.lanes if self.mode == "cells" else 1)
+
+    def halved(self) -> "Layout":
+        """For half as many cells at once; where each device of a CPU has one, on half of them. The same for one."""
+        if self.cells_per_device > 1:
+            return replace(self, cells_per_device=-(-self.cells_per_device // 2))
+        # They share one memory; those of an accelerator have their own.
+        fewer = self.on_cpu and self.mode == "cells"
+        return replace(self, devices=self.devices[: -(-self.lanes // 2)]) if fewer else self
 
     @cached_property
     def _everywhere(self) -> NamedSharding:

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from lab.data.dataset import Dataset
 from lab.errors import InputError
-from lab.training.devices import plan_layout
+from lab.training.devices import Layout, plan_layout
 from lab.training.settings import Training
 from tests.training.small import Bench, small_experiment
 
@@ -82,3 +83,13 @@ def _training(batch: int, accumulate: int, odd: int) -> Training:
     training = Training(batch=batch, accumulate=accumulate, split="batch")
     object.__setattr__(training, "batch", odd)
     return training
+
+
+def test_half_as_many_cells_at_once_come_down_to_one() -> None:
+    (device, *_), counts = jax.devices(), []
+    layout = Layout("cells", (device,) * 3, 5)
+    while layout.halved() != layout:
+        layout = layout.halved()
+        counts.append(layout.cells_at_once)
+    assert counts == [9, 6, 3, 2, 1]
+    assert Layout("batch", (device,) * 4, 2).halved() == Layout("batch", (device,) * 4, 1)
