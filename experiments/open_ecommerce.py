@@ -2,8 +2,8 @@
 
 Asks: does a learned model see more of what households will want in 7 and in 30 days than their own decayed
 counts do, over all categories and over those they have never bought from?
-Expect: ahead of the counts by about .010 NDCG@10 at both horizons, and above recent popularity by a quarter (7 days) and
-two fifths (30 days) on categories new to the household.
+Expect: ahead of the counts by about .010 NDCG@10 at both horizons, and above recent popularity by a quarter (7
+days) and two fifths (30 days) on categories new to the household.
 Takes: about an hour on two cores. Needs: the data set (python -m lab.data open-ecommerce --download).
 Run: python -m lab.run experiments/open_ecommerce.py --source.path data/open_ecommerce
 """
