@@ -71,6 +71,7 @@ class Lives:
     def live(self, end: Callable[[int], None], limit: int | None = None, full: bool = False) -> int:
         """A process, from its start to its end, which `end` brings about; its exit code."""
         said = self._home / f"{self._out}-{len(self.said)}.txt"
+        said.touch()  # a process killed at once has not come to make it
         number = self._server.start(said, "tiny.py", "--out", self._out, *OFTEN, limit=limit, full=full)
         end(number)
         code = self._server.wait(number)
