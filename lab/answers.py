@@ -31,7 +31,9 @@ def answers(summary: Summary, found: Found, metric: str) -> list[str]:
     for (target, horizon), lines in groupby(whole, key=lambda line: (line.target, line.horizon)):
         start = f"{target}, next {span(horizon)}: " if several else f"Next {span(horizon)}: "
         said += [start + one for one in _answer(summary, list(lines), found, metric)]
-    return [*said, *_seeds(found.values())] or ["No row has all of its cells; nothing can be concluded yet."]
+    if not said:
+        return ["No row has all of its cells; nothing can be concluded yet."]
+    return [*said, *_left_out(summary), *_seeds(found.values())]
 
 
 def span(horizon: float) -> str:
@@ -64,13 +66,11 @@ def _verdict(first: Line, rival: Line, alike: list[str], one: Comparison | None,
     others = _listed(alike)
     if one is None:
         return f"{first.name} has the highest {metric.upper()}; it was not compared with {best.rstrip(',')}."
-    low, high = one.users_low, one.users_high
-    between = (
-        f"95 % interval over users {number(low)} to {number(high)}, " if low is not None and high is not None else ""
-    )
-    words = f"by {number(one.difference)} {metric.upper()} ({between}Holm's p {probability(one.holm_p)})"
+    words = f"by {number(one.difference)} {metric.upper()} ({_between_users(one)}Holm's p {probability(one.holm_p)})"
     if one.holm_p > SURE:
         nor = f", nor from {others}" if others else ""
+        if number(one.difference) in (".000", "-.000"):
+            return f"{first.name} is level with {best.rstrip(',')}, and cannot be told from it{nor}."
         return f"{first.name} is ahead of {best} {words}, but cannot be told from it{nor}."
     but = f"; it cannot be told from {others}" if others else ""
     return f"{first.name} leads {best} {words}{but}."
@@ -86,6 +86,13 @@ def _listed(names: list[str]) -> str:
     """`a`, `a or b`, `a, b or 3 more`."""
     shown = names if len(names) < 4 else [*names[:2], f"{len(names) - 2} more"]
     return " or ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+
+
+def _left_out(summary: Summary) -> Iterator[str]:
+    """That some lines are not compared, since what is there of them may not be what the rest would give."""
+    names = list(dict.fromkeys(line.name for line, _ in summary.lines if not line.complete))
+    if names:
+        yield f"Left out here, since not all of its cells are done: {', '.join(names)}."
 
 
 def _seeds(found: Iterable[Comparison]) -> Iterator[str]:

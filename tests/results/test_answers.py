@@ -106,6 +106,21 @@ def test_what_is_not_done_or_alone_concludes_nothing(tmp_path: Path) -> None:
     assert said(store)[0].endswith("; there is nothing to compare it with.")
 
 
+def test_a_row_that_is_left_out_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store, "gru", BASE)
+    put(store, "lstm", BASE + 0.2)
+    store.write(record("lost", model="lstm", seed=6, status="failed", reason="Out of memory."))
+    assert "Left out here, since not all of its cells are done: lstm · full." in said(store)
+
+
+def test_rows_of_one_value_are_level(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name in ("decayed", "last"):
+        baseline(store, name, BASE)
+    assert "is level with" in said(store)[0] and "ahead" not in said(store)[0]
+
+
 def test_a_tie_is_of_one_slice(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for name, novel in (("lstm", BASE), ("gru", BASE + NOISE - NOISE.mean())):
