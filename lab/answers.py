@@ -90,7 +90,8 @@ def _listed(names: list[str]) -> str:
 
 def _left_out(summary: Summary) -> Iterator[str]:
     """That some lines are not compared, since what is there of them may not be what the rest would give."""
-    names = list(dict.fromkeys(line.name for line, _ in summary.lines if not line.complete))
+    lines = (line for line, _ in summary.lines if not line.complete)
+    names = list(dict.fromkeys(f"{line.name} ({span(line.horizon)})" for line in lines))
     if names:
         yield f"Left out here, since not all of its cells are done: {', '.join(names)}."
 

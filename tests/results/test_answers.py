@@ -111,7 +111,7 @@ def test_a_row_that_is_left_out_is_named(tmp_path: Path) -> None:
     put(store, "gru", BASE)
     put(store, "lstm", BASE + 0.2)
     store.write(record("lost", model="lstm", seed=6, status="failed", reason="Out of memory."))
-    assert "Left out here, since not all of its cells are done: lstm · full." in said(store)
+    assert "Left out here, since not all of its cells are done: lstm · full (7 days)." in said(store)
 
 
 def test_rows_of_one_value_are_level(tmp_path: Path) -> None:
