@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import InputError, LabError
+from lab.errors import InputError
+from lab.leaving import asked, ended
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,20 +22,12 @@ OUT = Path("results/across")
 
 def main() -> None:
     """Compare what the command line names, and leave: 0 done, 1 a fault, 2 a mistake of the user's."""
-    arguments = sys.argv[1:]
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(str(__doc__).strip())
-        sys.exit(0 if arguments else 2)
-    try:
-        folders, out = _read(arguments)
-        compare(folders, out)
-    except LabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    arguments = asked(__doc__)
+    sys.exit(ended(lambda: compare(*_read(arguments))))
 
 
-def compare(folders: list[Path], out: Path) -> None:
-    """Print what the folders say together, and write it into `out`."""
+def compare(folders: list[Path], out: Path) -> int:
+    """Print what the folders say together, and write it into `out`; the exit code."""
     from rich.console import Console
 
     from lab.across_logs import pairs_csv, ranks_csv, read_across, said
@@ -53,6 +46,7 @@ def compare(folders: list[Path], out: Path) -> None:
     for sentence in said(across):
         console.print(sentence, markup=False, highlight=False)
     console.print(f"Written to {out}: {', '.join(files)}", markup=False, highlight=False, soft_wrap=True)
+    return 0
 
 
 def _read(arguments: list[str]) -> tuple[list[Path], Path]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lab.errors import InputError, LabError
+from lab.errors import InputError
+from lab.leaving import asked, ended
 
 if TYPE_CHECKING:
     from lab.experiment import Experiment
@@ -42,22 +43,9 @@ class Options:
 
 def main() -> None:
     """Reproduce what the command line names, and leave."""
-    arguments = sys.argv[1:]
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(str(__doc__).strip())
-        sys.exit(0 if arguments else 2)
+    arguments = asked(__doc__)
     try:
-        code = _reproduce(Path(arguments[0]), arguments[1:])
-    except LabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code
-    except Exception as error:
-        from lab.own_code import blamed
-
-        if (said := blamed(error)) is None:
-            raise
-        print(f"error: {said}", file=sys.stderr)
-        code = said.exit_code
+        code = ended(lambda: _reproduce(Path(arguments[0]), arguments[1:]))
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         code = 130

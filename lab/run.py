@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.command import command
-from lab.errors import LabError
+from lab.leaving import asked, ended
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to end: Ctrl-C, and the polite request of another program."""
@@ -38,34 +38,27 @@ SOON = 10.0
 
 def main() -> None:
     """Run what the command line says, and leave: 0 done, 1 a fault, 2 a mistake of the user's, 130 stopped."""
-    arguments = sys.argv[1:]
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(str(__doc__).strip())
-        sys.exit(0 if arguments else 2)
+    arguments = asked(__doc__)
     try:
         _answer_stops(Interrupt())
         sys.unraisablehook = ask_again
-        code = _run(arguments[0], arguments[1:])
-        sys.stdout.flush()
-    except LabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code
-    except BrokenPipeError:
-        # Whoever read the output has left, as `head` does; nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
-    except Exception as error:
-        from lab.own_code import blamed
-
-        if (said := blamed(error)) is None:
-            raise
-        print(f"error: {said}", file=sys.stderr)
-        code = said.exit_code
+        code = ended(lambda: _piped(arguments[0], arguments[1:]))
     except KeyboardInterrupt:
         _answer_stops(signal.SIG_IGN)
         print(f"\nStopped. Finished cells are kept; go on with:\n  {command('lab.run', *arguments)}", file=sys.stderr)
         code = 130
     sys.exit(code)
+
+
+def _piped(file: str, arguments: list[str]) -> int:
+    try:
+        code = _run(file, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has left, as `head` does; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    return code
 
 
 def _run(file: str, arguments: list[str]) -> int:

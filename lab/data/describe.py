@@ -20,7 +20,7 @@ from lab.data.sources.base import Source
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, microseconds
 from lab.data.words import counted
-from lab.errors import LabError
+from lab.leaving import ended
 from lab.nearest import did_you_mean
 
 CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
@@ -75,20 +75,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given and given[0] not in NAMES and not given[0].startswith("-"):
         given = ["table", "--path", *given]
     given = [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
-    try:
-        asked = tyro.cli(
-            Describe,
-            args=given,
-            prog="python -m lab.data",
-            config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.OmitSubcommandPrefixes),
-        )
-        histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
-        print("\n".join(description(histories)))
-        if asked.figure is not None:
-            save_figure(histories, asked.figure)
-    except LabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return ended(lambda: _describe(given))
+
+
+def _describe(given: list[str]) -> int:
+    asked = tyro.cli(
+        Describe,
+        args=given,
+        prog="python -m lab.data",
+        config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.OmitSubcommandPrefixes),
+    )
+    histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
+    print("\n".join(description(histories)))
+    if asked.figure is not None:
+        save_figure(histories, asked.figure)
     return 0
 
 

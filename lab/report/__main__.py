@@ -7,22 +7,23 @@ needs no network and no other file. Reads cells/, cells.csv, comparisons.csv and
 import sys
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.leaving import asked, ended
 
 
 def main() -> None:
     """Write the report that the command line names, and leave: 0 done, 1 a fault, 2 a mistake of the user's."""
-    arguments = sys.argv[1:]
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+    arguments = asked(__doc__)
+    if len(arguments) != 1:
         print(str(__doc__).strip())
-        sys.exit(0 if arguments and arguments[0] in ("-h", "--help") else 2)
-    try:
-        from lab.report.write import write_report
+        sys.exit(2)
+    sys.exit(ended(lambda: _write(Path(arguments[0]))))
 
-        print(f"Report: {write_report(Path(arguments[0]))}")
-    except LabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+
+def _write(root: Path) -> int:
+    from lab.report.write import write_report
+
+    print(f"Report: {write_report(root)}")
+    return 0
 
 
 if __name__ == "__main__":
