@@ -67,6 +67,13 @@ def line_name(model: str, features: str, variant: str) -> str:
     return " · ".join(filter(None, (model, features, variant)))
 
 
+def place_of(cell: "CellRecord | Mapping[str, Any]") -> tuple[Any, ...]:
+    """Where a cell, or what a pin has of one, stands in its grid; settings and code do not move that."""
+    names = ("kind", "model", "features", "variant", "target", "horizon", "fold", "seed")
+    # A pin says no variant where there is none.
+    return tuple(cell.get(n, "") if isinstance(cell, Mapping) else getattr(cell, n) for n in names)
+
+
 def in_order(records: Iterable[CellRecord]) -> list[CellRecord]:
     """Records in an order that is theirs alone: by target, horizon, kind, names, fold and seed."""
 

@@ -67,9 +67,6 @@ CELL = {
     "fingerprints": dict,
 }
 
-UNSTABLE = ("run", "cells[].timing")
-"""What two runs of the same on one machine do not share."""
-
 
 def build_pin(
     experiment: Experiment,
@@ -125,13 +122,6 @@ def read_pin(path: Path) -> dict[str, Any]:
 def metrics_of(cell: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
     """A pinned cell's numbers by (split, slice, metric)."""
     return {(s, k, m): math.nan if v is None else float(v) for s, k, m, v in cell["metrics"]}
-
-
-def place_of(cell: Mapping[str, Any] | CellRecord) -> tuple[Any, ...]:
-    """What names a cell whatever the code: unlike its id, it stays when the code moves."""
-    names = ("kind", "model", "features", "variant", "horizon", "fold", "seed")
-    # A pin says no variant where there is none.
-    return tuple(cell.get(n, "") if isinstance(cell, Mapping) else getattr(cell, n) for n in names)
 
 
 def files_of(source: Source) -> list[dict[str, Any]]:

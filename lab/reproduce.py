@@ -137,9 +137,9 @@ def _short(value: Any) -> str:
 
 def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experiment: "Experiment") -> list[str]:
     """What differs in the code of the user's own classes, or in what the grid holds here."""
+    from lab.cell_record import place_of
     from lab.cells import grid
     from lab.judging import Truth
-    from lab.pins import place_of
 
     cells = grid(experiment, pin["data"]["fingerprint"], isinstance(experiment.source, Truth))
     here = {place_of(cell.record("missing")): cell.fingerprints["code"] for cell in cells}
@@ -199,7 +199,8 @@ def _computed(
     """The chosen cells computed here, each as a pin holds it."""
     from rich.console import Console
 
-    from lab.pins import pinned_cell, place_of
+    from lab.cell_record import place_of
+    from lab.pins import pinned_cell
     from lab.runner import Place, Run
     from lab.tracking import Tracking
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lab.cell_record import CellRecord
+from lab.cell_record import CellRecord, place_of
 from lab.cells import Cell
 from lab.claims import Claims
 from lab.nested import flat
@@ -33,7 +33,7 @@ def states(store: Store, cells: Sequence[Cell]) -> list[State]:
     stored = {record.id: record for record in store.records()}
     at_place: dict[tuple, list[CellRecord]] = {}
     for record in stored.values():
-        at_place.setdefault(place(record), []).append(record)
+        at_place.setdefault(place_of(record), []).append(record)
     claims = Claims(store.root)
     return [_state(cell, stored.get(cell.id), at_place, claims) for cell in cells]
 
@@ -46,17 +46,11 @@ def _state(cell: Cell, record: CellRecord | None, at_place: Mapping[tuple, list[
     if record is not None:
         return State(cell, record.status)
     planned = cell.record("missing")
-    others = [moved(planned, other) for other in at_place.get(place(planned), [])]
+    others = [moved(planned, other) for other in at_place.get(place_of(planned), [])]
     # Of several the nearest: what it takes to explain it.
     return (
         State(cell, "stale", min(others, key=lambda names: (len(names), names))) if others else State(cell, "missing")
     )
-
-
-def place(record: CellRecord) -> tuple:
-    """Where a cell stands in the grid, whatever its settings, data and code."""
-    names = record.model, record.features, record.variant
-    return record.kind, *names, record.target, record.horizon, record.fold, record.seed
 
 
 def moved(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:

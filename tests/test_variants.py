@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from lab.baselines import LastCategory
-from lab.cell_record import CellRecord, from_json, to_json
+from lab.cell_record import CellRecord, from_json, place_of, to_json
 from lab.cells import Cell, grid
 from lab.command_line import parse
 from lab.comparisons import comparisons
 from lab.errors import InputError
 from lab.features import Habit
-from lab.pins import place_of
 from lab.runner import by_rows
 from lab.selection import select
 from lab.settings import experiment_of, settings_of
