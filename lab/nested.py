@@ -1,12 +1,18 @@
 """Nested settings as one level of names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested values as one level, names joined with dots; an empty mapping leaves nothing."""
-    found: dict[str, Any] = {}
+def leaves(values: Mapping[str, Any], *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each value with the names that lead to it; an empty mapping is a value."""
     for name, value in values.items():
-        found |= flat(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
-    return found
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, *above, name)
+        else:
+            yield (*above, name), value
+
+
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values as one level, names joined with dots; an empty mapping leaves nothing."""
+    return {".".join(names): value for names, value in leaves(values) if not isinstance(value, Mapping)}

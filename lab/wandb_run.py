@@ -13,6 +13,7 @@ from typing import Any, Literal
 from lab.cell_record import CellRecord
 from lab.errors import FaultError
 from lab.ledger import SUMMARY, TABLES, Ledger, figures, run_id
+from lab.nested import leaves
 from lab.store import CHECKPOINT, CURVE, Store, days
 from lab.wandb_file import is_ended
 
@@ -95,13 +96,9 @@ class Runs:
         return [run._log_artifact(_dataset(self.data), is_user_created=True, use_after_commit=True)]
 
 
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested settings as one level, names joined with `/`; W&B reads a dot as a level of its own."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        key = f"{above}{name}".replace(".", "_")
-        found |= flat(value, f"{key}/") if isinstance(value, Mapping) and value else {key: value}
-    return found
+    return {"/".join(name.replace(".", "_") for name in names): value for names, value in leaves(values)}
 
 
 def _end(run: Any, sent: list[Any]) -> None:
