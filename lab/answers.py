@@ -12,6 +12,8 @@ SURE = 0.05
 """Holm's p at or below which a difference is called one."""
 FEWEST_SEEDS = next(n for n in range(1, 100) if smallest_p(n) <= SURE)
 """Seeds below which no difference between seeds can be called one."""
+LEVEL = 0.0005
+"""Difference below which three decimals show none."""
 
 
 Found = Mapping[tuple[str, float, str, str, str], Comparison]
@@ -62,18 +64,19 @@ def _answer(summary: Summary, lines: list[Line], found: Found, metric: str) -> I
 
 
 def _verdict(first: Line, rival: Line, alike: list[str], one: Comparison | None, metric: str) -> str:
-    best = f"the best {rival.kind}, {rival.name}," if rival.kind != first.kind else rival.name
+    best, comma = (rival.name, "") if rival.kind == first.kind else (f"the best {rival.kind}, {rival.name}", ",")
     others = _listed(alike)
     if one is None:
-        return f"{first.name} has the highest {metric.upper()}; it was not compared with {best.rstrip(',')}."
-    words = f"by {number(one.difference)} {metric.upper()} ({_between_users(one)}Holm's p {probability(one.holm_p)})"
+        return f"{first.name} has the highest {metric.upper()}; it was not compared with {best}."
+    measured = f"{_between_users(one)}Holm's p {probability(one.holm_p)}"
+    words = f"{best}{comma} by {number(one.difference)} {metric.upper()} ({measured})"
     if one.holm_p > SURE:
         nor = f", nor from {others}" if others else ""
-        if number(one.difference) in (".000", "-.000"):
-            return f"{first.name} is level with {best.rstrip(',')}, and cannot be told from it{nor}."
-        return f"{first.name} is ahead of {best} {words}, but cannot be told from it{nor}."
+        if abs(one.difference) < LEVEL:
+            return f"{first.name} is level with {best}, and cannot be told from it{nor}."
+        return f"{first.name} is ahead of {words}, but cannot be told from it{nor}."
     but = f"; it cannot be told from {others}" if others else ""
-    return f"{first.name} leads {best} {words}{but}."
+    return f"{first.name} leads {words}{but}."
 
 
 def _between_users(one: Comparison) -> str:
