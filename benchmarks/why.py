@@ -14,25 +14,28 @@ Run: python -m benchmarks.why results/lstm_vs_transformer [--model LSTM --featur
 """
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import tyro
+from jaxtyping import Float
 
+from benchmarks.interest import paired, per_query, said
 from lab.cell_record import CellRecord
-from lab.data.search import events_until
+from lab.data.queries import FoldView, Queries
 from lab.data.seen import seen_by
+from lab.evolution import label_shares, softmax
 from lab.features.weights import PACE
 from lab.pins import read_pin
+from lab.report.by_history import quartiles
 from lab.settings import experiment_of
 from lab.statistics.intervals import over_users
 from lab.store import Store
 from lab.trained_cell import TrainedCell, load_cell
 
-METRIC = "ndcg@10"
-QUARTERS = 4
 EDGES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Of the classes of probability, whose logarithms are about as far apart."""
 SHOWN = 6
@@ -68,8 +71,9 @@ def main(
         print(f"\n{model} · {features}, {horizon:g} days, seeds: {len(seeds)}")
         show_curve(store, seeds)
         trained = load_cell(results, seeds[0].id, source=source, cache=cache)
-        show_lengths(store, trained, seeds, theirs, baseline)
-        show_calibration(trained)
+        predictions = predicted(trained)
+        show_lengths(store, trained.data.view, predictions, seeds, theirs)
+        show_calibration(predictions)
         show_habit(trained)
 
 
@@ -83,68 +87,63 @@ def show_curve(store: Store, seeds: list[CellRecord]) -> None:
     print(f"    valid loss is lowest after {best} steps")
 
 
+class Predictions(NamedTuple):
+    """Of the test queries that have labels."""
+
+    queries: Queries
+    shares: Float[np.ndarray, "Q C"]
+    """Probabilities that the model gives."""
+    weights: Float[np.ndarray, "Q C"]
+    """Shares of the labels."""
+
+
+def predicted(trained: TrainedCell) -> Predictions:
+    split = trained.data.splits["test"]
+    labels = split.labels[trained.cell.experiment.horizons.index(trained.cell.horizon)]
+    answered = np.flatnonzero(np.diff(labels.offsets))
+    shares = softmax(trained.scores(split.packed, split.tables))
+    weights = label_shares(labels, trained.data.view.candidates)
+    return Predictions(split.queries[answered], shares[answered], weights[answered])
+
+
 def show_lengths(
-    store: Store, trained: TrainedCell, seeds: list[CellRecord], theirs: list[CellRecord], baseline: str
+    store: Store, view: FoldView, predictions: Predictions, seeds: list[CellRecord], theirs: list[CellRecord]
 ) -> None:
     """Print the metric and the probability of going back by length of history."""
-    split = trained.data.splits["test"]
-    view, queries = trained.data.view, split.queries
-    events = events_until(view.histories.offsets, view.histories.time, queries.user, queries.cutoff)
-    events = events - view.histories.offsets[queries.user]
-    length = pd.Series(events, index=view.histories.row_of(queries.user))
-    back = going_back(trained)
-    table: Any = pd.DataFrame({"mine": per_user(store, seeds), "theirs": per_user(store, theirs)})
-    table = table.join(length.rename("events")).join(back)
-    table["quarter"] = pd.qcut(table["events"], QUARTERS, duplicates="drop")
-    print(f"  by length of history  queries    model {baseline:>8s}  difference                    "
-          "going back: said  happened")  # fmt: skip
-    for _, part in table.groupby("quarter", observed=True):
-        more = over_users((part["mine"] - part["theirs"]).to_numpy(), part.index.to_numpy(), np.random.default_rng(0))
-        interval = "" if more is None else f"{more.mean:+.4f} ({more.low:+.4f} to {more.high:+.4f})"
-        named = f"{part['events'].min():,} to {part['events'].max():,} events"
-        print(f"    {named:19s}{len(part):8,d}{part['mine'].mean():9.3f}{part['theirs'].mean():9.3f}  {interval:28s}"
-              f"{part['said'].mean():18.3f}{part['happened'].mean():10.3f}")  # fmt: skip
-
-
-def per_user(store: Store, cells: list[CellRecord]) -> pd.Series:
-    """The metric over all categories of each user, mean over seeds; one fold asks each user once."""
-    tables = [pd.DataFrame(store.users(one.id)) for one in cells]
-    whole: Any = pd.concat([table[table["slice"] == "all"] for table in tables])
-    return whole.groupby("user")[METRIC].mean()
-
-
-def going_back(trained: TrainedCell) -> pd.DataFrame:
-    """For each test query with labels: the probability of touched categories, and the labels' weight on them."""
-    shares, weights, answered = predictions(trained)
-    queries = trained.data.splits["test"].queries[answered]
-    seen = seen_by(trained.data.view, queries)
-    index = trained.data.view.histories.row_of(queries.user)
-    return pd.DataFrame({"said": (shares * seen).sum(1), "happened": (weights * seen).sum(1)}, index=index)
-
-
-def predictions(trained: TrainedCell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """float[Q, C] probabilities and label weights of the test queries that have labels, and int[Q] which these are."""
-    split, data = trained.data.splits["test"], trained.data
-    logits = trained.scores(split.packed, split.tables)
-    shares = np.exp(logits - logits.max(1, keepdims=True))
-    shares /= shares.sum(1, keepdims=True)
-    labels = split.labels[trained.cell.experiment.horizons.index(trained.cell.horizon)]
-    counts = np.diff(labels.offsets)
-    weights = np.zeros_like(shares, shape=(len(labels), data.view.candidates))
-    weights[np.repeat(np.arange(len(labels)), counts), labels.ids] = labels.weights
-    answered = np.flatnonzero(counts)
-    return shares[answered], weights[answered], answered
-
-
-def show_calibration(trained: TrainedCell) -> None:
-    """Print what categories of each class of probability were given and got."""
-    shares, weights, _ = predictions(trained)
-    place = np.searchsorted(EDGES[1:-1], shares.ravel(), side="right")
-    count, said, happened = (
-        np.bincount(place, values, len(EDGES) - 1) for values in (None, shares.ravel(), weights.ravel())
+    mine, against, user = paired(per_query(store, seeds, "all"), per_query(store, theirs, "all"))
+    users = store.users(seeds[0].id)
+    length = dict(zip(users["user"].tolist(), users["history"].tolist(), strict=True))
+    history = np.array([length[one] for one in user])
+    expected, happened = going_back(view, predictions, user)
+    print(
+        f"  by length of history  queries    model {theirs[0].model:>8s}  difference                    "
+        "going back: said  happened"
     )
+    for low, high in pairwise(quartiles(history)):
+        here = (low <= history) & (history < high)
+        more = said(over_users((mine - against)[here], user[here], np.random.default_rng(0)))
+        named = f"{history[here].min():,} to {history[here].max():,} events"
+        print(
+            f"    {named:19s}{here.sum():8,d}{mine[here].mean():9.3f}{against[here].mean():9.3f}  {more:28s}"
+            f"{expected[here].mean():18.3f}{happened[here].mean():10.3f}"
+        )
+
+
+def going_back(view: FoldView, predictions: Predictions, user: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """float[U] twice, for these users: the probability of touched categories, and the labels' weight on them."""
+    seen = seen_by(view, predictions.queries)
+    row = {one: i for i, one in enumerate(view.histories.row_of(predictions.queries.user).tolist())}
+    order = [row[one] for one in user]
+    return (predictions.shares * seen).sum(1)[order], (predictions.weights * seen).sum(1)[order]
+
+
+def show_calibration(predictions: Predictions) -> None:
+    """Print what categories of each class of probability were given and got."""
+    shares, weights = predictions.shares.ravel(), predictions.weights.ravel()
+    place = np.searchsorted(EDGES[1:-1], shares, side="right")
+    count, expected, happened = (np.bincount(place, values, len(EDGES) - 1) for values in (None, shares, weights))
     print("  probability up to    " + "".join(f"{edge:>9g}" for edge in EDGES[1:]))
-    for name, values in (("said", said), ("happened", happened)):
+    for name, values in (("said", expected), ("happened", happened)):
         print(f"    {name:19s}" + "".join(f"{v:9.5f}" for v in values / np.maximum(count, 1)))
 
 

@@ -49,8 +49,8 @@ def evolution(trained: TrainedCell, users: Sequence[int] | np.ndarray | None = N
     steps = _steps(trained, view, users)
     horizon = view.fold.horizons[trained.cell.experiment.horizons.index(trained.cell.horizon)]
     labels = trained.cell.experiment.target.labels(view, steps.queries, horizon)
-    shares = _softmax(trained.scores(*_laid(trained, view, steps, labels)))
-    return _frame(view, steps, shares, _happened(labels, view.candidates))
+    shares = softmax(trained.scores(*_laid(trained, view, steps, labels)))
+    return _frame(view, steps, shares, label_shares(labels, view.candidates))
 
 
 def _steps(trained: TrainedCell, view: FoldView, users: Sequence[int] | np.ndarray | None) -> Steps:
@@ -89,13 +89,13 @@ def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) ->
     return packed, known
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: np.ndarray) -> np.ndarray:
     """float32[Q, C] of logits [Q, C]."""
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def _happened(labels: Labels, candidates: int) -> np.ndarray:
+def label_shares(labels: Labels, candidates: int) -> np.ndarray:
     """float32[Q, C]: the labels' weights, a row of NaN where there is none."""
     counts = np.diff(labels.offsets)
     shares = np.zeros((len(labels), candidates), np.float32)
