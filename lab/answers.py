@@ -27,7 +27,7 @@ def by_pair(found: Iterable[Comparison]) -> Found:
 
 def answers(summary: Summary, found: Found, metric: str) -> list[str]:
     """A sentence for each target and horizon, and one for what the seeds cannot say."""
-    whole = [line for line, _ in summary.lines if line.complete and line.kind != "oracle"]
+    whole = [line for line, _ in summary.lines if line.complete and line.kind != "oracle" and not line.stale]
     several = len({line.target for line, _ in summary.lines}) > 1
     said = []
     for (target, horizon), lines in groupby(whole, key=lambda line: (line.target, line.horizon)):

@@ -1,7 +1,7 @@
 """What is kept of one cell: its name, how it ended, and its numbers."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
@@ -52,6 +52,9 @@ class CellRecord:
     timing: Mapping[str, float] = field(default_factory=dict)
     """Seconds."""
     parameters: int = 0
+    stale: tuple[str, ...] = ()
+    """Of a cell that is shown in place of the one asked for: what differs. Never on disk, for it depends on what is
+    asked."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.status not in STATUSES:
@@ -62,9 +65,16 @@ class CellRecord:
         return next((m.value for m in self.metrics if m[:3] == (split, slice, metric)), math.nan)
 
 
-def line_name(model: str, features: str, variant: str) -> str:
-    """What tables call the cells that differ in fold and seed alone: `LSTM · full · 30 days`."""
-    return " · ".join(filter(None, (model, features, variant)))
+def line_name(model: str, features: str, variant: str, stale: Sequence[str] = ()) -> str:
+    """What tables call the cells that differ in fold and seed alone: `LSTM · full · 30 days`, `LSTM · stale: code`."""
+    more = f" and {len(stale) - 2} more" if len(stale) > 2 else ""
+    mark = f"stale: {', '.join(stale[:2])}{more}" if stale else ""
+    return " · ".join(filter(None, (model, features, variant, mark)))
+
+
+def line_of(cell: "CellRecord | Mapping[str, Any]") -> tuple[Any, ...]:
+    """The line of its grid in which a cell stands: its place without fold and seed."""
+    return place_of(cell)[:-2]
 
 
 def place_of(cell: "CellRecord | Mapping[str, Any]") -> tuple[Any, ...]:
@@ -89,6 +99,7 @@ def in_order(records: Iterable[CellRecord]) -> list[CellRecord]:
 def to_json(record: CellRecord) -> dict[str, Any]:
     """The record as JSON has it; an infinite number becomes the text `inf` or `-inf`, and no variant is not said."""
     said = {name: value for name, value in asdict(record).items() if value or name != "variant"}
+    del said["stale"]
     return said | {
         "metrics": [[*one[:3], _number(one.value)] for one in record.metrics],
         "timing": {name: _number(seconds) for name, seconds in record.timing.items()},
@@ -97,7 +108,7 @@ def to_json(record: CellRecord) -> dict[str, Any]:
 
 def from_json(content: Mapping[str, Any]) -> CellRecord:
     """The record that `to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    values: dict[str, Any] = {f.name: content[f.name] for f in fields(CellRecord) if f.name != "variant"}
+    values: dict[str, Any] = {f.name: content[f.name] for f in fields(CellRecord) if f.name not in ("variant", "stale")}
     values["variant"] = content.get("variant", "")
     values["metrics"] = tuple(Metric(split, slice, name, _float(v)) for split, slice, name, v in values["metrics"])
     values["timing"] = {name: _float(seconds) for name, seconds in values["timing"].items()}

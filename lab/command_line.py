@@ -42,6 +42,9 @@ class Options:
     takes about as long as the first cells of a run do."""
     status: bool = False
     """Say which cells are done, running, failed, stale (and what moved) or missing, and stop."""
+    stale: bool = False
+    """Rewrite and print the tables of what is there, stale cells in rows of their own, marked by what moved, and stop:
+    nothing is computed."""
     only: tuple[str, ...] = ()
     """Some cells alone: key=value by model, features, variant, horizon, fold, seed; several narrow it. Baselines
     stay beside."""
@@ -54,6 +57,11 @@ class Options:
     """Weights & Biases."""
 
     def __post_init__(self) -> None:
+        stops = [f"--{name}" for name in ("status", "stale", "dry_run", "estimate") if getattr(self, name)]
+        if len(stops) > 1 and stops != ["--dry_run", "--estimate"]:
+            raise InputError(
+                f"{' and '.join(stops).replace('_', '-')}: each says something else and stops; ask for one."
+            )
         if not self.checkpoint_every >= 0:
             raise InputError(f"checkpoint_every: {self.checkpoint_every} is no number of seconds; use 0 or more.")
 

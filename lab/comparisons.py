@@ -75,8 +75,8 @@ _COUNTS = {"queries", "users", "seeds"}
 
 
 def comparisons(store: Store, summary: Summary, metric: str) -> tuple[Comparison, ...]:
-    """All comparisons of complete lines, those without a common query left out."""
-    lines = [line for line, _ in summary.lines if line.complete and line.kind != "oracle"]
+    """All comparisons of complete lines that are not stale, those without a common query left out."""
+    lines = [line for line, _ in summary.lines if line.complete and line.kind != "oracle" and not line.stale]
     found: list[Comparison] = []
     for _, group in groupby(lines, key=lambda line: (line.target, line.horizon)):
         scores = [Scores.of(store, line, metric) for line in group]

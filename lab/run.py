@@ -5,6 +5,7 @@
     python -m lab.run experiments/lstm_vs_transformer.py --dry-run
     python -m lab.run experiments/lstm_vs_transformer.py --dry-run --estimate
     python -m lab.run experiments/lstm_vs_transformer.py --status
+    python -m lab.run experiments/lstm_vs_transformer.py --stale
     python -m lab.run experiments/lstm_vs_transformer.py \\
         --seeds 3 --horizons 7 30 --training.steps 200 --out DIR
     python -m lab.run experiments/lstm_vs_transformer.py \\
@@ -90,6 +91,9 @@ def _run(file: str, arguments: list[str]) -> int:
     )
     if options.status:
         run.show_status()
+        return 0
+    if options.stale:
+        run.show_stale()
         return 0
     if options.dry_run or options.estimate:
         run.show_plan(options.estimate)

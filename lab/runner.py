@@ -34,6 +34,7 @@ from lab.plan import late_end, print_estimate, print_fold, print_log, print_plan
 from lab.progress import Progress
 from lab.selection import select
 from lab.settings import settings_of
+from lab.stale import with_stale
 from lab.status import print_states, states
 from lab.store import Store
 from lab.tables import print_table, write_tables
@@ -110,6 +111,18 @@ class Run:
         """Print how far the grid is, line by line."""
         print_states(states(self.store, self.cells), self.console)
 
+    def show_stale(self) -> None:
+        """Rewrite and print the tables with what is on disk, stale cells in rows of their own."""
+        planned = [cell.record("missing") for cell in self.cells]
+        found = with_stale(self.store, planned)
+        if len(found) == len(planned):
+            say(self.console, "No cell is stale; --status says what is missing.")
+            return
+        self.store.check_writable()
+        print_table(write_tables(self.store, found), self.console)
+        self._print(f"Results: {self.store.root}")
+        self._show_report(stale=True)
+
     def compute(self) -> int:
         """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.
 
@@ -144,27 +157,31 @@ class Run:
         shown = write_tables(self.store, planned)
         write_pin(self.store.root / "pin.json", self.pin(planned))
         print_table(shown, self.console)
+        if stale := len(with_stale(self.store, planned)) - len(planned):
+            say(self.console, f"Left out: {stale} stale cells on disk; the same command with --stale shows them.")
         self._print(f"Results: {self.store.root}")
-        if draw and self.place.report:
-            self._draw()
-        else:
-            self._print(f"Figures and a page of them: {self._report_command}")
+        self._show_report(draw=draw)
 
-    def _draw(self) -> None:
+    def _show_report(self, stale: bool = False, draw: bool = True) -> None:
+        if draw and self.place.report:
+            self._draw(stale)
+        else:
+            self._print(f"Figures and a page of them: {self._report_command(stale)}")
+
+    def _draw(self, stale: bool) -> None:
         """Figures and page, the last thing a run does: whatever goes wrong there, its numbers are kept."""
         from lab.report.write import draw_report  # with matplotlib behind it
 
         try:
-            page = draw_report(self.store.root)
+            page = draw_report(self.store.root, stale)
         except Exception as error:
             say(self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there.")
-            self._print(f"To try again: {self._report_command}")
+            self._print(f"To try again: {self._report_command(stale)}")
         else:
             self._print(f"Report: {page}")
 
-    @property
-    def _report_command(self) -> str:
-        return command("lab.report", str(self.store.root))
+    def _report_command(self, stale: bool) -> str:
+        return command("lab.report", str(self.store.root), *(["--stale"] if stale else []))
 
     def _print(self, line: str) -> None:
         """A line with a path in it, left whole."""

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +10,7 @@ from rich.table import Table
 from lab.cell_record import CellRecord, place_of
 from lab.cells import Cell
 from lab.claims import Claims
-from lab.nested import flat
+from lab.stale import moved
 from lab.store import Store, days
 
 STATES = ("done", "running", "failed", "diverged", "stale", "missing")
@@ -51,19 +50,6 @@ def _state(cell: Cell, record: CellRecord | None, at_place: Mapping[tuple, list[
     return (
         State(cell, "stale", min(others, key=lambda names: (len(names), names))) if others else State(cell, "missing")
     )
-
-
-def moved(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:
-    """The fingerprints, then the settings, in which two cells of one place differ; there is always one."""
-    prints = _differing(planned.fingerprints, other.fingerprints)
-    return (*prints, *_differing(flat(planned.config), flat(other.config)))
-
-
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    return [name for name in sorted(one.keys() | other.keys()) if one.get(name, _ABSENT) != other.get(name, _ABSENT)]
-
-
-_ABSENT = object()
 
 
 def print_states(found: Sequence[State], console: Console) -> None:

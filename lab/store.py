@@ -13,6 +13,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,8 @@ class Store:
 
     def plan(self, planned: Iterable[CellRecord]) -> list[CellRecord]:
         """What is planned, in its order, each as it is on disk or else as it was given (missing, failed)."""
-        return [self.read(p.id) if (self.folder(p.id) / RECORD).exists() else p for p in planned]
+        there = ((one, (self.folder(one.id) / RECORD).exists()) for one in planned)
+        return [replace(self.read(one.id), stale=one.stale) if kept else one for one, kept in there]
 
     def curve(self, cell: str) -> dict[str, np.ndarray]:
         """A cell's learning curve by column."""
@@ -161,7 +163,7 @@ class Store:
         """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are."""
         records = self.records() if planned is None else self.plan(planned)
         records = list(records)
-        columns = with_variant(_CELLS_COLUMNS, any(record.variant for record in records))
+        columns = columns_of(records, _CELLS_COLUMNS, after="status")
         rows = ([row[name] for name in columns] for record in records for row in _rows(record))
         write_whole(self.root / "cells.csv", csv_bytes(columns, rows))
 
@@ -204,10 +206,17 @@ class Store:
         return FaultError(f"{folder / name}: is damaged or was changed; delete {folder} and run again to recompute it.")
 
 
-def with_variant(columns: Sequence[str], some: bool) -> list[str]:
-    """The columns of a table, one for the variant after that of the features where some row has one."""
-    at = list(columns).index("features") + 1
-    return [*columns[:at], *(["variant"] if some else []), *columns[at:]]
+def columns_of(records: Sequence[CellRecord], columns: Sequence[str], after: str) -> list[str]:
+    """The columns of a table of cells, with one for the variant, and one for what of a stale cell moved, where some
+    cell has any; the latter stands after the column named."""
+    more = {"features": "variant" if any(one.variant for one in records) else ""}
+    more |= {after: "stale" if any(one.stale for one in records) else ""}
+    return [name for column in columns for name in (column, more.get(column, "")) if name]
+
+
+def stale_text(record: CellRecord) -> str:
+    """What moved of a stale cell, as tables have it."""
+    return ", ".join(record.stale)
 
 
 _CELLS_COLUMNS = (
@@ -219,7 +228,8 @@ _CELLS_COLUMNS = (
 def _rows(record: CellRecord) -> Iterator[dict[str, Any]]:
     """A line per metric; a cell without any still has its line, so that it is not overlooked."""
     named = {name: getattr(record, name) for name in ("model", "features", "variant", "target", "fold", "seed")}
-    named |= {"cell": record.id, "horizon": days(record.horizon), "status": record.status}
+    status = "stale" if record.stale else record.status
+    named |= {"cell": record.id, "horizon": days(record.horizon), "status": status, "stale": stale_text(record)}
     for metric in record.metrics or [(None, None, None, None)]:
         yield named | dict(zip(Metric._fields, metric, strict=True))
 

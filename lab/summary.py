@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.cell_record import KINDS, STATUSES, CellRecord, Kind, line_name
+from lab.cell_record import KINDS, STATUSES, CellRecord, Kind, line_name, line_of
 from lab.errors import FaultError, InputError
+from lab.stale import refuse_mixed
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.store import USERS, Store, days
 
@@ -43,7 +44,12 @@ class Line:
     @property
     def name(self) -> str:
         """What the line is called: `lstm · full`, `last category`."""
-        return line_name(self.model, self.features, self.variant)
+        return line_name(self.model, self.features, self.variant, self.stale)
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """What differs from what is asked for; such a line is shown, and compared with none."""
+        return self.cells[0].stale
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,19 +88,21 @@ class Summary:
 def summarise(store: Store, planned: Iterable[CellRecord] | None = None, split: str = SPLIT) -> Summary:
     """Read the planned cells (or all that are stored) and estimate every metric of the split.
 
-    Raises InputError where two cells claim one place, rather than averaging over them.
+    Raises InputError where two cells claim one place, or where stale and fresh ones are not told apart, rather than
+    averaging over them.
     """
-    records = store.records() if planned is None else store.plan(planned)
-    return Summary(tuple((line, tuple(_estimates(store, line, split))) for line in lines(records)))
+    found = lines(store.records() if planned is None else store.plan(planned))
+    refuse_mixed([line.cells for line in found])
+    return Summary(tuple((line, tuple(_estimates(store, line, split))) for line in found))
 
 
 def lines(records: Iterable[CellRecord]) -> list[Line]:
-    """Group records into lines: targets, then horizons, then kinds, then lines as they first appear."""
-    groups: dict[tuple[Kind, str, str, str, str, float], list[CellRecord]] = {}
+    """Group records into lines: targets, then horizons, then kinds, then lines as they first appear, stale ones below
+    those in whose place they stand."""
+    groups: dict[tuple, dict[tuple[str, ...], list[CellRecord]]] = {}
     for one in records:
-        key = one.kind, one.model, one.features, one.variant, one.target, one.horizon
-        groups.setdefault(key, []).append(one)
-    found = [Line(*key, cells=tuple(cells)) for key, cells in groups.items()]
+        groups.setdefault(line_of(one), {}).setdefault(one.stale, []).append(one)
+    found = [Line(*key, cells=tuple(group[s])) for key, group in groups.items() for s in sorted(group)]
     for line in found:
         _refuse_duplicates(line)
     targets = list(dict.fromkeys(line.target for line in found))

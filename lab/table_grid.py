@@ -86,7 +86,9 @@ def _section(
     rows = (Row(_label(line), entries) for line, entries in zip(lines, zip(*columns, strict=True), strict=True))
     title = f"next {span(lines[0].horizon)}"
     title = f"{lines[0].target}, {title}" if several else title
-    return Section(title, tuple(map(_count, estimates)), tuple(rows))
+    # Stale rows may be of another log.
+    fresh = [i for i, line in enumerate(lines) if line.done and not line.stale] or range(len(lines))
+    return Section(title, tuple(_count([one[i] for i in fresh]) for one in estimates), tuple(rows))
 
 
 def _column(lines: list[Line], estimates: list[Estimate | None], slice_name: str, found: Found) -> list[Entry]:
@@ -99,11 +101,11 @@ def _column(lines: list[Line], estimates: list[Estimate | None], slice_name: str
 
 
 def _best(lines: list[Line], column: list[Estimate | None]) -> set[int]:
-    """The lines with the highest mean among the complete ones that are no oracle."""
+    """The lines with the highest mean among the complete ones that are neither oracle nor stale."""
     means = {
         i: one.mean
         for i, (line, one) in enumerate(zip(lines, column, strict=True))
-        if one is not None and one.mean == one.mean and line.complete and line.kind != "oracle"
+        if one is not None and one.mean == one.mean and line.complete and line.kind != "oracle" and not line.stale
     }
     best = {i for i, mean in means.items() if mean == max(means.values())}
     # Where all are equal, none is ahead.
@@ -139,6 +141,9 @@ def _half(interval: Interval | None) -> str:
 
 
 def _notes(line: Line) -> Iterator[str]:
+    if line.stale:
+        count = f"{len(line.cells)} stale cell{'s' if len(line.cells) > 1 else ''}"
+        yield f"{line.name}, {span(line.horizon)}: {count}, not what is asked for in {', '.join(line.stale)}."
     for status in ("diverged", "failed", "missing"):
         cells = [cell for cell in line.cells if cell.status == status]
         if cells:

@@ -14,7 +14,7 @@ from rich.text import Text
 from lab.cell_record import CellRecord
 from lab.comparisons import comparisons, comparisons_csv
 from lab.files import write_whole
-from lab.store import Store, csv_bytes, days, with_variant
+from lab.store import Store, columns_of, csv_bytes, days, stale_text
 from lab.summary import SLICES, Estimate, Line, Summary, summarise
 from lab.table_grid import Entry, Grid, grid, legend, markdown, tex
 
@@ -76,9 +76,12 @@ def _text(text: str, console: Console) -> str:
 
 
 def _csv(summary: Summary) -> bytes:
-    columns = with_variant(_COLUMNS, any(line.variant for line, _ in summary.lines))
+    columns = columns_of([line.cells[0] for line, _ in summary.lines], _COLUMNS, after="features")
     rows = [(line, _row(line, one)) for line, estimates in summary.lines for one in estimates or (None,)]
-    named = (dict(zip(_COLUMNS, row, strict=True)) | {"variant": line.variant} for line, row in rows)
+    named = (
+        dict(zip(_COLUMNS, row, strict=True)) | {"variant": line.variant, "stale": stale_text(line.cells[0])}
+        for line, row in rows
+    )
     return csv_bytes(columns, ([row[name] for name in columns] for row in named))
 
 

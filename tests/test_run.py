@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lab.errors import InputError
+from lab.report.contents import read_contents
 from lab.report.write import drawn_figures
 
 TINY = '''"""A tiny experiment."""
@@ -157,6 +160,21 @@ def test_a_second_run_computes_nothing(home: Path, first: tuple[int, str, str]) 
     assert code == 0 and f"{CELLS} of {CELLS} cells are there already." in said
     assert kept(folder) == before
     assert {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()} == stamps
+
+
+def test_stale_cells_are_shown_on_request_and_nothing_is_computed(home: Path, first: tuple[int, str, str]) -> None:
+    shutil.copytree(home / "results", home / "older")
+    before = cells(home / "older" / "tiny")
+    few = ("--training.steps", "250", "--only", "features=ids", "--out", "older", "--no-report")
+    code, said, complained = run(home, "tiny.py", *few, "--stale")
+    assert (code, complained) == (0, "") and cells(home / "older" / "tiny").keys() == before.keys()
+    words = " ".join(said.split())
+    assert "RNN width=8 · ids · stale: training.steps, 7 days: 3 stale cells, not what is asked for in" in words
+    assert "Figures and a page of them: " in words and "lab.report older/tiny --stale" in words
+    with pytest.raises(InputError, match=r"3 of its 8 cells are stale \(training.steps\)"):
+        read_contents(home / "older" / "tiny")
+    code, said, complained = run(home, "tiny.py", "--out", "older", "--stale")
+    assert (code, complained) == (0, "") and said.endswith("No cell is stale; --status says what is missing.\n")
 
 
 def interrupt(

@@ -1,7 +1,9 @@
-"""Write the tables, figures and page of a results folder: python -m lab.report results/NAME
+"""Write the tables, figures and page of a results folder: python -m lab.report results/NAME [--stale]
 
 Leaves summary.csv, .md and .tex, figures/*.svg with a PNG beside each, and report.html, one file that
 needs no network and no other file. Reads cells/, cells.csv, comparisons.csv and the pin of that folder.
+Where `python -m lab.run FILE --stale` put stale cells into the tables, --stale keeps them there, marked; figures are
+of the others.
 """
 
 import sys
@@ -9,20 +11,23 @@ from pathlib import Path
 
 from lab.leaving import asked, ended
 
+STALE = "--stale"
+
 
 def main() -> None:
     """Write the report that the command line names, and leave: 0 done, 1 a fault, 2 a mistake of the user's."""
     arguments = asked(__doc__)
-    if len(arguments) != 1:
+    folders = [one for one in arguments if one != STALE]
+    if len(folders) != 1:
         print(str(__doc__).strip())
         sys.exit(2)
-    sys.exit(ended(lambda: _write(Path(arguments[0]))))
+    sys.exit(ended(lambda: _write(Path(folders[0]), STALE in arguments)))
 
 
-def _write(root: Path) -> int:
+def _write(root: Path, stale: bool) -> int:
     from lab.report.write import write_report
 
-    print(f"Report: {write_report(root)}")
+    print(f"Report: {write_report(root, stale)}")
     return 0
 
 

@@ -37,7 +37,8 @@ class Contents:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        return tuple(line for line, _ in self.summary.lines)
+        """Those that figures are of: no stale one."""
+        return tuple(line for line, _ in self.summary.lines if not line.stale)
 
     @cached_property
     def compared(self) -> tuple[Comparison, ...]:
@@ -59,8 +60,10 @@ class Contents:
         return [self.store.curve(cell.id) for cell in kept if self.store.has(cell.id, CURVE)]
 
 
-def read_contents(root: Path) -> Contents:
-    """Read a results folder. Raises InputError where it is none, or where its cells are not with it."""
+def read_contents(root: Path, stale: bool = False) -> Contents:
+    """Read a results folder. Raises InputError where it is none, where its cells are not with it, or where some of
+    them are stale and `stale` does not ask for those too.
+    """
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder; name one that a run left, such as results/NAME.")
     store = Store(root)
@@ -72,6 +75,12 @@ def read_contents(root: Path) -> Contents:
     planned = tuple(store.plan(_planned(root / "cells.csv"))) or tuple(store.records())
     if not planned:
         raise InputError(f"{root}: no cell is kept in its cells/; run the experiment first.")
+    if not stale and (some := [one for one in planned if one.stale]):
+        names = ", ".join(dict.fromkeys(name for one in some for name in one.stale))
+        raise InputError(
+            f"{root / 'cells.csv'}: {len(some)} of its {len(planned)} cells are stale ({names}); run the experiment "
+            "again to compute them anew, or add --stale to show them as stale."
+        )
     facts, pin = _facts(root)
     return Contents(store, planned, summarise(store, planned), facts, pin, _rows(root / "comparisons.csv"))
 
@@ -97,6 +106,7 @@ def _missing(row: Mapping[str, str]) -> CellRecord:
         horizon=float(row["horizon"]),
         fold=int(row["fold"]),
         seed=int(row["seed"]) if row["seed"] else None,
+        stale=tuple(filter(None, row.get("stale", "").split(", "))),
         status="failed" if row["status"] == "failed" else "missing",
     )
 

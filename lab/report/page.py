@@ -45,8 +45,9 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
 
 
 def _rows(contents: Contents) -> Iterator[Mapping[str, Any]]:
-    for line in contents.lines:
-        ended = ", ".join(f"{count} {status}" for status, count in line.counts.items() if count)
+    for line, _ in contents.summary.lines:
+        stale = "stale, " if line.stale else ""
+        ended = stale + ", ".join(f"{count} {status}" for status, count in line.counts.items() if count)
         values = [contents.summary.estimate(line, part, METRIC) for part in SLICES]
         yield {
             "name": line.name,
@@ -55,7 +56,7 @@ def _rows(contents: Contents) -> Iterator[Mapping[str, Any]]:
             "horizon": days(line.horizon),
             "values": [_value(one) for one in values],
             "ended": ended,
-            "whole": line.complete,
+            "whole": line.complete and not line.stale,
         }
 
 

@@ -12,19 +12,20 @@ FIGURES, PAGE = "figures", "report.html"
 """Where they lie in a results folder."""
 
 
-def write_report(root: Path) -> Path:
+def write_report(root: Path, stale: bool = False) -> Path:
     """Write summary.csv, .md and .tex, figures/ and report.html into a results folder; the page's path.
 
-    Raises InputError for a folder without results, FaultError where one of its files is damaged.
+    Raises InputError for a folder without results, or with stale ones where `stale` does not ask for them; FaultError
+    where one of its files is damaged.
     """
-    before = read_contents(root)
+    before = read_contents(root, stale)
     write_tables(before.store, before.planned)
-    return draw_report(root)
+    return draw_report(root, stale)
 
 
-def draw_report(root: Path) -> Path:
+def draw_report(root: Path, stale: bool = False) -> Path:
     """Write figures/ and report.html of the cells and tables that are there; the page's path."""
-    contents = read_contents(root)
+    contents = read_contents(root, stale)
     drawings = list(draw(contents))
     for one in drawings:
         write_whole(root / FIGURES / f"{one.name}.svg", one.svg)
