@@ -17,6 +17,7 @@ from lab.experiment import Experiment
 from lab.features.base import Shape
 from lab.models.base import Model
 from lab.models.network import Network
+from lab.targets.base import Target
 from lab.training.devices import plan_layout
 from lab.training.feeding import Feed
 from lab.training.flat import Flattening
@@ -72,10 +73,11 @@ def of_program(training: Training) -> Training:
 def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequence[Cell]) -> Assembly:
     """Build the program that all of a model's cells on one fold share."""
     training = experiment.training
-    network = build_network(model, data, jnp.dtype(training.dtype))
+    network = build_network(model, data, jnp.dtype(training.dtype), experiment.target)
     rows = data.splits["train"].packed.count
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
-    layout = plan_layout(training, len(cells), _bytes_per_cell(flat.size, model, data, training.batch))
+    bytes_per_cell = _bytes_per_cell(flat.size, model, data, training.batch, experiment.target.factored)
+    layout = plan_layout(training, len(cells), bytes_per_cell)
     learner = Learner(network, experiment.target, training, flat, layout.total, layout.place)
     batch = _batch(training, rows, layout.batch_shares * training.accumulate)
     return Assembly(Program(learner, layout, rows, batch), cells, flat.size)
@@ -92,7 +94,7 @@ def _batch(training: Training, rows: int, pieces: int) -> int:
     return batch - batch % pieces
 
 
-def build_network(model: Model, data: Dataset, dtype: Any) -> Network:
+def build_network(model: Model, data: Dataset, dtype: Any, target: Target) -> Network:
     """The network of a model on a dataset's feature groups."""
     shape = Shape(model.width, data.view.candidates, dtype)
     modules = {name: group.module(data.states[name], shape) for name, group in data.groups.items()}
@@ -105,6 +107,8 @@ def build_network(model: Model, data: Dataset, dtype: Any) -> Network:
         candidates=data.view.candidates,
         width=model.width,
         dtype=dtype,
+        factored=target.factored,
+        tied=name if (name := target.reads_candidates(data.view)) in data.groups else "",
     )
 
 
@@ -119,23 +123,21 @@ def cell_arrays(cell: Cell, data: Dataset) -> CellArrays:
         horizon=np.int32(horizon),
         learning_rate=np.float32(training.learning_rate),
         weight_decay=np.float32(training.weight_decay),
-        prior=np.float32(training.prior_precision / independent_windows(data, horizon)),
+        prior=np.float32(training.prior_precision / independent_windows(cell.experiment.target, data, horizon)),
         dropout=np.float32(training.dropout),
         label_smoothing=np.float32(training.label_smoothing),
         live=np.bool_(True),
     )
 
 
-def independent_windows(data: Dataset, horizon: int) -> float:
+def independent_windows(target: Target, data: Dataset, horizon: int) -> float:
     """How many label windows the training queries would have if none overlapped; at least 1.
 
-    Ticks are often closer than a horizon is long, and then one event is a label of several queries. Of a log in
-    shards the first is counted, as many times as there are shards.
+    Of a log in shards the first is counted, as many times as there are shards.
     """
-    fold = data.view.fold
     answered = int((np.diff(data.splits["train"].labels[horizon].offsets) > 0).sum())
     answered *= 1 + len(data.rest)
-    return max(answered * min(1.0, fold.query_every / fold.horizons[horizon]), 1.0)
+    return max(target.independent(data.view, answered, data.view.fold.horizons[horizon]), 1.0)
 
 
 def feed(data: Dataset, split: str) -> Feed:
@@ -160,8 +162,11 @@ def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
     return cell_arrays(cell, data), train.packed.take(np.zeros(1, np.int64)), train.tables
 
 
-def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int) -> int:
-    """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept."""
+def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int, factored: bool) -> int:
+    """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept.
+
+    The logits of a batch are among these, unless they are never held at once.
+    """
     rows = data.splits["train"].packed
-    activations = batch * (rows.length * model.width * 64 + rows.sizes.queries * data.view.candidates * 6)
-    return 4 * (6 * parameters + activations)
+    logits = 0 if factored else batch * rows.sizes.queries * data.view.candidates
+    return 4 * (6 * parameters + batch * rows.length * model.width * 64 + logits * 6)

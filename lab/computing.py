@@ -21,7 +21,7 @@ from lab.data.timeline import microseconds
 from lab.data.words import span_text
 from lab.errors import FaultError, LabError
 from lab.experiment import Experiment
-from lab.judging import Judge, Truth, judge_baseline, judge_oracle
+from lab.judging import Judge, Truth, judge_baseline, judge_of, judge_oracle
 from lab.progress import Progress
 from lab.resuming import ChunkKeeper, Going, going_on, together
 from lab.store import Columns, Store
@@ -106,7 +106,7 @@ class Computation:
             self._keep(cell.record("failed", reason=reason(error)))
         else:
             record = cell.record("done", metrics=metrics, timing={"total": time.monotonic() - begun})
-            self._keep(record, users=users, reliability=judge.reliability())
+            self._keep(record, users=users, reliability=judge.reliability() or None)
         self.progress.advance(1, text, kind_of(cell))
 
     def _judge_untrained(self, cell: Cell) -> Judge:
@@ -116,7 +116,7 @@ class Computation:
             assert isinstance(self.experiment.source, Truth)
             return judge_oracle(self.data, self.experiment.source, horizon)
         assert isinstance(cell.settings, Baseline)
-        return judge_baseline(self.data, cell.settings, horizon)
+        return judge_baseline(self.data, self.experiment.target, cell.settings, horizon)
 
     def _compute_trained(self, assembly: Assembly, cells: Sequence[Cell]) -> Assembly:
         """Compute cells, as many at once as memory holds; returns what they fitted into, for those to come."""
@@ -181,7 +181,7 @@ class Computation:
             for cell, result, judge in zip(chunk, trained, judges, strict=True)
         ]
 
-    def _keep(self, record: CellRecord, **files: Columns | bytes) -> None:
+    def _keep(self, record: CellRecord, **files: Columns | bytes | None) -> None:
         # Who slept for long may have been taken for dead; then the cell is another's.
         if self.open.claims.holds(record.id):
             self.store.write(record, **files)  # type: ignore[arg-type]
@@ -210,16 +210,17 @@ def judge_trained(
 ) -> list[Judge | None]:
     """Score the test queries by each cell's best parameters; None for a cell that diverged."""
     horizons = [cell.experiment.horizons.index(cell.horizon) for cell in chunk]
-    judges = [None if t.diverged_at >= 0 else Judge(data, h) for t, h in zip(trained, horizons, strict=True)]
+    target = assembly.program.learner.target
+    judges = [None if t.diverged_at >= 0 else judge_of(data, target, h) for t, h in zip(trained, horizons, strict=True)]
     arrays = [cell_arrays(cell, data) for cell in chunk]
     test = data.splits["test"]
-    for rows, scores in predict(assembly.program, arrays, [t.params for t in trained], feed(data, "test")):
+    for rows, answers in predict(assembly.program, arrays, [t.params for t in trained], feed(data, "test")):
         slot = np.where(rows[:, None] >= 0, test.slot[rows], -1)
         asked = slot >= 0
-        for judge, of_cell in zip(judges, scores, strict=True):
+        kept = jax.tree.map(lambda answer, asked=asked: answer[:, asked], answers)
+        for place, judge in enumerate(judges):
             if judge is not None:
-                # Logits are log probabilities up to a constant.
-                judge.add(slot[asked], of_cell[asked], of_cell[asked])
+                judge.answers(slot[asked], jax.tree.map(lambda answer, place=place: answer[place], kept))
     return judges
 
 
@@ -235,7 +236,7 @@ def _outcome(
     metrics, users = judge.result()
     chosen = (Metric("valid", "all", "loss", result.best_loss), Metric("valid", "all", "step", result.best_step))
     params = assembly.program.learner.flat.unravel(result.params)
-    tables = {"curve": curve, "users": users, "reliability": judge.reliability()}
+    tables = {"curve": curve, "users": users, "reliability": judge.reliability() or None}
     files = tables | {"checkpoint": serialization.to_bytes(params)}
     return cell.record("done", metrics=(*chosen, *metrics), **known), files
 

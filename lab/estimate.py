@@ -19,7 +19,7 @@ from lab.experiment import Experiment
 from lab.judging import Truth, judge_baseline, judge_oracle
 from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, blocks, is_resident, spread_rows
-from lab.training.fit import dispatches, evaluation_rows, without_labels
+from lab.training.fit import dispatches, evaluation_rows, scored
 from lab.training.outcome import Trained
 from lab.training.program import Program
 from lab.training.state import CellArrays, TrainState, stack
@@ -58,7 +58,7 @@ def of_untrained(experiment: Experiment, data: Dataset, cells: Sequence[Cell]) -
 def _judged(experiment: Experiment, data: Dataset, cell: Cell) -> Any:
     horizon = experiment.horizons.index(cell.horizon)
     if isinstance(cell.settings, Baseline):
-        return judge_baseline(data, cell.settings, horizon).result()
+        return judge_baseline(data, experiment.target, cell.settings, horizon).result()
     assert isinstance(experiment.source, Truth)
     return judge_oracle(data, experiment.source, horizon).result()
 
@@ -119,9 +119,9 @@ class _Trial:
         block = layout.lay_block(rows)
 
         def one() -> tuple[TrainState, Any]:
-            plain, state = without_labels(block), self._state
-            scores = program.scores(state.params, state.stopped, self._laid, plain, self._tables[1])
-            total = program.measure(self._laid, zeros_like_cells(self._laid, 2), scores, block.label)
+            state = self._state
+            answers = program.answers(state.params, state.stopped, self._laid, scored(program, block), self._tables[1])
+            total = program.measure(self._laid, zeros_like_cells(self._laid, 2), answers, block.label)
             return program.judge(np.arange(layout.lanes), state, total)
 
         seconds, (self._state, _) = _timed(one)

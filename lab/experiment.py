@@ -8,7 +8,7 @@ from lab.baselines import default_baselines
 from lab.baselines.base import Baseline
 from lab.data.cleaning import Cleaning
 from lab.data.sources.base import Source
-from lab.data.timeline import Timeline, is_span
+from lab.data.timeline import LAST_EVENT, Timeline, is_span
 from lab.errors import InputError
 from lab.features.base import FeatureGroup
 from lab.models.base import Model
@@ -33,8 +33,8 @@ class Experiment:
     """Where the log comes from."""
     target: Target
     """What is predicted."""
-    horizons: tuple[float, ...]
-    """How many days ahead."""
+    horizons: tuple[float, ...] = ()
+    """How many days ahead; none where timeline.protocol is leave_one_out."""
     features: Mapping[str, tuple[str, ...]]
     """Feature sets: a name, and the feature groups in it."""
     models: tuple[Model, ...]
@@ -49,13 +49,16 @@ class Experiment:
     """The training loop."""
     groups: tuple[FeatureGroup, ...] = ()
     """Feature groups with settings of their own; the others have their defaults."""
-    baselines: tuple[Baseline, ...] = field(default_factory=default_baselines)
-    """What every model is compared with."""
+    baselines: tuple[Baseline, ...] = None  # type: ignore[assignment]  # resolved below
+    """What every model is compared with. Default: one of each that suits the target."""
     variants: Mapping[str, Changes] = field(default_factory=dict)
     """Variants: a name, and the settings that it replaces, such as {"half": {"training.share": 0.5}, "all": {}}."""
 
     def __post_init__(self) -> None:
+        if self.baselines is None:
+            object.__setattr__(self, "baselines", default_baselines(self.target.asks))
         self._check_types()
+        self._check_protocol()
         # 7 and 7.0 are one horizon, and one cell.
         object.__setattr__(self, "horizons", tuple(float(h) for h in self.horizons))
         self._check_sizes()
@@ -76,12 +79,46 @@ class Experiment:
                     said = "a number of days" if name == "horizons" else f"a {kind.__name__}, such as {_EXAMPLES[name]}"
                     raise InputError(f"{name}: {part!r} is not {said}.")
 
+    def _check_protocol(self) -> None:
+        """What goes with asking histories after each event, or at the last one."""
+        timeline, by_event = self.timeline, self.target.asks == "events"
+        if timeline.leaves_one_out:
+            if not by_event:
+                raise InputError(
+                    f"timeline.protocol: leave_one_out asks for one event, and target {self.target.name} for days "
+                    f"ahead; use the target next_item."
+                )
+            if tuple(self.horizons) not in ((), (LAST_EVENT,)):
+                raise InputError(
+                    f"horizons: {' '.join(f'{h:g}' for h in self.horizons)} days are given, but "
+                    f"timeline.protocol='leave_one_out' knows no days; leave them out."
+                )
+            object.__setattr__(self, "horizons", (LAST_EVENT,))
+        for name in ("query_every", "history_days") if by_event else ():
+            if getattr(timeline, name) is not None:
+                raise InputError(
+                    f"timeline.{name}: is given, but target {self.target.name} asks after each event; leave it out."
+                )
+        for baseline in self.baselines:
+            if self.target.asks not in baseline.asked:
+                raise InputError(
+                    f"baselines: {baseline.name} cannot be asked after each event, as target {self.target.name} does; "
+                    f"leave it out."
+                )
+        if self.training.label_smoothing and not self.target.smooths:
+            raise InputError(
+                f"training.label_smoothing: {self.training.label_smoothing:g} spreads a label over all candidates, "
+                f"and this loss looks at some of them; leave it at 0, or use target.objective='softmax'."
+            )
+
     def _check_sizes(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
             raise InputError(f"name: {self.name!r} must be letters, digits, _ and -; it names a folder.")
-        if not self.horizons:
+        if self.horizons == (LAST_EVENT,) and self.timeline.leaves_one_out:
+            pass
+        elif not self.horizons:
             raise InputError("horizons: none is named; name one or more positive numbers of days.")
-        if not all(map(is_span, self.horizons)):
+        elif not all(map(is_span, self.horizons)):
             said = " ".join(f"{h:g}" for h in self.horizons)
             raise InputError(f"horizons: {said} must be one or more positive numbers of days.")
         self._check_distinct("horizons", [f"{h:g}" for h in self.horizons])
@@ -101,7 +138,12 @@ class Experiment:
             if not groups:
                 raise InputError(f"features.{name}: no feature group is named.")
             for group in groups:
-                find("feature group", group, f"features.{name}")
+                kind = find("feature group", group, f"features.{name}")
+                if self.target.factored and kind.side == "candidate":
+                    raise InputError(
+                        f"features.{name}: {group} scores every candidate, which target {self.target.name} has too "
+                        f"many of; use groups that speak of steps, such as item, behaviour, time or price."
+                    )
             self._check_distinct(f"features.{name}", list(groups))
         self._check_distinct("groups", [group.name for group in self.groups])
         for group in self.groups:

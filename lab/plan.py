@@ -1,7 +1,8 @@
 """What a run tells about its log, its folds and the work ahead, within 80 columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -30,22 +31,43 @@ def say(console: Console, line: str) -> None:
 def print_log(console: Console, histories: Histories) -> None:
     """Size and span of the log, and what was left out of it."""
     facts = histories.facts
-    first, last = date_text(facts["first"]), date_text(facts["last"])
     say(
         console,
         f"{facts['source']}: {counted(histories.events, 'event')}, {counted(histories.users, 'user')}, "
         f"{counted(len(histories.item_names), 'item')}",
     )
-    say(console, f"  {first} to {last}, {(facts['last'] - facts['first']) / DAY:.4g} days")
-    say(console, f"  {facts['tied']:.1%} of the events share their time with another of the same user")
-    for remark in filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts))):
-        say(console, f"  {remark}")
+    for line in _times(facts):
+        say(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
         say(console, f"  quarantined: {quarantined:,} rows")
     for rule in facts["rules"]:
         if rule["rows"]:
             say(console, f"  cleaning: {rule['rule']} removed {rule['rows']:,} rows")
+
+
+def _times(facts: Mapping[str, Any]) -> Iterable[str]:
+    """What is to be known of the times of a log."""
+    if not facts.get("timed", True):
+        yield from leave_one_out(facts)
+        return
+    first, last = date_text(facts["first"]), date_text(facts["last"])
+    yield f"{first} to {last}, {(facts['last'] - facts['first']) / DAY:.4g} days"
+    yield f"{facts['tied']:.1%} of the events share their time with another of the same user"
+    yield from filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts)))
+
+
+def leave_one_out(facts: Mapping[str, Any]) -> Iterable[str]:
+    """How histories are cut that way, and what it leaks."""
+    yield "leave-one-out: each user's last event is the test, the one before it the valid split"
+    leaked = facts.get("leaked")
+    if leaked is None:
+        yield "what that leaks cannot be told of a log without times: models may learn from events after their tests"
+    else:
+        yield (
+            f"what that leaks: {leaked['tests']:.1%} of the test events are older than some event that models learn "
+            f"from, and {leaked['events']:.1%} of these lie after the median test event"
+        )
 
 
 def late_end(timeline: Timeline, last: int) -> Iterable[str]:

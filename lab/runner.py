@@ -70,9 +70,8 @@ class Run:
         self.place, self.console = place, place.console
         self._begun, self._about = time.monotonic(), about or {}
         self._candidates: dict[int, int] = {}
-        self.histories = prepare(
-            experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache
-        )
+        log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
+        self.histories = experiment.target.arrange(log)
         self.experiment, self._left_out = usable(experiment, self.histories)
         self.store = Store(place.out / experiment.name)
 
@@ -85,7 +84,7 @@ class Run:
     @cached_property
     def cells(self) -> list[Cell]:
         """The grid, or what was chosen of it."""
-        oracle = isinstance(self.experiment.source, Truth)
+        oracle = isinstance(self.experiment.source, Truth) and self.experiment.target.asks == "ticks"
         return select(grid(self.experiment, self.histories.fingerprint, oracle), self.place.only)
 
     def show_plan(self, estimate: bool = False) -> None:

@@ -19,6 +19,7 @@ from lab.errors import InputError
 from lab.features import FeatureGroup
 from lab.models import RNN, Model
 from lab.own_code import blamed
+from lab.targets import Interest
 from tests.test_run import SHOP, TINY, run
 from tests.whole_path import fold_of, prepared, shop_events
 
@@ -134,7 +135,7 @@ def test_columns_of_another_length_or_number_are_named(log: Any, group: FeatureG
 @pytest.mark.usefixtures("broadcasting")
 def test_an_embedding_of_another_width_names_its_group(log: Any) -> None:
     data = fold_of(log, groups=("category", Weekend(give=lambda c: {"number": c}, size=5)))
-    network = build_network(RNN(width=4), data, jnp.dtype("float32"))
+    network = build_network(RNN(width=4), data, jnp.dtype("float32"), Interest())
     train = data.splits["train"]
     with pytest.raises(
         InputError, match=r"feature group weekend: its module gives \[1, 16, 5\]; \[B, T, D\] .* 16, 4\]"

@@ -32,15 +32,16 @@ __all__ = [
 ]
 
 
-def default_baselines() -> "tuple[Baseline, ...]":
-    """One of each with its defaults, from the plainest to the strongest."""
+def default_baselines(asked: str = "ticks") -> "tuple[Baseline, ...]":
+    """One of each with its defaults, from the plainest to the strongest, for targets asked at `ticks` or `events`."""
     from lab.baselines.last import LastCategory
     from lab.baselines.logistic import Logistic
     from lab.baselines.markov import Markov
     from lab.baselines.personal import DecayedPersonal, PersonalFrequency
     from lab.baselines.popularity import RecentPopularity
 
-    return (RecentPopularity(), PersonalFrequency(), DecayedPersonal(), LastCategory(), Markov(), Logistic())
+    every = (RecentPopularity(), PersonalFrequency(), DecayedPersonal(), LastCategory(), Markov(), Logistic())
+    return tuple(baseline for baseline in every if asked in baseline.asked)
 
 
 __getattr__, __dir__ = lazily(

@@ -71,6 +71,8 @@ class Baseline:
 
     name: ClassVar[str]
     """What tables call it."""
+    asked: ClassVar[tuple[str, ...]] = ("ticks", "events")
+    """The targets it serves: those that ask on the calendar, those that ask after each event."""
 
     def fit(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Fitted:
         """Fit on events up to the valid cutoff, on training windows closed by then, and on valid labels.

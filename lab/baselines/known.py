@@ -101,13 +101,22 @@ def everybody(view: FoldView, cutoff: int, days: float = np.inf) -> np.ndarray:
     return np.maximum(np.bincount(view.candidate[inside], weights=sign, minlength=view.candidates), 0)
 
 
+MOMENTS = 64
+"""Cutoffs beyond which popularity is counted once a day."""
+
+
+def _moments(cutoff: np.ndarray) -> np.ndarray:
+    return cutoff if len(np.unique(cutoff)) <= MOMENTS else cutoff // round(DAY) * round(DAY)
+
+
 def popularity(view: FoldView, queries: Queries, days: float) -> np.ndarray:
     """float64[Q, C], each row summing to 1 (0 before the first event): recent counts, all-time ones below.
 
     (n + s) / sum, with n the events of the last `days` and s the candidate's share of all events so far,
-    which is less than one event and orders what nobody took lately.
+    which is less than one event and orders what nobody took lately. Where there are more than MOMENTS cutoffs, it is
+    that of the last midnight (UTC) before each.
     """
-    cutoffs, of_query = np.unique(queries.cutoff, return_inverse=True)
+    cutoffs, of_query = np.unique(_moments(queries.cutoff), return_inverse=True)
     rows = np.empty((len(cutoffs), view.candidates))
     for row, cutoff in zip(rows, cutoffs.tolist(), strict=True):
         total = everybody(view, cutoff)

@@ -53,6 +53,7 @@ class Logistic(Baseline):
     """
 
     name: ClassVar[str] = "logistic"
+    asked: ClassVar = ("ticks",)
 
     scales: tuple[float, ...] = (7.0, 30.0, 90.0, 365.0)
     """Time constants of the user's counts, in days."""

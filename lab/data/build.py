@@ -1,7 +1,7 @@
 """From a source to histories in memory: scan, quarantine, clean, sort, encode."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import polars as pl
 
 from lab.data.cleaning import Cleaning, Removed, fitted_rules, history_rules, row_rules, stated_range
 from lab.data.log import MISSING_TIME, Log, read_log, resolution
+from lab.data.order import require_times
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Fault, Scan, Source
 from lab.data.stray import bulk
@@ -47,6 +48,8 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
     Raises InputError for a source that cannot be read, holds too many broken rows, or is too short.
     """
     scan = source.scan()
+    if horizons or timeline.end is not None:
+        require_times(scan.facts)
     log = read_log(scan)
     rows = len(log)
     if not rows:
@@ -73,7 +76,9 @@ def _cleaned(
     first, last = int(log["time"].min()), int(log["time"].max())
     known_until = folds(timeline, horizons, first, last)[-1].valid_cutoff if horizons else last
     facts |= {"first": first, "last": last, "known_until": known_until if horizons else None}
-    log, more = fitted_rules(log, cleaning, known_until)
+    # Without times there are no days, and so no user who does too much on one.
+    fitted = cleaning if scan.facts.get("timed", True) else replace(cleaning, bots=None)
+    log, more = fitted_rules(log, fitted, known_until)
     removed += more
     _require_events(log, scan, removed)
     return log, removed

@@ -49,6 +49,8 @@ class Grouping:
     """str objects, the candidates' names."""
     rule: str
     """How it came about, in words."""
+    items: bool = False
+    """Whether each candidate is an item."""
 
     def of(self, histories: Histories) -> np.ndarray:
         """int32[N]: the candidate of every event."""
@@ -68,7 +70,8 @@ def fit_grouping(settings: Categories, histories: Histories, known: Tally, sampl
         vocabulary = vocabulary_of(counts, names)
         said = f"{rule}: {len(vocabulary)} known by the valid cutoff"
         column = "category" if rule == "given" else "item"
-        return Grouping(column, np.append(vocabulary.of_code, np.int32(-1)), vocabulary.names, said)
+        of_code = np.append(vocabulary.of_code, np.int32(-1))
+        return Grouping(column, of_code, vocabulary.names, said, rule == "item")
     cluster, names = _clusters(settings, histories, known, sample, moment, rule)
     return Grouping("item", np.append(cluster, np.int32(-1)), names, f"{rule}: {len(names)} clusters of items")
 

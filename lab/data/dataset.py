@@ -8,13 +8,13 @@ import numpy as np
 
 from lab.data.batch import Columns, Rows
 from lab.data.columns import event_columns, step_columns, tables
-from lab.data.entries import trace_entries
+from lab.data.entries import no_entries, trace_entries
 from lab.data.layout import Packed
 from lab.data.limits import recent
 from lab.data.packing import cut, cut_per_query, pack
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.seen import seen_by
-from lab.data.steps import Steps, lay_steps
+from lab.data.steps import Steps
 from lab.data.timeline import Timeline, date_text
 from lab.data.view import known_at
 from lab.errors import InputError
@@ -118,27 +118,31 @@ class _Plan:
 
     def split(self, name: str, prior: np.ndarray) -> Split:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
-        steps = lay_steps(self.view, self.timeline, name)
+        steps = self.target.lay(self.view, self.timeline, name)
         if not len(steps.asked):
             raise InputError(_nobody(self.view, self.timeline, name))
-        steps, labels = _label(self.view, self.target, steps, name)
+        steps, labels = self.target.answered(self.view, steps, name)
         if not any(len(answer.ids) for answer in labels):
             raise InputError(_silent(self.view, name))
         known = tables(self.groups, self.view, steps, self.states) | {"head": {"prior": prior}}
-        return Split(name, steps.queries, labels, self._packed(steps, labels), known)
+        return Split(name, steps.queries, labels, self._packed(steps, labels, name), known)
 
     def training_rows(self) -> Packed | None:
         """The rows of the training split; None where no one is asked and answers."""
-        steps, labels = _label(self.view, self.target, lay_steps(self.view, self.timeline, "train"), "train")
-        return self._packed(steps, labels) if len(steps.asked) else None
+        steps = self.target.lay(self.view, self.timeline, "train")
+        steps, labels = self.target.answered(self.view, steps, "train")
+        return self._packed(steps, labels, "train") if len(steps.asked) else None
 
-    def _packed(self, steps: Steps, labels: tuple[Labels, ...]) -> Packed:
+    def _packed(self, steps: Steps, labels: tuple[Labels, ...], name: str) -> Packed:
+        looked = self.target.looks_back(name) or any(group.side == "candidate" for group in self.groups)
         if self.view.history is None:
-            return self._pack(self.view, steps, labels, self.event_columns)
+            return self._pack(self.view, steps, labels, self.event_columns, looked)
         view, steps = recent(self.view, steps)
-        return self._pack(view, steps, labels, event_columns(self.groups, view, self.states))
+        return self._pack(view, steps, labels, event_columns(self.groups, view, self.states), looked)
 
-    def _pack(self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], of_events: Columns) -> Packed:
+    def _pack(
+        self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], of_events: Columns, looked: bool
+    ) -> Packed:
         if self.causal:
             segments = cut(steps, self.row_length, self.overlap)
         else:
@@ -149,7 +153,7 @@ class _Plan:
             segments=segments,
             packing=pack(segments.length, self.row_length),
             length=self.row_length,
-            entries=trace_entries(view, steps, segments),
+            entries=trace_entries(view, steps, segments) if looked else no_entries(),
             labels=labels,
             step_columns=step_columns(self.groups, view, steps, self.states),
             event_columns=of_events,
@@ -167,27 +171,6 @@ class _TrainingRows(Sequence[Packed | None]):
 
     def __getitem__(self, index: int) -> Packed | None:  # type: ignore[override]
         return replace(self.plan, view=self.plan.view.rest[index]).training_rows()
-
-
-def _label(view: FoldView, target: Target, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
-    """Labels for each horizon; training asks only where a window has closed and is not silent.
-
-    Valid and test keep every query, so that what happens after the cutoff cannot even move one.
-    """
-    queries, horizons = steps.queries, view.fold.horizons
-    if split != "train":
-        return steps, tuple(target.labels(view, queries, h) for h in horizons)
-    closed = [queries.cutoff + h <= view.fold.closes_by("train") for h in horizons]
-    labels = [_spread(target.labels(view, queries[ok], h), ok) for h, ok in zip(horizons, closed, strict=True)]
-    some = np.flatnonzero(np.any([np.diff(answer.offsets) > 0 for answer in labels], axis=0))
-    return replace(steps, asked=steps.asked[some]), tuple(answer.take(some) for answer in labels)
-
-
-def _spread(labels: Labels, where: np.ndarray) -> Labels:
-    """The labels of the queries that are `where`, and none for the others."""
-    size = np.zeros(len(where), np.int64)
-    size[where] = np.diff(labels.offsets)
-    return replace(labels, offsets=np.append(0, np.cumsum(size)))
 
 
 def _nobody(view: FoldView, timeline: Timeline, split: str) -> str:

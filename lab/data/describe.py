@@ -119,20 +119,27 @@ def description(histories: Histories) -> Iterator[str]:
     for name in ("licence", "citation", "until"):
         yield from _entry(name, facts.get(name))
     yield from _entry("read as", _read_as(facts))
-    yield from _entry("span", _span(facts))
-    yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
-    yield from _entry("stray times", stray_times(facts))
+    timed = facts.get("timed", True)
+    if timed:
+        yield from _entry("span", _span(facts))
+        yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
+        yield from _entry("stray times", stray_times(facts))
     yield from _entry("rows", f"{facts['rows']:,} read, {facts['events']:,} events kept")
     groups = "" if facts["categories"] is None else f", {counted(facts['categories'], 'category', 'categories')}"
     yield from _entry(
         "of", f"{counted(facts['users'], 'user')}, {counted(facts['items'], 'item')}{groups or ', no categories'}"
     )
     yield from _entry("behaviours", ", ".join(f"{name} {n:,}" for name, n in facts["behaviours"].items() if n))
-    yield from _entry("ties", f"{_percent(facts['tied'])} of the events share their time with another of the same user")
+    if timed:
+        ties = f"{_percent(facts['tied'])} of the events share their time with another of the same user"
+        yield from _entry("ties", ties)
     yield from _entry("missing values", _missing(facts))
     yield from _listed("quarantined", _quarantined(facts))
     yield from _listed("left out", _left_out(facts))
     yield from _entry("events a user", _lengths(histories))
+    if not timed:
+        yield from _entry("horizons", "none, since there are no times: see timeline.protocol='leave_one_out'")
+        return
     yield from _entry("horizons", _horizons(facts["last"] - facts["first"]))
     yield ""
     yield from (
@@ -159,6 +166,9 @@ def _read_as(facts: Mapping[str, Any]) -> str | None:
     header = "" if facts.get("header", True) else ", no header"
     unit = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "d": "days"}
     kind = facts["time_format"]
+    if not facts.get("timed", True):
+        columns = ", ".join(f"{ours} = {theirs!r}" for ours, theirs in facts["columns"].items() if ours != "time")
+        return f"rows in the order of events, without times{separator}{header}; {columns}"
     times = (
         f"{unit[kind]} since 1970" if kind in unit else {"iso": "ISO dates", "date-time": "instants"}.get(kind, kind)
     )

@@ -1,6 +1,6 @@
 """What a user has touched, as a model sees it at a query: one entry for each (query, seen candidate).
 
-Every event opens an entry for its candidate that lives until the user's next event on the same
+Every event opens an entry for its candidate that lives, from the event on, until the user's next event on the same
 candidate. At any query exactly one entry is alive for each candidate the user has touched, so what is
 known of a user's past is linear in the events, whatever the number of queries or candidates. A
 cancellation opens one only for a candidate touched before (as in `lab.data.seen`): it changes what is
@@ -31,11 +31,16 @@ class Entries:
     """int64[M], one past the last, at most the segment's stop."""
 
 
+def no_entries() -> Entries:
+    """For models and targets that look at none."""
+    return Entries(np.zeros(0, np.int32), *(np.zeros(0, np.int64) for _ in range(3)))
+
+
 def trace_entries(view: FoldView, steps: Steps, segments: Segments) -> Entries:
     """Find the entries alive at the queries of each segment, those begun before it included."""
     step, until = _lifetimes(view, steps)
     segment_of_query = np.repeat(np.arange(len(segments)), segments.query_stop - segments.query_begin)
-    low, high = np.searchsorted(steps.asked, step + 1), np.searchsorted(steps.asked, until)
+    low, high = np.searchsorted(steps.asked, step), np.searchsorted(steps.asked, until)
     # Queries between one history's first and last lie in consecutive segments.
     alive = high > low
     step, until, low, high = step[alive], until[alive], low[alive], high[alive]
@@ -45,7 +50,7 @@ def trace_entries(view: FoldView, steps: Steps, segments: Segments) -> Entries:
     return Entries(
         segment=segment.astype(np.int32),
         event=steps.event[step[source]],
-        first=np.maximum(step[source] + 1, segments.begin[segment]),
+        first=np.maximum(step[source], segments.begin[segment]),
         stop=np.minimum(until[source], segments.stop[segment]),
     )
 

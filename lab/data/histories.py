@@ -67,6 +67,11 @@ class Histories:
     def events(self) -> int:
         return len(self.time)
 
+    @property
+    def times(self) -> np.ndarray | None:
+        """The times as they are on the clock; None where the log has none, or has been given others."""
+        return self.time if self.facts.get("timed", True) else None
+
     @cached_property
     def sign(self) -> np.ndarray:
         """int8[behaviours]: what one event of each behaviour adds to a count."""

@@ -69,6 +69,8 @@ class FoldView:
     """Microseconds of a user's own past that a query sees; None: all of it."""
     sample: np.ndarray | None = None
     """bool[U]: the users from whom everything is learned; None: all."""
+    items: bool = False
+    """Whether the candidates are items, and not categories or clusters of them."""
 
     @property
     def candidates(self) -> int:

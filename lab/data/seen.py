@@ -14,3 +14,13 @@ def seen_by(view: FoldView, queries: Queries) -> np.ndarray:
     seen = np.zeros((len(queries), view.candidates), bool)
     seen[query[known], touches.candidate[touch[known]]] = True
     return seen
+
+
+def label_seen(view: FoldView, queries: Queries, label: np.ndarray) -> np.ndarray:
+    """bool[Q]: whether each query's user has touched one candidate, int32[Q], by its cutoff."""
+    touches = view.touches
+    users = np.repeat(np.arange(view.histories.users), np.diff(touches.offsets))
+    pair = users * np.int64(view.candidates) + touches.candidate
+    asked = queries.user * np.int64(view.candidates) + label
+    found = np.minimum(np.searchsorted(pair, asked), max(len(pair) - 1, 0))
+    return (pair[found] == asked) & (touches.time[found] <= queries.cutoff)

@@ -1,4 +1,4 @@
-"""Histories as steps: events and, between them, ticks at the calendar's cutoffs.
+"""Histories as steps: events and, between them, ticks at the calendar's cutoffs; or events alone, each of them asked.
 
 A tick stands where a user is asked. It knows the clock and never an event, and it is laid wherever the
 user is *eligible* at that instant, which depends on earlier events alone: whether a tick is there says
@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from lab.data.queries import FoldView, Queries
+from lab.data.search import events_until, expand
 from lab.data.timeline import Timeline, microseconds
 
 
@@ -29,9 +30,9 @@ class Steps:
     time: np.ndarray
     """int64[N'], microseconds."""
     asked: np.ndarray
-    """int64[Q], ascending: the steps (ticks) that are queries."""
+    """int64[Q], ascending: the steps that are queries: ticks, or events, which know themselves."""
     calendar: np.ndarray
-    """int64[K], the cutoffs of the split."""
+    """int64[K], the cutoffs of the split; none where events are asked."""
 
     def __len__(self) -> int:
         return len(self.time)
@@ -68,6 +69,50 @@ def lay_steps(view: FoldView, timeline: Timeline, split: str, every_tick: bool =
     kept = np.flatnonzero(last)
     mine = last[user] > 0
     return _merge(view, calendar, kept, last[kept], user[mine], tick[mine], asked[mine])
+
+
+def lay_events(view: FoldView, timeline: Timeline, split: str) -> Steps:
+    """Steps of events alone, in histories whose events have instants of their own (`lab.data.order`).
+
+    In training every event is asked that has another behind it by the valid cutoff. In valid and test those are, of
+    each user, whose next event may lie in the longest window: the last one up to the cutoff, unless it lies more than
+    `active_days` before it, and those in the window. Whether it does lie there is for the label to say.
+    """
+    histories, fold = view.histories, view.fold
+    users = np.arange(histories.users, dtype=np.int32)
+    offsets, opens = np.asarray(histories.offsets), fold.opens(split)
+
+    def until(moment: int) -> np.ndarray:
+        return events_until(offsets, histories.time, users, np.full(len(users), moment))
+
+    if split == "train":
+        first, stop = offsets[:-1], np.maximum(until(fold.closes_by(split)) - 1, offsets[:-1])
+    else:
+        known, stop = until(opens), until(fold.closes_by(split) - 1)
+        first = np.maximum(known - 1, offsets[:-1])
+        if timeline.active_days is not None:
+            latest = np.asarray(histories.time)[np.minimum(first, len(histories.time) - 1)]
+            first = np.where(latest > opens - microseconds(timeline.active_days), first, np.maximum(known, first))
+    first = np.minimum(np.maximum(first, offsets[:-1] + timeline.min_events - 1), stop)
+    if view.sample is not None and split != "test":
+        first = np.where(view.sample, first, stop)
+    kept = np.flatnonzero(stop > first)
+    return _events_alone(view, kept, first[kept], stop[kept])
+
+
+def _events_alone(view: FoldView, users: np.ndarray, first: np.ndarray, stop: np.ndarray) -> Steps:
+    """The events of some users up to `stop`, those from `first` on asked."""
+    begin = np.asarray(view.histories.offsets)[users]
+    event, owner = expand(begin, stop)
+    return Steps(
+        offsets=np.append(0, np.cumsum(stop - begin)),
+        user=users.astype(np.int32),
+        event=event,
+        tick=np.full(len(event), -1, np.int32),
+        time=np.asarray(view.histories.time)[event],
+        asked=np.flatnonzero(event >= first[owner]),
+        calendar=np.zeros(0, np.int64),
+    )
 
 
 def eligible(view: FoldView, timeline: Timeline, calendar: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,12 +8,16 @@ days. A log that ends at `end` and is asked about horizons up to H days has
     training     cutoffs c with c + h <= V
 
 and fold f moves all three back by f * H. Cutoffs are the same for every user.
+
+With the protocol `leave_one_out` instants count a user's events from the last one, which is at 0, a day each
+(`lab.data.order`), and the one horizon is one event long: the same three rules give the usual split.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal
 from math import isfinite
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +26,9 @@ from lab.errors import InputError
 DAY = 86_400_000_000
 """Microseconds in a day."""
 
+
+LAST_EVENT = 0.0
+"""What stands for a horizon in days where each user's last event is what is asked."""
 
 SHARD_EVENTS = 2_000_000
 """Events that are laid out at once, unless the user says otherwise."""
@@ -84,6 +91,9 @@ class Timeline:
     history of its own to be read. Default: all."""
     folds: int = 1
     """Rolling folds; each moves every cutoff back by the longest horizon."""
+    protocol: Literal["calendar", "leave_one_out"] = "calendar"
+    """Where histories are cut: at the same instants for all users; or before each user's last event (test) and the one
+    before it (valid), as many papers do, which lets a model learn from what happens after most of its tests."""
     shard_events: int = SHARD_EVENTS
     """Events up to the valid cutoff that are laid out in memory at once. The users of a larger log are parted by
     chance into shards of about this size: training goes over all of them in turn; the first is what baselines and
@@ -98,12 +108,21 @@ class Timeline:
             )
         if self.shard_events < 1:
             raise InputError(f"timeline.shard_events: {self.shard_events} is not a number of events; use 1 or more.")
+        if self.leaves_one_out and (self.query_every is not None or self.history_days is not None):
+            raise InputError(
+                "timeline.protocol: leave_one_out knows no days; leave timeline.query_every and "
+                "timeline.history_days out."
+            )
         for name in ("query_every", "active_days", "history_days"):
             days = getattr(self, name)
             if days is not None and not is_span(days):
                 raise InputError(f"timeline.{name}: {days} is not a positive number of days.")
         if self.end is not None:
             instant(self.end)
+
+    @property
+    def leaves_one_out(self) -> bool:
+        return self.protocol == "leave_one_out"
 
 
 @dataclass(frozen=True)
@@ -133,10 +152,14 @@ class Fold:
         `test` end with the cutoff that is asked. All are laid by one rule, so that a model meets at
         evaluation what it met in training.
         """
-        anchor = self.test_cutoff if split == "test" else self.valid_cutoff
+        anchor = self.opens(split)
         count = (anchor - self.first) // self.query_every + 1
         ticks = anchor - np.arange(max(count, 1), dtype=np.int64)[::-1] * self.query_every
         return ticks[ticks + min(self.horizons) <= anchor] if split == "train" else ticks
+
+    def opens(self, split: str) -> int:
+        """The cutoff behind which the label windows of valid or test begin."""
+        return self.test_cutoff if split == "test" else self.valid_cutoff
 
     def closes_by(self, split: str) -> int:
         """The instant by which a label window of the split has closed."""
@@ -148,14 +171,15 @@ def folds(timeline: Timeline, horizons: tuple[float, ...], first: int, last: int
 
     Raises InputError naming the horizons that would fit when the log is too short.
     """
-    end = last if timeline.end is None else instant(timeline.end)
-    spans = tuple(microseconds(days) for days in horizons)
+    end = last if timeline.end is None or timeline.leaves_one_out else instant(timeline.end)
+    spans = (DAY,) if timeline.leaves_one_out else tuple(microseconds(days) for days in horizons)
     longest = max(spans)
     every = microseconds(timeline.query_every) if timeline.query_every else min(spans)
     # The oldest fold needs its test window, its valid window and at least one training window.
     need = (2 + timeline.folds) * longest
     if end - first < need:
-        raise InputError(_too_short(end - first, horizons, timeline))
+        few = f"timeline.protocol: no user has the {need // DAY + 1} events that leave_one_out needs."
+        raise InputError(few if timeline.leaves_one_out else _too_short(end - first, horizons, timeline))
     return tuple(
         Fold(f, first, end - (f + 2) * longest, end - (f + 1) * longest, spans, every) for f in range(timeline.folds)
     )

@@ -64,7 +64,8 @@ class _Views(Sequence[FoldView]):
         """The view of some users."""
         sample = self.drawn if self.drawn is None or some.rows is None else self.drawn[some.rows]
         candidate = self.grouping.of(some)
-        return FoldView(some, self.fold, candidate, self.grouping.names, (), self.limits.history, sample)
+        names, items = self.grouping.names, self.grouping.items
+        return FoldView(some, self.fold, candidate, names, (), self.limits.history, sample, items)
 
 
 def _too_few(names: np.ndarray, known: int, events: int, fold: Fold) -> str:

@@ -9,12 +9,18 @@ from jaxtyping import Array, Float, Int
 
 from lab.data.queries import FoldView
 from lab.data.steps import Steps
+from lab.data.vocabulary import fit_vocabulary
 from lab.features.base import FeatureGroup, Shape, State
 
 
 def of_events(values: np.ndarray, steps: Steps) -> np.ndarray:
     """A per-event column [N] brought to the steps [N'], 0 at ticks."""
     return np.where(steps.is_event, values[steps.event], values.dtype.type(0))
+
+
+def candidate_ids(view: FoldView) -> np.ndarray:
+    """int32[N]: the candidate of each event as an id, 1..C, C + 1 for one unknown at the valid cutoff."""
+    return np.where(view.candidate < 0, np.int32(view.candidates + 1), view.candidate + 1).astype(np.int32)
 
 
 class Lookup(nn.Module):
@@ -24,25 +30,39 @@ class Lookup(nn.Module):
     """Ids 1..size."""
     shape: Shape
 
-    @nn.compact
+    def setup(self) -> None:
+        self.table = self.param("table", nn.initializers.normal(0.1), (self.size + 1, self.shape.width))
+
     def __call__(self, columns: dict[str, Int[Array, "B T"]]) -> Float[Array, "B T D"]:
         ids = columns["id"].astype("int32")
-        table = self.param("table", nn.initializers.normal(0.1), (self.size + 1, self.shape.width))
-        vectors = table.astype(self.shape.dtype)[ids]
+        vectors = self.table.astype(self.shape.dtype)[ids]
         return vectors * (ids > 0)[..., None].astype(self.shape.dtype)
+
+    def candidates(self) -> Float[Array, "C D"]:
+        """The vectors of the candidates, where they are what is looked up."""
+        return self.table[1 : self.shape.candidates + 1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Category(FeatureGroup):
-    """Which category the step touched: 1..C, C + 1 for one unknown at the valid cutoff."""
+    """Which category the step touched: 1..C, C + 1 for one unknown at the valid cutoff.
+
+    The target's, so that it is what is predicted; where that is the item, the category that the log states.
+    """
 
     name: ClassVar[str] = "category"
     side: ClassVar = "step"
 
+    def fit(self, known: FoldView) -> State:
+        histories = known.histories
+        if not known.items or histories.category is None or histories.category_names is None:
+            return {}
+        return {"vocabulary": fit_vocabulary(np.asarray(histories.category), histories.category_names)}
+
     def transform(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
-        unknown = np.int32(view.candidates + 1)
-        ids = np.where(view.candidate < 0, unknown, view.candidate + 1).astype(np.int32)
-        return {"id": of_events(ids, steps)}
+        if "vocabulary" in state:
+            return {"id": of_events(state["vocabulary"].encode(np.asarray(view.histories.category)), steps)}
+        return {"id": of_events(candidate_ids(view), steps)}
 
     def module(self, state: State, shape: Shape) -> nn.Module:
-        return Lookup(shape.candidates + 1, shape)
+        return Lookup(len(state["vocabulary"]) + 1 if "vocabulary" in state else shape.candidates + 1, shape)

@@ -13,7 +13,7 @@ from lab.data.steps import Steps
 from lab.data.vocabulary import fit_vocabulary
 from lab.errors import InputError
 from lab.features.base import FeatureGroup, Shape, State
-from lab.features.category import Lookup, of_events
+from lab.features.category import Lookup, candidate_ids, of_events
 
 _HASHES = 2
 
@@ -40,17 +40,22 @@ class Item(FeatureGroup):
     side: ClassVar = "step"
 
     table: int = 8192
-    """Largest number of known items that get a vector each; beyond it, names are hashed to this many rows."""
+    """Largest number of known items that get a vector each; beyond it, names are hashed to this many rows. Where items
+    are the candidates, each known one has its own in any case."""
 
     def __post_init__(self) -> None:
         if self.table < 2:
             raise InputError(f"groups.item.table: {self.table} rows tell no items apart; use 2 or more.")
 
     def fit(self, known: FoldView) -> State:
+        if known.items:
+            return {"hashed": False, "candidates": known.candidates}
         vocabulary = fit_vocabulary(np.asarray(known.histories.item), known.histories.item_names)
         return {"hashed": len(vocabulary) > self.table, "vocabulary": vocabulary}
 
     def transform(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
+        if "candidates" in state:
+            return {"id": of_events(candidate_ids(view), steps)}
         items = np.asarray(view.histories.item)
         if not state["hashed"]:
             return {"id": of_events(state["vocabulary"].encode(items), steps)}
@@ -68,4 +73,4 @@ class Item(FeatureGroup):
     def module(self, state: State, shape: Shape) -> nn.Module:
         if state["hashed"]:
             return HashedLookup(self.table, shape)
-        return Lookup(len(state["vocabulary"]) + 1, shape)
+        return Lookup(state.get("candidates", len(state.get("vocabulary", ()))) + 1, shape)

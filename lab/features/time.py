@@ -44,6 +44,7 @@ class Time(FeatureGroup):
 
     name: ClassVar[str] = "time"
     side: ClassVar = "step"
+    needs: ClassVar = ("times",)
 
     hidden: int = 32
     """Width of the hidden layer that reads the numbers."""

@@ -45,8 +45,19 @@ class Asking(NamedTuple):
         return jax.vmap(one_row)(score, self.entry.candidate)
 
 
+class Factors(NamedTuple):
+    """Logits as the products that give them: hidden @ kernel.T + bias."""
+
+    hidden: Float[Array, "B Q D"]
+    """The encoder's output at each query, normalised."""
+    kernel: Float[Array, "C D"]
+    bias: Float[Array, " C"]
+    prior: Float[Array, " C"]
+    """Log share of each candidate in the known log."""
+
+
 class Network(nn.Module):
-    """Scores of all C candidates at every query of a batch of rows.
+    """Scores of all C candidates at every query of a batch of rows, or the factors of these scores.
 
     embedding = sum over step-side groups of on[g] * embed_g(x_g)  (+ one learned vector at ticks)
     logits    = head(encoder(embedding) at the queries) + sum over candidate-side groups of on[g] * score_g
@@ -60,6 +71,10 @@ class Network(nn.Module):
     candidates: int
     width: int
     dtype: Any
+    factored: bool = False
+    """Whether to give factors; there are no candidate-side groups then."""
+    tied: str = ""
+    """The step-side group whose vectors of the candidates score them too; empty for vectors of their own."""
 
     @nn.compact
     def __call__(
@@ -68,12 +83,14 @@ class Network(nn.Module):
         tables: Columns,
         on: Float[Array, " G"],
         dropout: Float[Array, ""] | None,
-    ) -> Float[Array, "B Q C"]:
+    ) -> Float[Array, "B Q C"] | Factors:
         switch = {name: on[place] for place, name in enumerate(self.order)}
         steps = self._embed(rows, switch)
         hidden = self.encoder(steps, rows.start, rows.time, dropout)
         asked = jnp.take_along_axis(hidden, rows.query.position[..., None], axis=1)
         asked = nn.LayerNorm(dtype=jnp.float32, name="norm")(asked.astype(jnp.float32)).astype(self.dtype)
+        if self.factored:
+            return self._factors(asked, tables["head"]["prior"])
         logits = self._head(asked, tables["head"]["prior"])
         asking = self._asking(rows, asked, tables["head"]["prior"], dropout)
         for name in sorted(self.candidate_groups):
@@ -96,6 +113,15 @@ class Network(nn.Module):
         kernel = self.param("kernel", nn.initializers.normal(0.02), (self.width, self.candidates))
         bias = self.param("bias", lambda _: jnp.asarray(prior, jnp.float32))
         return (asked @ kernel.astype(self.dtype)).astype(jnp.float32) + bias
+
+    def _factors(self, asked: Float[Array, "B Q D"], prior: Float[Array, " C"]) -> Factors:
+        """The head unmultiplied, its bias as above."""
+        bias = self.param("bias", lambda _: jnp.asarray(prior, jnp.float32))
+        if self.tied:
+            kernel = self.step_groups[self.tied].candidates()
+        else:
+            kernel = self.param("kernel", nn.initializers.normal(0.02), (self.candidates, self.width))
+        return Factors(asked, kernel, bias, prior)
 
     def _asking(
         self, rows: Rows, asked: Float[Array, "B Q D"], prior: Float[Array, " C"], dropout: Float[Array, ""] | None

@@ -7,7 +7,8 @@ from lab.lazy import lazily
 if TYPE_CHECKING:
     from lab.targets.base import Target
     from lab.targets.interest import Interest
+    from lab.targets.next_item import NextItem
 
-__all__ = ["Interest", "Target"]
+__all__ = ["Interest", "NextItem", "Target"]
 
-__getattr__, __dir__ = lazily(__name__, {"Interest": "interest", "Target": "base"})
+__getattr__, __dir__ = lazily(__name__, {"Interest": "interest", "NextItem": "next_item", "Target": "base"})

@@ -1,34 +1,112 @@
-"""What every target is: the labels of a query, the loss they give, and how predictions are judged."""
+"""What every target is: what is asked, the labels and the loss they give, and what is kept of a prediction."""
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 from jaxtyping import Array, Float, Int
 
+from lab.data.batch import LabelArrays, Rows
 from lab.data.categories import Categories
+from lab.data.histories import Histories
 from lab.data.queries import FoldView, Labels, Queries
+from lab.data.steps import Steps, lay_steps
+from lab.data.timeline import Timeline
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Settings of a target; a subclass names itself and fills in the methods."""
+    """Settings of a target; a subclass names itself and fills in labels, loss and, unless it asks at ticks, the rest.
+
+    What a network gives for a batch is `outputs`: logits [B, Q, C], or their factors where the target is `factored`
+    (`lab.models.network.Factors`). What is kept of them are `answers`, arrays [B, Q, ...]: the logits themselves,
+    unless there are too many.
+    """
 
     name: ClassVar[str]
+    asks: ClassVar[Literal["ticks", "events"]] = "ticks"
+    """Where histories are asked: on the calendar, or after each event."""
+    factored: ClassVar[bool] = False
+    """Whether the logits of all candidates are never held at once; then no group may score candidates."""
 
     categories: Categories = field(default_factory=Categories)
     """What a category is."""
+
+    @property
+    def smooths(self) -> bool:
+        """Whether the loss heeds label smoothing."""
+        return True
+
+    def arrange(self, histories: Histories) -> Histories:
+        """The histories as this target asks them."""
+        return histories
+
+    def lay(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
+        """The steps of a split, and which of them are asked."""
+        return lay_steps(view, timeline, split)
+
+    def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
+        """Labels for each horizon; training asks only where a window has closed and is not silent.
+
+        Valid and test keep every query, so that what happens after the cutoff cannot even move one.
+        """
+        queries, horizons = steps.queries, view.fold.horizons
+        if split != "train":
+            return steps, tuple(self.labels(view, queries, h) for h in horizons)
+        closed = [queries.cutoff + h <= view.fold.closes_by("train") for h in horizons]
+        labels = [_spread(self.labels(view, queries[ok], h), ok) for h, ok in zip(horizons, closed, strict=True)]
+        return with_labels(steps, labels)
 
     def labels(self, view: FoldView, queries: Queries, horizon: int) -> Labels:
         """Labels of each query for the window (cutoff, cutoff + horizon], in microseconds."""
         raise TypeError(f"{type(self).__name__} defines no labels")
 
+    def independent(self, view: FoldView, answered: int, horizon: int) -> float:
+        """How many label windows so many answered training queries would have if none overlapped.
+
+        Ticks are often closer than a horizon is long, and then one event is a label of several queries.
+        """
+        return answered * min(1.0, view.fold.query_every / horizon)
+
+    def reads_candidates(self, view: FoldView) -> str:
+        """The step-side group whose vectors of the candidates score them too; empty for none."""
+        return ""
+
+    def looks_back(self, split: str) -> bool:
+        """Whether it needs to know what each query's user has touched, beyond what models look at."""
+        return False
+
     def loss(
         self,
-        logits: Float[Array, "B Q C"],
+        outputs: Any,
         query: Int[Array, "B L"],
         id: Int[Array, "B L"],
         weight: Float[Array, "B L"],
-        smoothing: Float[Array, ""],
+        smoothing: Any,
+        key: Array | None,
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Sum of the labelled queries' losses, and how many those are."""
+        """Sum of the labelled queries' losses, and how many those are. `key`: for what is drawn at random."""
         raise TypeError(f"{type(self).__name__} defines no loss")
+
+    def answers(self, outputs: Any, rows: Rows, label: LabelArrays | None) -> Any:
+        """What is kept of the outputs, each [B, Q, ...]; labels are given where the target is `factored`."""
+        return outputs
+
+    def shortfall(
+        self, answers: Any, query: Int[Array, "B L"], id: Int[Array, "B L"], weight: Float[Array, "B L"]
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """What training stops by, smaller being better: its sum over the labelled queries, and how many those are."""
+        return self.loss(answers, query, id, weight, np.zeros((), np.float32), None)
+
+
+def with_labels(steps: Steps, labels: list[Labels]) -> tuple[Steps, tuple[Labels, ...]]:
+    """The steps with those queries alone that have a label for some horizon, and the labels of these."""
+    some = np.flatnonzero(np.any([np.diff(answer.offsets) > 0 for answer in labels], axis=0))
+    return replace(steps, asked=steps.asked[some]), tuple(answer.take(some) for answer in labels)
+
+
+def _spread(labels: Labels, where: np.ndarray) -> Labels:
+    """The labels of the queries that are `where`, and none for the others."""
+    size = np.zeros(len(where), np.int64)
+    size[where] = np.diff(labels.offsets)
+    return replace(labels, offsets=np.append(0, np.cumsum(size)))

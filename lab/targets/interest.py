@@ -104,17 +104,18 @@ class Interest(Target):
 
     def loss(
         self,
-        logits: Float[Array, "B Q C"],
+        outputs: Float[Array, "B Q C"],
         query: Int[Array, "B L"],
         id: Int[Array, "B L"],
         weight: Float[Array, "B L"],
         smoothing: Float[Array, ""],
+        key: Array | None = None,
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Cross-entropy of softmax(logits) against (1 - smoothing) * labels + smoothing / C."""
-        log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+        """Cross-entropy of softmax(outputs), which are logits, against (1 - smoothing) * labels + smoothing / C."""
+        log_p = jax.nn.log_softmax(outputs.astype(jnp.float32))
         picked = jax.vmap(lambda p, q, i: p[q, i])(log_p, query, id)
         of_labels = -(weight * picked).sum()
-        labelled = jax.vmap(lambda q, w: jnp.zeros(logits.shape[1]).at[q].add(w))(query, weight)
+        labelled = jax.vmap(lambda q, w: jnp.zeros(outputs.shape[1]).at[q].add(w))(query, weight)
         of_uniform = -(labelled * log_p.mean(-1)).sum()
         return (1.0 - smoothing) * of_labels + smoothing * of_uniform, labelled.sum()
 

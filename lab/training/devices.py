@@ -131,12 +131,15 @@ class Layout:
         shares = jax.tree.map(lambda a: a.reshape(self.batch_shares, -1, *a.shape[1:]), block)
         return jax.tree.map(lambda a: a[first : first + self.lanes], shares)
 
-    def take_scores(self, scores: Any) -> np.ndarray:
-        """Scores [lanes, S, b, Q, C] on the host as [cells, rows of the block, Q, C]."""
-        host = fetch(scores)
-        if self.mode == "cells":
-            return host.reshape(-1, *host.shape[2:])
-        return np.moveaxis(host, 0, 1).reshape(host.shape[1], -1, *host.shape[3:])
+    def take_answers(self, answers: Any) -> Any:
+        """Answers [lanes, S, b, ...] on the host as [cells, rows of the block, ...]."""
+
+        def take(host: np.ndarray) -> np.ndarray:
+            if self.mode == "cells":
+                return host.reshape(-1, *host.shape[2:])
+            return np.moveaxis(host, 0, 1).reshape(host.shape[1], -1, *host.shape[3:])
+
+        return jax.tree.map(take, fetch(answers))
 
     def lay_order(self, order: np.ndarray) -> np.ndarray:
         """Rows of each step, [S, N, B], as a `batch` argument: a device's cells, or its share of every batch."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
+from operator import itemgetter
 from typing import Any, Protocol
 
 import jax
@@ -36,9 +37,10 @@ def evaluation_rows(training: Training) -> int:
     return 2 * training.batch
 
 
-def without_labels(block: Rows) -> Rows:
-    """What is scored: labels are judged elsewhere, and their number must not ask for another program."""
-    return block._replace(label=None)
+def scored(program: Program, block: Rows) -> Rows:
+    """What is scored: without labels, which are judged elsewhere, and whose number must not ask for another program;
+    but with them where all that is kept of the scores is where the labels stand."""
+    return block if program.learner.target.factored else block._replace(label=None)
 
 
 class Keeper(Protocol):
@@ -143,8 +145,8 @@ def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainS
     def judge(state: TrainState) -> tuple[TrainState, Verdict]:
         total = zeros_like_cells(cells, 2)
         for block in lay() if resident is None else resident:
-            scores = program.scores(state.params, state.stopped, cells, without_labels(block), tables)
-            total = program.measure(cells, total, scores, block.label)
+            answers = program.answers(state.params, state.stopped, cells, scored(program, block), tables)
+            total = program.measure(cells, total, answers, block.label)
         return program.judge(lane, state, total)
 
     return judge
@@ -152,8 +154,9 @@ def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainS
 
 def predict(
     program: Program, cells: list[CellArrays], params: list[np.ndarray], feed: Feed
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Scores of every query slot, block by block: rows int64[b] (-1: none) and float32[cells, b, Q, C]."""
+) -> Iterator[tuple[np.ndarray, Any]]:
+    """Answers of every query slot, block by block: rows int64[b] (-1: none) and, of most targets, the logits
+    float32[cells, b, Q, C]."""
     layout = program.layout
     idle = layout.cells_at_once - len(cells)
     stacked = stack([*cells, *[cells[0]._replace(live=np.bool_(False))] * idle])
@@ -162,6 +165,7 @@ def predict(
     tables = layout.share(feed.tables)
     size = evaluation_rows(program.learner.training)
     for index, block in blocks(feed.rows, np.arange(feed.rows.count), size, layout, feed.sizes):
-        scores = program.scores(weights, stopped, laid, layout.lay_block(without_labels(block)), tables)
+        answers = program.answers(weights, stopped, laid, layout.lay_block(scored(program, block)), tables)
         # Places beyond what the fullest row needs are there for the program's sake alone.
-        yield index, layout.take_scores(scores)[: len(cells), :, : feed.rows.sizes.queries]
+        trim = itemgetter((slice(len(cells)), slice(None), slice(feed.rows.sizes.queries)))
+        yield index, jax.tree.map(trim, layout.take_answers(answers))

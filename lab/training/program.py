@@ -96,14 +96,14 @@ class Program:
         return jax.lax.scan(body, state, (jnp.arange(self.steps), xs))
 
     @cached_property
-    def scores(self):
-        """(params, stopped, cells, block, tables) -> float32[S, b, Q, C] for each lane; zeros for a stopped cell."""
+    def answers(self):
+        """(params, stopped, cells, block, tables) -> answers [S, b, Q, ...] for each lane; zeros for a stopped cell."""
 
         def run(params: Any, stopped: Any, cells: CellArrays, rows: Rows, tables: Columns) -> Any:
             def one(params: Any, stopped: Any, cell: CellArrays) -> Any:
-                shape = (*rows.query.position.shape, self.learner.network.candidates)
-                look = lambda params: self.learner.scores(params, cell, rows, tables)  # noqa: E731
-                return jax.lax.cond(stopped, lambda _: jnp.zeros(shape), look, params)
+                look = lambda params: self.learner.answers(params, cell, rows, tables)  # noqa: E731
+                nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), jax.eval_shape(look, params))
+                return jax.lax.cond(stopped, lambda _: nothing, look, params)
 
             return self.layout.over_cells(one)(params, stopped, cells)
 
@@ -111,17 +111,16 @@ class Program:
 
     @cached_property
     def measure(self):
-        """(cells, total, scores, labels) -> total: adds a block's sum of losses and its number of labelled queries.
+        """(cells, total, answers, labels) -> total: adds a block's shortfall and its number of labelled queries.
 
-        Apart from the scores, so that it is one program, and adds up in one order, whatever groups a network has.
+        Apart from the answers, so that it is one program, and adds up in one order, whatever groups a network has.
         """
 
-        def run(cells: CellArrays, total: Any, scores: Any, label: LabelArrays) -> Any:
-            def one(cell: CellArrays, total: Any, scores: Any) -> Any:
-                sums = self.learner.losses_of(scores, cell, label, jnp.zeros((), jnp.float32))
-                return total + jnp.stack(self.layout.total(sums))
+        def run(cells: CellArrays, total: Any, answers: Any, label: LabelArrays) -> Any:
+            def one(cell: CellArrays, total: Any, answers: Any) -> Any:
+                return total + jnp.stack(self.layout.total(self.learner.shortfall(answers, cell, label)))
 
-            return self.layout.over_cells(one)(cells, total, scores)
+            return self.layout.over_cells(one)(cells, total, answers)
 
         return self.layout.pmap(run, ("cell", "cell", "batch", self.layout.block), "cell")
 

@@ -16,6 +16,9 @@ from lab.training.optimiser import ADAM, clipped, learning_rate, move
 from lab.training.settings import Training
 from lab.training.state import CellArrays, TrainState, stream
 
+NEGATIVES = 0x6E656761
+"""Folded into an update's key for what a target draws, apart from dropout."""
+
 
 class StepMetrics(NamedTuple):
     """What one update reports."""
@@ -59,16 +62,16 @@ class Learner:
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Sum of losses over the labelled queries of the rows, and their number; dropout only with a key."""
         dropout, rngs = (None, {}) if key is None else (cell.dropout, {"dropout": key})
-        logits = self._logits(params, cell, rows, tables, dropout, rngs)
+        outputs = self._outputs(params, cell, rows, tables, dropout, rngs)
         smoothing = cell.label_smoothing if key is not None else jnp.zeros((), jnp.float32)
-        return self.losses_of(logits, cell, rows.label, smoothing)
+        drawn = None if key is None else jax.random.fold_in(key, NEGATIVES)
+        return self.target.loss(outputs, *_of_horizon(cell, rows.label), smoothing, drawn)
 
-    def losses_of(
-        self, logits: Float[Array, "B Q C"], cell: CellArrays, label: LabelArrays, smoothing: Float[Array, ""]
+    def shortfall(
+        self, answers: Any, cell: CellArrays, label: LabelArrays
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """The same from logits, for the labels of the cell's horizon."""
-        query, id, weight = (jnp.take(part, cell.horizon, axis=1) for part in label)
-        return self.target.loss(logits, query, id, weight, smoothing)
+        """What training stops by, from answers, for the labels of the cell's horizon: its sum, and of how many."""
+        return self.target.shortfall(answers, *_of_horizon(cell, label))
 
     def gradient(
         self, params: Any, cell: CellArrays, rows: Rows, tables: Columns, step: Int[Array, ""]
@@ -142,9 +145,15 @@ class Learner:
             diverged_at=jnp.where(finite | state.stopped, state.diverged_at, state.step),
         )
 
-    def scores(self, params: Any, cell: CellArrays, rows: Rows, tables: Columns) -> Float[Array, "B Q C"]:
-        """Logits of every candidate at every query slot."""
-        return self._logits(params, cell, rows, tables, None, {})
+    def answers(self, params: Any, cell: CellArrays, rows: Rows, tables: Columns) -> Any:
+        """What is kept of every query slot: logits of all candidates, [B, Q, C], unless the target keeps less."""
+        label = None if rows.label is None else _of_horizon(cell, rows.label)
+        return self.target.answers(self._outputs(params, cell, rows, tables, None, {}), rows, label)
 
-    def _logits(self, params: Any, cell: CellArrays, rows: Rows, tables: Columns, dropout: Any, rngs: Any) -> Any:
+    def _outputs(self, params: Any, cell: CellArrays, rows: Rows, tables: Columns, dropout: Any, rngs: Any) -> Any:
         return self.network.apply({"params": self.flat.unravel(params)}, rows, tables, cell.on, dropout, rngs=rngs)
+
+
+def _of_horizon(cell: CellArrays, label: LabelArrays) -> LabelArrays:
+    """Queries, candidates and weights [B, L] of the labels of the cell's horizon."""
+    return LabelArrays(*(jnp.take(part, cell.horizon, axis=1) for part in label))

@@ -20,7 +20,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def judge(data: Dataset) -> Judge:
-    return judge_baseline(data, LastCategory(), 0)
+    return judge_baseline(data, Interest(), LastCategory(), 0)
 
 
 def test_a_query_s_history_is_its_user_s_events_up_to_the_cutoff(data: Dataset, judge: Judge) -> None:

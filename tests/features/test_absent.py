@@ -14,6 +14,7 @@ from lab.data.batch import Columns
 from lab.data.dataset import Dataset
 from lab.data.histories import Histories
 from lab.models import RNN
+from lab.targets import Interest
 from lab.training.fit import train
 from lab.training.settings import Training
 from tests.quick import quick
@@ -34,7 +35,7 @@ def data(cache: Path) -> Dataset:
 
 
 def params_of(data: Dataset) -> dict[str, Any]:
-    network = build_network(RNN(width=8), data, jnp.dtype("float32"))
+    network = build_network(RNN(width=8), data, jnp.dtype("float32"), Interest())
     split, on = data.splits["test"], np.ones(len(data.groups), np.float32)
     init = quick(network.init)
     return init(jax.random.key(0), split.rows, split.tables, on, None)["params"]
@@ -48,7 +49,7 @@ def params(data: Dataset) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def scores(data: Dataset, params: dict[str, Any]) -> Any:
     """(rows, tables, on) -> scores, of parameters that are all away from zero."""
-    network = build_network(RNN(width=8), data, jnp.dtype("float32"))
+    network = build_network(RNN(width=8), data, jnp.dtype("float32"), Interest())
     moved = jax.tree.map(lambda leaf: leaf + 0.1 * np.cos(np.arange(leaf.size)).reshape(leaf.shape), params)
     apply = quick(network.apply)
     return lambda rows, tables, on: np.asarray(apply({"params": moved}, rows, tables, on, None))

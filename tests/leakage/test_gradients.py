@@ -20,6 +20,7 @@ from lab.data.dataset import Dataset, Split
 from lab.models import GRU, LSTM, RNN, Transformer
 from lab.models.base import Model
 from lab.models.network import Network
+from lab.targets import Interest
 from tests.leakage.networks import some_params
 from tests.quick import quick
 from tests.whole_path import fold_of, prepared, shop_events
@@ -46,7 +47,7 @@ class Nudged(Network):
 
 def nudge_gradients(data: Dataset, model: Model, rows: Rows, tables: Any) -> np.ndarray:
     """float[Q, T, D] for one row: the gradient of each query's scores by the embedded steps."""
-    plain = build_network(model, data, jnp.dtype("float32"))
+    plain = build_network(model, data, jnp.dtype("float32"), Interest())
     network = Nudged(**{name: getattr(plain, name) for name in PARTS})
     on = np.ones(len(data.groups), np.float32)
     params = some_params(network, rows, tables, on)

@@ -41,7 +41,7 @@ class Scores:
     """The scores of one network with fixed parameters, compiled once for one shape of rows."""
 
     def __init__(self, data: Dataset, model: Model) -> None:
-        self.network = build_network(model, data, jnp.dtype("float32"))
+        self.network = build_network(model, data, jnp.dtype("float32"), Interest())
         self.on = np.ones(len(data.groups), np.float32)
         self.params = some_params(self.network, data.splits["test"].rows, data.splits["test"].tables, self.on)
         self.apply = quick(self.network.apply)

@@ -13,6 +13,7 @@ from scipy.special import log_softmax
 from lab.assembly import build_network, cell_arrays
 from lab.data.batch import Rows
 from lab.data.timeline import DAY
+from lab.targets import Interest
 from lab.training.state import TrainState
 from lab.training.step import Learner
 from tests.quick import quick
@@ -130,7 +131,7 @@ def test_dropout_falls_otherwise_at_each_step_and_cell(alone: Bench, learner: Le
 
 
 def test_bfloat16_stays_near_float32(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
-    network = build_network(alone.experiment.models[0], alone.data, jnp.dtype("bfloat16"))
+    network = build_network(alone.experiment.models[0], alone.data, jnp.dtype("bfloat16"), Interest())
     half = replace(learner, network=network)
     (loss, gradient), (near, rough) = (_gradient(one, alone, params, rows, dropout=0.0) for one in (learner, half))
     np.testing.assert_allclose(near, loss, rtol=0.01)

@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -29,6 +29,9 @@ CONVENTIONAL = {
 }  # fmt: skip
 """What logs call their behaviours, weakest first: the mapping of a log that states none."""
 
+ORDER = "lab_order"
+"""The column that stands for the time where rows are in order and have none: their numbers, as microseconds."""
+
 SAMPLE = 10_000
 """Rows looked at to tell how times are written."""
 
@@ -48,6 +51,8 @@ class Table(Source):
     """Column of the user's id."""
     item: str = "item"
     """Column of the item's id."""
+    order: Literal["time", "rows"] = "time"
+    """What orders a user's events: their time, or their rows alone, for a log without times."""
     time: str | None = None
     """Column of the time. Default: `time`, unless year, month and day are given."""
     year: str | None = None
@@ -101,6 +106,8 @@ class Table(Source):
         split = (self.year, self.month, self.day)
         if any(split) and (self.time is not None or not all(split)):
             raise InputError("source: give either time, or all of year, month and day.")
+        if self.order == "rows" and any((self.time, *split)):
+            raise InputError("source.order: 'rows' is for a log without times; leave source.time out, or use 'time'.")
         if self.separator == "":
             raise InputError("source.separator: is empty; give what stands between the columns, or leave it out.")
         if self.path is not None and self.frame is not None:
@@ -110,6 +117,8 @@ class Table(Source):
         """Raises InputError for a file, column, separator or format that is not there."""
         opened = None if self.frame is not None else self._opened()
         table = _frame_rows(self.frame) if opened is None else self._rows(opened)
+        if self.order == "rows":
+            table = table.with_columns(pl.col(ROW).cast(pl.Int64).cast(pl.Datetime("us")).alias(ORDER))
         plain = table = table.with_columns(**self.derive)
         for lookup in self.lookups:
             table = lookup.join(table)
@@ -127,7 +136,7 @@ class Table(Source):
             quarantine=mapped.quarantine(opened is not None and len(opened.files) > 1),
             attributes=self._attributes(),
             files=opened.files if opened else (),
-            facts=_facts(columns, times, opened),
+            facts=_facts(columns, times, opened) | ({"timed": False} if self.order == "rows" else {}),
             explain=opened.explain if opened else None,
         )
 
@@ -167,7 +176,8 @@ class Table(Source):
     def _columns(self, schema: pl.Schema, opened: Opened | None) -> dict[str, str]:
         """The table's column behind each of the schema's (and year, month, day)."""
         wanted: dict[str, str | None] = {"user": self.user, "item": self.item}
-        wanted |= {part: getattr(self, part) for part in DATE_PARTS} if self.year else {"time": self.time or "time"}
+        time = ORDER if self.order == "rows" else self.time or "time"
+        wanted |= {part: getattr(self, part) for part in DATE_PARTS} if self.year else {"time": time}
         wanted |= {name: getattr(self, name) or (name if name in schema else None) for name in OPTIONAL}
         return {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
 
@@ -189,6 +199,8 @@ class Table(Source):
             raise InputError(f"source.timezone: {self.timezone!r} is no zone; write one like Europe/London.") from None
         if "time" not in columns:
             return TimeFormat("%Y-%m-%d", self.timezone)
+        if self.order == "rows":
+            return TimeFormat("date-time")
         if self.time_format not in ("auto", "iso"):
             return TimeFormat(self.time_format, self.timezone)
         try:

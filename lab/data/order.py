@@ -1,0 +1,63 @@
+"""Histories whose times are changed so that events can be asked one by one.
+
+Everything else knows events by their instants: what is known at a query are the events up to its cutoff, and cutoffs
+stand on one calendar. Both hold for queries between any two events once no two of a user share an instant; and
+"each user's last event is the test, the one before it the valid split" is a calendar too, of events counted from the
+end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lab.data.histories import Histories
+from lab.data.timeline import DAY
+from lab.errors import InputError
+
+
+def strictly(histories: Histories) -> Histories:
+    """The histories with each event at an instant of its own, in the order they have.
+
+    The last of those that share one keeps it; each before it stands a microsecond before the next.
+    """
+    time, place = np.asarray(histories.time), np.arange(histories.events)
+    # t[i] = min over j >= i of time[j] - (j - i), within a user: a running minimum from the end. Users' numbers above
+    # the values keep them apart.
+    levels, level = np.unique(time - place, return_inverse=True)
+    least = np.minimum.accumulate((histories.user_of_event * np.int64(len(levels)) + level)[::-1])[::-1]
+    return replace(histories, time=levels[least % max(len(levels), 1)] + place)
+
+
+def from_the_end(histories: Histories) -> Histories:
+    """The histories with event k before a user's last one at instant -k days: the calendar of leave-one-out.
+
+    The test cutoff -1 then has each user's last event behind it, the valid cutoff -2 the one before. What that
+    protocol leaks is told in the facts: see `leaked`.
+    """
+    back = np.repeat(histories.offsets[1:] - 1, np.diff(histories.offsets)) - np.arange(histories.events)
+    facts: dict[str, Any] = {**histories.facts, "first": -int(back.max(initial=0)) * DAY, "last": 0, "timed": False}
+    facts["leaked"] = leaked(np.asarray(histories.time), back) if histories.facts.get("timed", True) else None
+    return replace(histories, time=-back * DAY, facts=facts)
+
+
+def leaked(time: np.ndarray, back: np.ndarray) -> dict[str, float]:
+    """What leave-one-out lets a model know too early, of events `back` places before their users' last ones.
+
+    tests: the share of test events that are older than some training event; events: the share of the training events
+    that lie after the median test event.
+    """
+    train, test = time[back >= 2], time[back == 0]
+    if not len(train):
+        return {"tests": 0.0, "events": 0.0}
+    return {"tests": float((test < train.max()).mean()), "events": float((train > np.median(test)).mean())}
+
+
+def require_times(facts: Mapping[str, Any]) -> None:
+    """Raise InputError where a calendar is asked of a log that has none."""
+    if not facts.get("timed", True):
+        raise InputError(
+            "source.order: the log is in order but has no times, so nothing can be said of days ahead; use a log with "
+            "times, or the target next_item with timeline.protocol='leave_one_out'."
+        )

@@ -1,0 +1,180 @@
+"""The next-item target: what a user takes next, asked after each of its events."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from lab.data.batch import LabelArrays, Rows
+from lab.data.categories import Categories
+from lab.data.histories import Histories
+from lab.data.order import strictly
+from lab.data.queries import FoldView, Labels, Queries
+from lab.data.search import events_until
+from lab.data.steps import Steps, lay_events
+from lab.data.timeline import Timeline
+from lab.errors import InputError
+from lab.targets.base import Target, with_labels
+from lab.targets.catalogue_loss import Negatives, gbce, sampled_softmax, softmax_loss
+from lab.targets.catalogue_rank import ranked
+
+if TYPE_CHECKING:
+    from lab.models.network import Factors
+
+DEPTH = 20
+"""How many of the first candidates are kept of each query."""
+
+
+class NextAnswers(NamedTuple):
+    """What is kept of the scores of all candidates at each query."""
+
+    rank: Any
+    """int32[B, Q], candidates ahead of the label or level with it; 0 is best; -1 where there is no label."""
+    first: Any
+    """int32[B, Q, DEPTH], the best candidates, best first."""
+    log_probability: Any
+    """float32[B, Q], of the label among all candidates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextItem(Target):
+    """Which item a user takes next, asked after each event; all known items are ranked.
+
+    The horizon is how long after the cutoff a model is asked without learning anew: with 7 days, every event of the
+    test's first 7 days is predicted from all of its user's events before it, by what was learned up to the cutoff.
+    """
+
+    name: ClassVar[str] = "next_item"
+    asks: ClassVar = "events"
+    factored: ClassVar = True
+
+    categories: Categories = field(default_factory=lambda: Categories(rule="item"))
+    """What is predicted: rule=item for items; given for the log's categories."""
+    behaviours: tuple[str, ...] = ()
+    """Predict the next event among these behaviours (default: any but cancellations)."""
+    objective: Literal["softmax", "sampled", "gbce"] = "softmax"
+    """Loss over all candidates; over some drawn at random, with log-Q correction; or gBCE over such."""
+    negatives: int = 256
+    """sampled, gbce: how many candidates are drawn against the labels."""
+    shared: bool = True
+    """sampled, gbce: whether all labels of an update are held against the same ones."""
+    drawn: Literal["uniform", "popularity"] = "uniform"
+    """sampled: how they are drawn: all alike, or in proportion to their events."""
+    calibration: float = 0.75
+    """gbce: t, 0 for plain binary cross-entropy, 1 for probabilities as of softmax (arXiv 2308.07192)."""
+    tied: bool = True
+    """Whether candidates are scored by the vectors with which the item group (category, where categories are
+    predicted) reads them."""
+    repeats: bool = True
+    """Whether what a user took before may come again; if not, it is left out of the ranking."""
+    stop_by: Literal["ndcg", "loss"] = "ndcg"
+    """What early stopping and the choice of the best parameters go by on valid: 1 - NDCG@10, or the log loss."""
+
+    def __post_init__(self) -> None:
+        if self.negatives < 1:
+            raise InputError(f"target.negatives: {self.negatives} draws nothing; use 1 or more.")
+        if not 0 <= self.calibration <= 1:
+            raise InputError(f"target.calibration: {self.calibration} is no share; use 0 to 1.")
+        if self.drawn == "popularity" and self.objective != "sampled":
+            raise InputError("target.drawn: 'popularity' needs target.objective='sampled', which corrects for it.")
+
+    @property
+    def smooths(self) -> bool:
+        return self.objective == "softmax"
+
+    def arrange(self, histories: Histories) -> Histories:
+        return strictly(histories)
+
+    def lay(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
+        return lay_events(view, timeline, split)
+
+    def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
+        fold, queries = view.fold, steps.queries
+        if split == "train":
+            return with_labels(steps, [self._until(view, queries, fold.closes_by("train"))] * len(fold.horizons))
+        return steps, tuple(self._until(view, queries, fold.opens(split) + h) for h in fold.horizons)
+
+    def independent(self, view: FoldView, answered: int, horizon: int) -> float:
+        return answered
+
+    def reads_candidates(self, view: FoldView) -> str:
+        return ("item" if view.items else "category") if self.tied else ""
+
+    def looks_back(self, split: str) -> bool:
+        return not self.repeats and split != "train"
+
+    def _until(self, view: FoldView, queries: Queries, moment: int) -> Labels:
+        """The next event of each query's user that counts, where it lies up to a moment."""
+        histories = view.histories
+        known = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
+        label = self._next(view)[known]
+        there = label < histories.offsets[queries.user + 1]
+        there[there] &= np.asarray(histories.time)[label[there]] <= moment
+        candidate = np.full(len(queries), -1, np.int32)
+        candidate[there] = view.candidate[label[there]]
+        named = candidate >= 0
+        offsets = np.append(0, np.cumsum(named))
+        return Labels(offsets, candidate[named], np.ones(int(named.sum()), np.float32), int((there & ~named).sum()))
+
+    def _next(self, view: FoldView) -> np.ndarray:
+        """int64[N + 1]: for each event, itself or the first after it that counts, whoever's; N where there is none."""
+        behaviours = view.histories.behaviours
+        names = [b.name for b in behaviours if b.sign > 0]
+        for name in self.behaviours:
+            if name not in names:
+                raise InputError(
+                    f"target.behaviours: the log has no behaviour {name!r} to predict; it has {', '.join(names)}."
+                )
+        counts = np.array([b.sign > 0 and (not self.behaviours or b.name in self.behaviours) for b in behaviours])
+        events = view.histories.events
+        place = np.where(counts[np.asarray(view.histories.behaviour)], np.arange(events), events)
+        return np.append(np.minimum.accumulate(place[::-1])[::-1], events)
+
+    def loss(
+        self,
+        outputs: "Factors",
+        query: Int[Array, "B L"],
+        id: Int[Array, "B L"],
+        weight: Float[Array, "B L"],
+        smoothing: Float[Array, ""],
+        key: Array | None,
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        hidden = jax.vmap(lambda h, q: h[q])(outputs.hidden, query).reshape(-1, outputs.hidden.shape[-1])
+        id, weight = id.reshape(-1), weight.reshape(-1)
+        count = weight.sum()
+        if self.objective == "softmax" or key is None:
+            return softmax_loss(hidden, outputs.kernel, outputs.bias, id, weight, smoothing), count
+        negatives = Negatives(self.negatives, self.shared, self.drawn == "popularity")
+        if self.objective == "sampled":
+            return sampled_softmax(outputs._replace(hidden=hidden), id, weight, negatives, key), count
+        return gbce(outputs._replace(hidden=hidden), id, weight, negatives, self.calibration, key), count
+
+    def answers(self, outputs: "Factors", rows: Rows, label: LabelArrays | None) -> NextAnswers:
+        assert label is not None
+        hidden, (batch, slots) = outputs.hidden, outputs.hidden.shape[:2]
+        # Padding labels have weight 0 and go nowhere.
+        place = jnp.where(label.weight > 0, label.query, slots)
+        ids = jax.vmap(lambda q, i: jnp.full(slots, -1, jnp.int32).at[q].set(i, mode="drop"))(place, label.id)
+        taken = None if self.repeats else _taken(rows, len(outputs.kernel))
+        flat = jax.tree.map(lambda a: a.reshape(batch * slots, *a.shape[2:]), (hidden, ids, taken))
+        found = ranked(flat[0], outputs.kernel, outputs.bias, flat[1], flat[2], min(DEPTH, len(outputs.kernel)))
+        return NextAnswers(*(part.reshape(batch, slots, *part.shape[1:]) for part in found))
+
+    def shortfall(
+        self, answers: NextAnswers, query: Int[Array, "B L"], id: Int[Array, "B L"], weight: Float[Array, "B L"]
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        rank, log_p = (jax.vmap(lambda a, q: a[q])(part, query) for part in (answers.rank, answers.log_probability))
+        if self.stop_by == "loss":
+            return -(weight * log_p).sum(), weight.sum()
+        gain = jnp.where((rank >= 0) & (rank < 10), 1 / jnp.log2(rank.astype(jnp.float32) + 2), 0.0)
+        return (weight * (1 - gain)).sum(), weight.sum()
+
+
+def _taken(rows: Rows, candidates: int) -> Int[Array, "B Q E"]:
+    """What each query's user has taken before; C where an entry says nothing."""
+    position, entry = rows.query.position, rows.entry
+    alive = (entry.first[:, None] <= position[..., None]) & (position[..., None] < entry.stop[:, None])
+    return jnp.where(alive, entry.candidate[:, None], candidates)
