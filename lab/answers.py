@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from lab.comparisons import Comparison
+from lab.data.timeline import LAST_EVENT
 from lab.statistics.permutation import smallest_p
 from lab.store import days
 from lab.summary import Line, Summary
@@ -39,7 +40,9 @@ def answers(summary: Summary, found: Found, metric: str) -> list[str]:
 
 
 def span(horizon: float) -> str:
-    """`1 day`, `7 days`."""
+    """`1 day`, `7 days`; `event` where each user's last one was asked for: what follows the word `next`."""
+    if horizon == LAST_EVENT:
+        return "event"
     return f"{days(horizon)} day{'' if horizon == 1 else 's'}"
 
 

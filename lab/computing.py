@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from flax import serialization
 
+from lab.answers import span
 from lab.assembly import Assembly, assemblies, cell_arrays, feed
 from lab.baselines.base import Baseline
 from lab.cadence import EVERY
@@ -17,7 +18,6 @@ from lab.cell_record import CellRecord, Metric
 from lab.cells import Cell
 from lab.claims import Claims
 from lab.data.dataset import SPLITS, Dataset
-from lab.data.timeline import microseconds
 from lab.data.words import span_text
 from lab.errors import FaultError, LabError
 from lab.experiment import Experiment
@@ -96,7 +96,7 @@ class Computation:
             self.progress.advance(cell.kind == "model", kind=JUDGE, timed=False)
 
     def _compute_untrained(self, cell: Cell) -> None:
-        text = f"{cell.title}, {span_text(microseconds(cell.horizon))}"
+        text = f"{cell.title}, next {span(cell.horizon)}"
         self.progress.advance(0, text)
         begun = time.monotonic()
         try:

@@ -83,7 +83,9 @@ def print_fold(console: Console, data: Dataset, rule: str, variants: Sequence[st
     """Cutoffs, windows, users, queries, labels and padding of a fold's splits, for the variants named."""
     fold = data.view.fold
     named = f" ({', '.join(variants)})" if variants else ""
-    say(console, f"fold {fold.index}{named}: categories {rule}; a tick every {span_text(fold.query_every)}")
+    events = not len(data.splits["test"].packed.steps.calendar)
+    asked = "each event asks for the next one" if events else f"a tick every {span_text(fold.query_every)}"
+    say(console, f"fold {fold.index}{named}: {'candidates' if data.view.items else 'categories'} {rule}; {asked}")
     for line in _limits(data.view):
         say(console, f"  {line}")
     if data.rest:
@@ -120,17 +122,20 @@ def _limits(view: FoldView) -> Iterable[str]:
 
 def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     """What a split is, line by line."""
-    cutoffs = split.queries.cutoff
-    yield "first cutoff", date_text(int(cutoffs.min()))[:10]
-    yield "last cutoff", date_text(int(cutoffs.max()))[:10]
-    yield "labels known by", date_text(data.view.fold.closes_by(split.name))[:10]
+    timed, what = data.view.histories.times is not None, "items" if data.view.items else "categories"
+    if timed:
+        cutoffs = split.queries.cutoff
+        yield "first cutoff", date_text(int(cutoffs.min()))[:10]
+        yield "last cutoff", date_text(int(cutoffs.max()))[:10]
+        yield "labels known by", date_text(data.view.fold.closes_by(split.name))[:10]
     yield "users", f"{len(np.unique(split.queries.user)):,}"
     yield "queries", f"{len(split.queries):,}"
     for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
         answered = int((np.diff(labels.offsets) > 0).sum())
-        yield f"  answered within {span_text(horizon)}", f"{answered:,}"
-    yield "label events of unknown categories", f"{sum(labels.cold - labels.bare for labels in split.labels):,}"
-    yield "label events without any category", f"{sum(labels.bare for labels in split.labels):,}"
+        yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{answered:,}"
+    yield f"label events of unknown {what}", f"{sum(labels.cold - labels.bare for labels in split.labels):,}"
+    if not data.view.items:
+        yield "label events without any category", f"{sum(labels.bare for labels in split.labels):,}"
     yield "packed rows", f"{split.packed.count:,}"
     yield "padding in them", f"{split.padding:.1%}"
 

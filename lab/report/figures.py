@@ -9,6 +9,7 @@ import numpy as np
 
 from lab.answers import span
 from lab.cell_record import line_name
+from lab.data.timeline import LAST_EVENT
 from lab.report.by_history import by_history
 from lab.report.contents import Contents
 from lab.report.forest import forest
@@ -59,6 +60,8 @@ def _estimates(contents: Contents, lines: Sequence[Line], part: str) -> list[tup
 
 def _over_horizons(contents: Contents) -> Any:
     horizons = sorted({line.horizon for line in contents.lines})
+    if horizons == [LAST_EVENT]:
+        return None
     if len(horizons) == 1 and any(line.variant for line in contents.lines):
         return None  # a point each, and far more of them than can be told apart
     figure, drawn = panels(9, 5.2, len(SLICES), sharey=True)
@@ -166,7 +169,7 @@ def _heat(contents: Contents) -> Any:
         said = "none" if np.isnan(value) else f"{value:.3f}"
         panel.text(column, row, said, ha="center", va="center", color="white" if value < middle else "black")
     panel.set_yticks(range(len(rows)), rows)
-    panel.set_xticks(range(len(columns)), [f"{days(horizon)} d" for _, horizon in columns])
+    panel.set_xticks(range(len(columns)), [span(horizon) for _, horizon in columns])
     panel.grid(False)
     figure.colorbar(image, label=METRIC.upper())
     return figure

@@ -1,5 +1,6 @@
 """What was asked."""
 
+from lab.data.timeline import LAST_EVENT
 from lab.report.contents import Contents
 from lab.store import days
 
@@ -10,6 +11,8 @@ def question(contents: Contents) -> str:
     if about.get("text", "").strip():
         return about["text"].strip()
     names = list(dict.fromkeys(line.name for line in contents.lines if line.kind == "model"))
+    if all(line.horizon == LAST_EVENT for line in contents.lines):
+        return f"Which ranks each user's next event best: {', '.join(names) or 'which baseline'}?"
     asked = ", ".join(dict.fromkeys(f"{days(line.horizon)}" for line in contents.lines))
     targets = " and ".join(dict.fromkeys(line.target for line in contents.lines))
     unit = "day" if asked == "1" else "days"

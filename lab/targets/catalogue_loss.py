@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 if TYPE_CHECKING:
     from lab.models.network import Factors
 
-LOGITS_AT_ONCE = 1 << 21
+LOGITS_AT_ONCE = 1 << 20
 """Logits that are held at once: few enough to stay near a processor's cache."""
 
 ROWS_AT_LEAST = 128

@@ -9,6 +9,7 @@ from lab.baselines import LastCategory
 from lab.data.dataset import Dataset
 from lab.judging import Judge, judge_baseline
 from lab.store import Store
+from lab.targets import Interest
 from tests.results.made import record
 from tests.whole_path import fold_of, prepared, shop_events
 

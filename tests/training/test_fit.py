@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,7 +13,7 @@ from lab.data.dataset import Dataset
 from lab.errors import InputError
 from lab.training.devices import Layout
 from lab.training.feeding import batches, blocks
-from lab.training.fit import dispatches, predict, without_labels
+from lab.training.fit import dispatches, predict, scored
 from lab.training.settings import Training
 from tests.training.small import Bench, same, small_experiment
 
@@ -56,7 +55,7 @@ def test_a_cell_that_only_gets_worse_stops_and_keeps_its_best(cache: Path, data:
         label = rows.rows.take(np.maximum(index, 0)).label
         real = (index >= 0).astype(np.float32)[:, None, None]
         cell, learner = bench.arrays(features="full"), bench.assembly.program.learner
-        total += np.array(learner.losses_of(scores[0], cell, label._replace(weight=label.weight * real), jnp.zeros(())))
+        total += np.array(learner.shortfall(scores[0], cell, label._replace(weight=label.weight * real)))
     np.testing.assert_allclose(total[0] / total[1], trained.best_loss, rtol=1e-5)
 
 
@@ -103,7 +102,7 @@ def test_valid_and_test_are_scored_in_one_shape_though_their_rows_need_others(al
     asked = []
     for each in (valid, test):
         ((_, block), *_) = blocks(each.rows, np.arange(each.rows.count), 4, alone.assembly.program.layout, each.sizes)
-        asked.append((without_labels(block), each.tables))
+        asked.append((scored(alone.assembly.program, block), each.tables))
     assert jax.tree.map(np.shape, asked[0]) == jax.tree.map(np.shape, asked[1])
 
 

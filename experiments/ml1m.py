@@ -1,0 +1,40 @@
+"""Next items on MovieLens-1M as papers ask them: each user's last event, all items ranked, what was taken left out.
+
+Asks: do the lab's encoders reach what is published for their kind (benchmarks/published.py prints them side by side)?
+Expect: see results/README.md.
+Takes: not timed yet. Needs: ml-1m.txt of the SASRec repository (`user item` lines in order; research use only).
+Run: python -m lab.run experiments/ml1m.py --source.path data/ml-1m.txt
+"""
+
+from lab import Experiment, Timeline, Training, register
+from lab.baselines import Markov, RecentPopularity
+from lab.data.sources import Table
+from lab.models import GRU, Transformer
+from lab.targets import NextItem
+
+register(
+    Experiment(
+        name="ml1m",
+        source=Table(order="rows", user="1", item="2"),
+        target=NextItem(objective="sampled", negatives=512, repeats=False),
+        timeline=Timeline(protocol="leave_one_out", min_events=1),
+        features={"ids": ("item",)},
+        models=(GRU(width=128), Transformer(width=64, layers=2)),
+        baselines=(RecentPopularity(), Markov()),
+        seeds=3,
+        training=Training(
+            steps=5_000,
+            batch=16,
+            row_length=200,
+            overlap=50,
+            learning_rate=3e-3,
+            warmup=0.02,
+            weight_decay=0,
+            prior_precision=0,
+            dropout=0.2,
+            evaluate_every=500,
+            valid_rows=0,
+            patience=0,
+        ),
+    )
+)

@@ -1,0 +1,135 @@
+"""Losses and ranks over a catalogue against what is computed with all logits at hand."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.evaluation.next_item import place
+from lab.models.network import Factors
+from lab.targets import catalogue_loss, catalogue_rank
+from lab.targets.catalogue_loss import Negatives, gbce, sampled_softmax, softmax_loss
+from lab.targets.catalogue_rank import ranked
+
+N, C, D = 23, 11, 4
+
+
+def drawn(seed: int = 0, labels: int = N) -> tuple[Factors, np.ndarray, np.ndarray]:
+    """Factors of random logits, labels, and weights of which some are 0."""
+    rng = np.random.default_rng(seed)
+    hidden, kernel, bias = (rng.normal(size=shape).astype(np.float32) for shape in ((labels, D), (C, D), (C,)))
+    prior = np.log(rng.dirichlet(np.ones(C))).astype(np.float32)
+    weight = (rng.random(labels) < 0.8).astype(np.float32)
+    return Factors(*map(jnp.asarray, (hidden, kernel, bias, prior))), rng.integers(0, C, labels), weight
+
+
+def dense(hidden: Any, kernel: Any, bias: Any, id: np.ndarray, weight: np.ndarray, smoothing: float) -> Any:
+    log_p = jax.nn.log_softmax(hidden @ kernel.T + bias[None])
+    wanted = (1 - smoothing) * jax.nn.one_hot(id, C) + smoothing / C
+    return -(weight[:, None] * wanted * log_p).sum()
+
+
+@pytest.mark.usefixtures("broadcasting")
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("at_once", [3, 1000])
+def test_softmax_in_blocks_is_softmax_and_so_is_its_gradient(
+    smoothing: float, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue_loss, "LOGITS_AT_ONCE", at_once * C)
+    monkeypatch.setattr(catalogue_loss, "ROWS_AT_LEAST", 1)
+    factors, id, weight = drawn()
+    own = jax.value_and_grad(lambda *f: softmax_loss(*f, id, weight, jnp.float32(smoothing)) * 3, (0, 1, 2))
+    theirs = jax.value_and_grad(lambda *f: dense(*f, id, weight, smoothing) * 3, (0, 1, 2))
+    for ours, wanted in zip(jax.tree.leaves(own(*factors[:3])), jax.tree.leaves(theirs(*factors[:3])), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=2e-5, atol=2e-5)
+    alone = softmax_loss(*factors[:3], id, weight, jnp.float32(smoothing))
+    np.testing.assert_allclose(alone, dense(*factors[:3], id, weight, smoothing), rtol=1e-5)
+
+
+@pytest.mark.usefixtures("broadcasting")
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("by_popularity", [True, False])
+def test_sampled_softmax_estimates_the_sum_over_all_others(shared: bool, by_popularity: bool) -> None:
+    factors, id, weight = drawn()
+    wanted = dense(*factors[:3], id, weight, 0.0)
+    negatives = Negatives(20_000, shared, by_popularity)
+    found = sampled_softmax(factors, id, weight, negatives, jax.random.key(0))
+    np.testing.assert_allclose(found, wanted, rtol=0.02)
+    # Without the correction for how they are drawn it is another number by far.
+    few = sampled_softmax(factors, id, weight, Negatives(2, shared, by_popularity), jax.random.key(0))
+    assert abs(float(few - wanted)) > 0.02 * float(wanted)
+
+
+@pytest.mark.usefixtures("broadcasting")
+def test_negatives_of_one_block_are_those_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks bound memory: each label is still held against as many of its own, whose mean loss is the same."""
+    factors, id, weight = drawn(labels=400)
+    found = []
+    for at_once in (1 << 21, 64 * D * 10):
+        monkeypatch.setattr(catalogue_loss, "LOGITS_AT_ONCE", at_once)
+        found.append(float(sampled_softmax(factors, id, weight, Negatives(64, False, False), jax.random.key(1))))
+    np.testing.assert_allclose(found[0], found[1], rtol=0.02)
+
+
+@pytest.mark.usefixtures("broadcasting")
+@pytest.mark.parametrize("calibration", [0.0, 0.75, 1.0])
+def test_gbce_is_its_formula(calibration: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    factors, id, weight = drawn()
+    against = np.array([1, 4, 4, 7])
+    monkeypatch.setattr(catalogue_loss, "_draw", lambda *_: jnp.asarray(against))
+    found = gbce(factors, id, weight, Negatives(4, True, False), calibration, jax.random.key(0))
+    logits = np.asarray(factors.hidden @ factors.kernel.T + factors.bias[None], np.float64)
+    p = 1 / (1 + np.exp(-logits))
+    share = 4 / (C - 1)
+    power = share * (calibration * (1 - 1 / share) + 1 / share)
+    others = np.where(against[None] == id[:, None], 0.0, np.log(1 - p[:, against])).sum(1)
+    wanted = -(weight * (power * np.log(p[np.arange(N), id]) + others)).sum()
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
+def test_plain_binary_cross_entropy_is_gbce_without_calibration() -> None:
+    share = 4 / (C - 1)
+    assert share * (0.0 * (1 - 1 / share) + 1 / share) == pytest.approx(1.0)
+
+
+@pytest.mark.usefixtures("broadcasting")
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), leave_out=st.booleans())
+@pytest.mark.parametrize(("queries", "candidates"), [(512, 8192), (5, 4)])
+def test_ranks_are_those_of_all_scores_with_ties_against_the_label(
+    queries: int, candidates: int, seed: int, leave_out: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    factors, label, _ = drawn(seed)
+    # Small whole numbers: many scores are equal, and exactly so.
+    hidden, kernel = (np.round(np.asarray(part)) for part in factors[:2])
+    label = np.where(rng.random(N) < 0.2, -1, label)
+    taken = rng.integers(0, C + 1, (N, 5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue_rank, "QUERIES_AT_ONCE", queries)
+        patch.setattr(catalogue_rank, "CANDIDATES_AT_ONCE", candidates)
+        rank, first, log_p = ranked(
+            jnp.asarray(hidden),
+            jnp.asarray(kernel),
+            jnp.zeros(C),
+            jnp.asarray(label, jnp.int32),
+            jnp.asarray(taken, jnp.int32) if leave_out else None,
+            3,
+        )
+    scores, known = (hidden @ kernel.T).astype(np.float32), label >= 0
+    out = np.zeros((N, C + 1), bool)
+    out[np.arange(N)[:, None], taken] = leave_out
+    wanted = place(scores[known], label[known], out[known, :C] if leave_out else None, 3)
+    np.testing.assert_array_equal(rank[known], wanted[0])
+    assert (rank[~known] == -1).all()
+    some = np.flatnonzero(known)
+    for q, row in zip(some, wanted[1], strict=True):
+        kept = [c for c in row if not (out[q, c] and c != label[q])]
+        np.testing.assert_array_equal(first[q][: len(kept)], kept)
+    left = np.where(out[:, :C] & (np.arange(C) != label[:, None]), -np.inf, scores)
+    share = left[some, label[some]] - np.log(np.exp(left[some]).sum(1))
+    np.testing.assert_allclose(log_p[known], share, rtol=1e-4, atol=1e-4)

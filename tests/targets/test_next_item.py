@@ -1,0 +1,181 @@
+"""What the next item is, which events are asked for it, and what it may follow from."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.data.categories import Categories
+from lab.data.histories import Histories
+from lab.data.limits import Limits
+from lab.data.order import from_the_end, leaked, strictly
+from lab.data.queries import FoldView, Labels
+from lab.data.schema import Behaviour
+from lab.data.steps import Steps
+from lab.data.timeline import DAY, Fold, Timeline, folds
+from lab.data.view import known_at, look
+from lab.errors import InputError
+from lab.targets import NextItem
+from tests.small_logs import small_histories
+
+KINDS = (Behaviour("view"), Behaviour("purchase"), Behaviour("cancellation", -1))
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from("abcde"),
+        st.none(),
+        st.sampled_from([0, 1, 2, 3, 4, 5, 5.5, 6, 7, 8, 9, 10, 11]),
+        st.sampled_from([kind.name for kind in KINDS]),
+    ),
+    min_size=4,
+    max_size=60,
+)
+
+
+def seen(histories: Histories, target: NextItem, horizons: tuple[int, ...] = (2, 3)) -> FoldView:
+    """A fold of 12 days: valid cutoff on day 6, test cutoff on day 9."""
+    fold = Fold(0, 0, 6 * DAY, 9 * DAY, tuple(h * DAY for h in horizons), DAY)
+    return look(target.arrange(histories), fold, target.categories)[0]
+
+
+def asked(view: FoldView, target: NextItem, split: str, **timeline) -> tuple[Steps, tuple[Labels, ...]]:
+    steps = target.lay(view, Timeline(min_events=1, **timeline), split)
+    return target.answered(view, steps, split)
+
+
+def label_events(view: FoldView, steps: Steps, labels: Labels) -> dict[int, int]:
+    """The event that is asked -> the candidate of its label."""
+    size = np.diff(labels.offsets)
+    events = steps.event[steps.asked]
+    return {int(event): int(labels.ids[labels.offsets[q]]) for q, event in enumerate(events) if size[q]}
+
+
+def by_hand(view: FoldView, target: NextItem, begin: int, end: int) -> dict[int, int]:
+    """Every event's next one of a behaviour that counts, where it lies in (begin, end] and is known."""
+    log, found = view.histories, {}
+    for u in range(log.users):
+        mine = range(log.offsets[u], log.offsets[u + 1])
+        for e in mine:
+            for after in range(e + 1, mine.stop):
+                kind = log.behaviours[log.behaviour[after]]
+                if kind.sign > 0 and (not target.behaviours or kind.name in target.behaviours):
+                    if begin < log.time[after] <= end and view.candidate[after] >= 0:
+                        found[e] = int(view.candidate[after])
+                    break
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=EVENTS, behaviours=st.sampled_from([(), ("purchase",), ("view",)]))
+def test_labels_are_the_next_events_that_count(events: list, behaviours: tuple[str, ...]) -> None:
+    target = NextItem(behaviours=behaviours)
+    known = [(0, "a", None, 0, "view"), (1, "b", None, 0, "purchase")]
+    view = seen(small_histories(known + events, behaviours=KINDS, users=range(4)), target)
+    fold = view.fold
+    for split, opens in (("train", -(10**18)), ("valid", fold.valid_cutoff), ("test", fold.test_cutoff)):
+        steps, labels = asked(view, target, split)
+        for horizon, own in zip(fold.horizons, labels, strict=True):
+            end = fold.valid_cutoff if split == "train" else opens + horizon
+            wanted = by_hand(view, target, opens, end)
+            if split != "train":
+                # Of a user, what is asked begins with the last event known at the cutoff.
+                last = (
+                    np.array(
+                        [
+                            np.sum(
+                                view.histories.time[view.histories.offsets[u] : view.histories.offsets[u + 1]] <= opens
+                            )
+                            for u in range(4)
+                        ]
+                    )
+                    + view.histories.offsets[:-1]
+                    - 1
+                )
+                wanted = {e: c for e, c in wanted.items() if e >= last[view.histories.user_of_event[e]]}
+            assert label_events(view, steps, own) == wanted, split
+
+
+@settings(max_examples=40, deadline=None)
+@given(events=EVENTS)
+def test_what_follows_moves_nothing_but_its_own_label(events: list) -> None:
+    """Nothing after the valid cutoff moves training; what is asked of valid hangs on its window alone."""
+    target, known = NextItem(), [(0, "a", None, 0, "view"), (1, "b", None, 0, "purchase"), (1, "a", None, 1, "view")]
+    every = [event for event in known + events if event[3] <= 6]
+    one, other = (
+        seen(small_histories(some, behaviours=KINDS, users=range(4)), target) for some in (known + events, every)
+    )
+    assert one.names.tolist() == other.names.tolist()
+    for mine, theirs in zip(asked(one, target, "train")[1], asked(other, target, "train")[1], strict=True):
+        assert mine.ids.tolist() == theirs.ids.tolist() and mine.offsets.tolist() == theirs.offsets.tolist()
+    steps = [target.lay(view, Timeline(min_events=1), "train") for view in (one, other)]
+    assert steps[0].time.tolist() == steps[1].time.tolist() and steps[0].asked.tolist() == steps[1].asked.tolist()
+    assert known_at(one, one.fold.valid_cutoff).candidate.tolist() == other.candidate.tolist()
+
+
+def test_who_was_silent_for_long_is_asked_when_they_are_back() -> None:
+    log = small_histories([(0, i, None, d) for i, d in zip("abcab", (0, 1, 2, 7, 7.5), strict=True)])
+    view = seen(log, NextItem())
+    steps = asked(view, NextItem(), "valid", active_days=30)[0]
+    assert steps.event[steps.asked].tolist() == [2, 3, 4]
+    assert asked(view, NextItem(), "valid", active_days=3)[0].asked.tolist() == [3, 4]
+
+
+def test_an_item_unknown_at_the_valid_cutoff_is_counted_and_no_label() -> None:
+    log = small_histories([(0, i, None, d) for i, d in zip("ababza", (0, 1, 2, 3, 7, 8), strict=True)])
+    view = seen(log, NextItem(), (2,))
+    (labels,) = asked(view, NextItem(), "valid")[1]
+    assert labels.cold == 1 and view.names[labels.ids].tolist() == ["a"]
+
+
+def test_a_behaviour_that_the_log_has_not_is_named() -> None:
+    log = small_histories([(0, i, None, d) for i, d in zip("abab", (0, 1, 7, 8), strict=True)])
+    with pytest.raises(InputError, match=r"target\.behaviours: the log has no behaviour 'cart'"):
+        asked(seen(log, NextItem()), NextItem(behaviours=("cart",)), "train")
+
+
+def test_a_share_of_the_users_is_learned_from_and_everyone_tested() -> None:
+    log = small_histories([(u, i, None, d) for u in range(8) for i, d in zip("abab", (0, 1, 7, 10), strict=True)])
+    fold = Fold(0, 0, 6 * DAY, 9 * DAY, (2 * DAY,), DAY)
+    view, _ = look(NextItem().arrange(log), fold, Categories(rule="item"), limits=Limits(share=0.5))
+    users = {split: len(asked(view, NextItem(), split)[0].user) for split in ("train", "valid", "test")}
+    assert users == {"train": 4, "valid": 4, "test": 8}
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=5), seed=st.integers(0, 1000))
+def test_each_event_gets_an_instant_of_its_own_as_late_as_can_be(sizes: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    days = [(u, "a", None, int(d)) for u, size in enumerate(sizes) for d in np.sort(rng.integers(0, 4, size))]
+    log = small_histories(days, users=range(len(sizes)), behaviours=KINDS)
+    found = strictly(log).time
+    for u in range(len(sizes)):
+        mine = slice(log.offsets[u], log.offsets[u + 1])
+        wanted = log.time[mine].tolist()
+        for k in range(len(wanted) - 2, -1, -1):
+            wanted[k] = min(wanted[k], wanted[k + 1] - 1)
+        assert found[mine].tolist() == wanted
+
+
+def test_leave_one_out_tests_the_last_event_and_validates_the_one_before() -> None:
+    log = small_histories([(u, i, None, d) for u, items in enumerate(["abcde", "bcd", "ab", "e"])
+                           for d, i in enumerate(items)])  # fmt: skip
+    counted = from_the_end(log)
+    (fold,) = folds(Timeline(protocol="leave_one_out"), (0.0,), counted.facts["first"], counted.facts["last"])
+    view, _ = look(NextItem().arrange(counted), fold, Categories(rule="item"))
+    found = {}
+    for split in ("train", "valid", "test"):
+        steps, (labels,) = asked(view, NextItem(), split)
+        named = {int(view.histories.user_of_event[e]): view.names[c]
+                 for e, c in sorted(label_events(view, steps, labels).items())}  # fmt: skip
+        found[split] = named
+    # What is known at the valid cutoff are a, b, c of one user and b of another: d and e are never known.
+    assert sorted(view.names) == ["a", "b", "c"]
+    assert found == {"train": {0: "c"}, "valid": {1: "c"}, "test": {2: "b"}}
+
+
+def test_what_leave_one_out_leaks_is_told() -> None:
+    time = np.array([0, 1, 2, 9, 3, 4, 5]) * DAY
+    back = np.array([3, 2, 1, 0, 2, 1, 0])
+    # Tests at 9 and 5; what is learned from lies at 0, 1 and 3.
+    assert leaked(time, back) == {"tests": 0.0, "events": 0.0}
+    assert leaked(time[[0, 1, 2, 3, 4]], np.array([2, 1, 0, 2, 0])) == {"tests": 1.0, "events": 0.5}

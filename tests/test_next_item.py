@@ -1,0 +1,150 @@
+"""Next items from a log to a table: on a calendar, and as each user's last event of a log without times."""
+
+import csv
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from lab.baselines import Logistic, Markov
+from lab.data.sources import SyntheticShop, Table
+from lab.data.timeline import LAST_EVENT, Timeline
+from lab.errors import InputError
+from lab.experiment import Experiment
+from lab.models import RNN
+from lab.runner import Place, Run
+from lab.targets import Interest, NextItem
+from lab.tracking import Tracking
+from lab.training.settings import Training
+
+TRAINING = Training(steps=6, batch=4, row_length=32, overlap=8, evaluate_every=3, patience=0)
+SMOOTHED = replace(TRAINING, label_smoothing=0.1)
+LAST = Timeline(protocol="leave_one_out", min_events=1)
+
+
+def experiment(source: Any, **changes: Any) -> Experiment:
+    settings: dict[str, Any] = {
+        "name": "next",
+        "source": source,
+        "target": NextItem(),
+        "features": {"ids": ("item",)},
+        "models": (RNN(width=8),),
+        "seeds": 1,
+        "training": TRAINING,
+        "baselines": (Markov(windows=(7.0,)),),
+    }
+    return Experiment(**settings | changes)
+
+
+def run(asked: Experiment, folder: Path) -> tuple[Run, int, str]:
+    told = StringIO()
+    console = Console(file=told, width=80)
+    one = Run(asked, Place(folder / "out", folder / "cache", Tracking(mode="off"), console, report=False))
+    return one, one.compute(), " ".join(told.getvalue().split())
+
+
+def values(one: Run, kind: str, metric: str, part: str = "all") -> list[float]:
+    with (one.store.root / "cells.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    ids = {cell.id for cell in one.cells if cell.kind == kind}
+    wanted = ("test", part, metric)
+    return [float(r["value"]) for r in rows if (r["split"], r["slice"], r["metric"]) == wanted and r["cell"] in ids]
+
+
+@pytest.fixture(scope="module")
+def ordered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log in order without times: each user goes round a circle of 12 items, one step in ten astray."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("ordered") / "log.txt"
+    lines = []
+    for user in range(60):
+        place = rng.integers(12)
+        for _ in range(rng.integers(5, 20)):
+            place = (place + 1) % 12 if rng.random() < 0.9 else rng.integers(12)
+            lines.append(f"{user} {place}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def rows_of(path: Path) -> Table:
+    return Table(path=str(path), order="rows", user="1", item="2")
+
+
+@pytest.mark.usefixtures("broadcasting")
+def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tmp_path: Path) -> None:
+    long = replace(TRAINING, steps=150, evaluate_every=50, learning_rate=0.02, prior_precision=0.0, dropout=0.0)
+    asked = experiment(
+        rows_of(ordered), timeline=LAST, training=long, target=NextItem(objective="sampled", negatives=6)
+    )
+    one, code, told = run(asked, tmp_path)
+    assert code == 0 and "next event" in told and "1970" not in told and "leave-one-out" in told
+    assert values(one, "model", "queries") == [60.0] and values(one, "model", "cold") == [0.0]
+    # Chance is 1 in 12; nine in ten go on, and one in twelve of the rest too.
+    assert values(one, "model", "hr@5")[0] > 0.8 and values(one, "baseline", "hr@5")[0] > 0.8
+    assert values(one, "model", "coverage@10") == [1.0]
+
+
+@pytest.mark.usefixtures("broadcasting")
+def test_on_a_calendar_every_event_of_the_window_is_asked(tmp_path: Path) -> None:
+    shop = SyntheticShop(users=60, days=90, categories=8, items=40)
+    sets = {"ids": ("item",), "more": ("item", "category", "behaviour", "time", "price")}
+    asked = experiment(shop, horizons=(7, 14), features=sets, target=NextItem(repeats=False))
+    one, code, told = run(asked, tmp_path)
+    assert code == 0 and "each event asks for the next one" in told
+    log, fold = one.histories, one.folds[0]
+    owner = log.user_of_event
+    inside = [(log.time > fold.test_cutoff) & (log.time <= fold.test_cutoff + h) for h in fold.horizons]
+    # An event is a label where its user had an enough of events before, and its item was known by the valid cutoff.
+    known = np.isin(log.item, log.item[log.time <= fold.valid_cutoff])
+    late = np.arange(log.events) - log.offsets[owner] >= asked.timeline.min_events
+    wanted = [float((part & known & late).sum()) for part in inside]
+    assert values(one, "model", "queries") == [wanted[0]] * 2 + [wanted[1]] * 2
+    assert values(one, "baseline", "queries") == wanted
+    with pytest.raises(StopIteration):
+        next(cell for cell in one.cells if cell.kind == "oracle")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"target": Interest(), "timeline": LAST}, "timeline.protocol: leave_one_out asks for one event"),
+        ({"timeline": LAST, "horizons": (7,)}, "horizons: 7 days are given, but timeline.protocol='leave_one_out'"),
+        ({"timeline": Timeline(query_every=2), "horizons": (7,)}, "timeline.query_every: is given, but target next_"),
+        ({"horizons": (7,), "features": {"all": ("item", "habit")}}, "features.all: habit scores every candidate"),
+        ({"horizons": (7,), "baselines": (Logistic(),)}, "baselines: logistic cannot be asked after each event"),
+        (
+            {"horizons": (7,), "target": NextItem(objective="gbce"), "training": SMOOTHED},
+            "training.label_smoothing: 0.1 spreads a label over all candidates",
+        ),
+        ({}, "horizons: none is named"),
+    ],
+)
+def test_what_does_not_go_together_is_said(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as error:
+        experiment(SyntheticShop(users=50), **changes)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("changes", [{"negatives": 0}, {"calibration": 1.5}, {"drawn": "popularity"}])
+def test_settings_that_will_not_do_are_said(changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"target.{next(iter(changes))}"):
+        NextItem(**changes)
+
+
+def test_a_log_without_times_has_no_days_ahead(ordered: Path, tmp_path: Path) -> None:
+    for target, features in ((Interest(), ("category",)), (NextItem(), ("item",))):
+        asked = experiment(rows_of(ordered), target=target, features={"ids": features}, horizons=(7,))
+        with pytest.raises(InputError, match="the log is in order but has no times"):
+            Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
+    with pytest.raises(InputError, match="'rows' is for a log without times"):
+        Table(path=str(ordered), order="rows", time="3")
+
+
+def test_feature_groups_of_the_clock_are_left_out_where_there_is_none(ordered: Path, tmp_path: Path) -> None:
+    asked = experiment(rows_of(ordered), features={"ids": ("item", "time")}, timeline=LAST)
+    one = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
+    assert one.experiment.features == {"ids": ("item",)} and one.experiment.horizons == (LAST_EVENT,)
