@@ -18,7 +18,7 @@ from lab.targets.catalogue_rank import ranked
 N, C, D = 23, 11, 4
 
 
-def drawn(seed: int = 0, labels: int = N) -> tuple[Factors, np.ndarray, np.ndarray]:
+def drawn(seed: int = 0, labels: int = N) -> tuple[Factors, Any, Any]:
     """Factors of random logits, labels, and weights of which some are 0."""
     rng = np.random.default_rng(seed)
     hidden, kernel, bias = (rng.normal(size=shape).astype(np.float32) for shape in ((labels, D), (C, D), (C,)))
@@ -42,11 +42,12 @@ def test_softmax_in_blocks_is_softmax_and_so_is_its_gradient(
     monkeypatch.setattr(catalogue_loss, "LOGITS_AT_ONCE", at_once * C)
     monkeypatch.setattr(catalogue_loss, "ROWS_AT_LEAST", 1)
     factors, id, weight = drawn()
-    own = jax.value_and_grad(lambda *f: softmax_loss(*f, id, weight, jnp.float32(smoothing)) * 3, (0, 1, 2))
-    theirs = jax.value_and_grad(lambda *f: dense(*f, id, weight, smoothing) * 3, (0, 1, 2))
+    smooth = jnp.float32(smoothing)
+    own = jax.value_and_grad(lambda h, k, b: softmax_loss(h, k, b, id, weight, smooth) * 3, (0, 1, 2))
+    theirs = jax.value_and_grad(lambda h, k, b: dense(h, k, b, id, weight, smoothing) * 3, (0, 1, 2))
     for ours, wanted in zip(jax.tree.leaves(own(*factors[:3])), jax.tree.leaves(theirs(*factors[:3])), strict=True):
         np.testing.assert_allclose(ours, wanted, rtol=2e-5, atol=2e-5)
-    alone = softmax_loss(*factors[:3], id, weight, jnp.float32(smoothing))
+    alone = softmax_loss(*factors[:3], id, weight, smooth)
     np.testing.assert_allclose(alone, dense(*factors[:3], id, weight, smoothing), rtol=1e-5)
 
 
