@@ -10,7 +10,7 @@ from flax import linen as nn
 
 from lab.causality import check_encoder, check_encoders
 from lab.errors import InputError
-from lab.models import GRU, LSTM, RNN, Model, Transformer
+from lab.models import GRU, HSTU, LSTM, RNN, Model, Transformer
 from tests.bag import Bag, Mean
 
 
@@ -48,7 +48,10 @@ def test_nothing_crosses_a_start() -> None:
         check_encoder(Leaky(width=4))
 
 
-@pytest.mark.parametrize("model", [RNN(width=4), GRU(width=4), LSTM(width=4), Transformer(width=8, layers=1, heads=2)])
+@pytest.mark.parametrize(
+    "model",
+    [RNN(width=4), GRU(width=4), LSTM(width=4), Transformer(width=8, layers=1, heads=2), HSTU(width=4, layers=1)],
+)
 def test_the_labs_own_pass(model: Model) -> None:
     with jax.numpy_rank_promotion("allow"):  # networks lean on it
         check_encoder(model)

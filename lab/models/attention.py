@@ -34,9 +34,9 @@ def attend(
 def _forward(qkv: Array, cos: Array, sin: Array, mask: Array) -> tuple[Array, tuple[Array, ...]]:
     qk, v = rotate(qkv[:, :, :2], cos, sin), qkv[:, :, 2].swapaxes(1, 2)
     q, k = (qk[:, :, i].swapaxes(1, 2) for i in range(2))
-    logits = _product(q * jnp.asarray(q.shape[-1] ** -0.5, q.dtype), k.mT)
+    logits = product(q * jnp.asarray(q.shape[-1] ** -0.5, q.dtype), k.mT)
     weights = jax.nn.softmax(jnp.where(mask, logits, FORBIDDEN), axis=-1).astype(v.dtype)
-    out = _product(weights, v).astype(v.dtype)
+    out = product(weights, v).astype(v.dtype)
     return out.swapaxes(1, 2), (q, k, v, weights, out, cos, sin)
 
 
@@ -44,15 +44,15 @@ def _backward(saved: tuple[Array, ...], dout: Array) -> tuple[Array, None, None,
     q, k, v, weights, out, cos, sin = saved
     dout = dout.swapaxes(1, 2)
     mean = (dout.astype(jnp.float32) * out.astype(jnp.float32)).sum(-1, keepdims=True)
-    dlogits = weights.astype(jnp.float32) * (_product(dout, v.mT) - mean) * q.shape[-1] ** -0.5
+    dlogits = weights.astype(jnp.float32) * (product(dout, v.mT) - mean) * q.shape[-1] ** -0.5
     dlogits = dlogits.astype(q.dtype)
-    dqk = jnp.stack([_product(dlogits, k).swapaxes(1, 2), _product(dlogits.mT, q).swapaxes(1, 2)], 2)
-    dv = _product(weights.mT, dout).swapaxes(1, 2)[:, :, None]
+    dqk = jnp.stack([product(dlogits, k).swapaxes(1, 2), product(dlogits.mT, q).swapaxes(1, 2)], 2)
+    dv = product(weights.mT, dout).swapaxes(1, 2)[:, :, None]
     return jnp.concatenate([rotate(dqk, cos, -sin), dv], 2).astype(q.dtype), None, None, None
 
 
 attend.defvjp(_forward, _backward)
 
 
-def _product(a: Float[Array, "B H M N"], b: Float[Array, "B H N O"]) -> Float[Array, "B H M O"]:
+def product(a: Float[Array, "B H M N"], b: Float[Array, "B H N O"]) -> Float[Array, "B H M O"]:
     return jnp.matmul(a, b, preferred_element_type=jnp.float32)

@@ -17,7 +17,7 @@ from flax import linen as nn
 from lab.assembly import build_network
 from lab.data.batch import Rows
 from lab.data.dataset import Dataset, Split
-from lab.models import GRU, LSTM, RNN, Transformer
+from lab.models import GRU, HSTU, LSTM, RNN, Transformer
 from lab.models.base import Model
 from lab.models.network import Network
 from lab.targets import Interest
@@ -25,7 +25,13 @@ from tests.leakage.networks import some_params
 from tests.quick import quick
 from tests.whole_path import fold_of, prepared, shop_events
 
-MODELS = (RNN(width=8), LSTM(width=8), GRU(width=8), Transformer(width=8, layers=1, heads=2))
+MODELS = (
+    RNN(width=8),
+    LSTM(width=8),
+    GRU(width=8),
+    Transformer(width=8, layers=1, heads=2),
+    HSTU(width=8, layers=1),
+)
 PARTS = ("encoder", "step_groups", "candidate_groups", "order", "candidates", "width", "dtype")
 
 pytestmark = pytest.mark.usefixtures("broadcasting")

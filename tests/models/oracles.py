@@ -99,9 +99,39 @@ def related(q: np.ndarray, k: np.ndarray, steps: int, days: float) -> float:
     return float(np.real(np.sum(query * np.exp(1j * np.array(angles)) * np.conj(key))))
 
 
+def silu(z: np.ndarray) -> np.ndarray:
+    return z * sigmoid(z)
+
+
+def hstu(settings: Any, params: Params, x: np.ndarray, time: np.ndarray) -> np.ndarray:
+    for layer in range(settings.layers):
+        given = params[f"layer_{layer}"]
+        pointwise = silu(layer_norm(x, given["norm"]) @ np.asarray(given["uqkv"]["kernel"], np.float64))
+        u, *qkv = np.split(pointwise, 4, 1)
+        y = layer_norm(pointwise_attention(settings, given, np.stack(qkv), time), given["gated_norm"])
+        x = x + (y * u) @ np.asarray(given["out"]["kernel"], np.float64)
+    return layer_norm(x, params["norm"])
+
+
+def pointwise_attention(settings: Any, params: Params, qkv: np.ndarray, time: np.ndarray) -> np.ndarray:
+    steps, size = len(time), settings.width // settings.heads
+    q, k, v = qkv.reshape(3, steps, settings.heads, size)
+    position, waited = (np.asarray(params[name], np.float64) for name in ("position", "time"))
+    out = np.zeros((steps, settings.heads, size))
+    for t in range(steps):
+        for s in range(t + 1):
+            minutes = (float(time[t]) - float(time[s])) * 24 * 60
+            bias = waited[min(int(np.log2(minutes + 1)), 23)]
+            for head in range(settings.heads):
+                logit = q[t, head] @ k[s, head] / np.sqrt(size) + position[head, min(t - s, settings.reach - 1)] + bias
+                out[t, head] += silu(logit) * v[s, head] / (t + 1)
+    return out.reshape(steps, -1)
+
+
 ENCODERS = {
     "RNN": recurrent(rnn_step, 1),
     "LSTM": recurrent(lstm_step, 2),
     "GRU": recurrent(gru_step, 1),
     "Transformer": transformer,
+    "HSTU": hstu,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from lab import models
 
-NAMES = ("RNN", "LSTM", "GRU", "Transformer")
+NAMES = ("RNN", "LSTM", "GRU", "Transformer", "HSTU")
 
 
 class Rows(NamedTuple):

@@ -70,8 +70,9 @@ def test_first_step_needs_no_flag(built: Built) -> None:
     np.testing.assert_array_equal(built(packed._replace(starts=packed.starts.at[:, 0].set(False))), built(packed))
 
 
-def test_transformer_sees_time_but_not_when_the_clock_began() -> None:
-    built, packed = build("Transformer"), rows(9)
+@pytest.mark.parametrize("name", ["Transformer", "HSTU"])
+def test_attention_sees_time_but_not_when_the_clock_began(name: str) -> None:
+    built, packed = build(name), rows(9)
     later, slower = packed._replace(time=packed.time + 1024), packed._replace(time=packed.time * 2)
     np.testing.assert_allclose(built(later), built(packed), rtol=1e-2, atol=2e-2)
     assert np.abs(built(slower) - built(packed)).max() > 0.1
@@ -133,6 +134,7 @@ def test_parameter_counts_at_width_64_are_as_documented() -> None:
     assert table == {name: [count(name, layers=layers) for layers in (1, 2, 3)] for name in NAMES}
     assert count("GRU", layers=4) == 99_456
     assert count("Transformer", layers=1, mlp_ratio=2) == 33_152
+    assert count("HSTU") == 85_216
     assert (count("LSTM"), count("Transformer")) == (table["LSTM"][0], table["Transformer"][1])
 
 

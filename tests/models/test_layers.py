@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from lab.models import gru, lstm, rnn
+from lab.models import gru, hstu, lstm, rnn
 from lab.models.attention import attend, visible
 from lab.models.layers import LayerNorm, dropout, matmul, normalise, uniform, weight_gradient
 from lab.models.recurrence import Cell, orthogonal_blocks, recur
@@ -53,6 +53,32 @@ def test_attention_and_its_gradient_equal_the_library_function() -> None:
         return jnp.vdot(jax.nn.dot_product_attention(qk[:, :, 0], qk[:, :, 1], qkv[:, :, 2], mask=mask), weight)
 
     assert_close(jax.jit(jax.value_and_grad(ours))(qkv), jax.jit(jax.value_and_grad(library))(qkv))
+
+
+def test_pointwise_attention_and_its_gradients_equal_plain_differentiation() -> None:
+    packed = rows(1, length=9)
+    mask, seen, weight = visible(packed.starts), order(packed.starts) + 1, normal(5, 3, 9, 2, 8)
+    given = normal(4, 3, 9, 3, 2, 8), normal(14, 1, 2, 9, 9), normal(15, 3, 1, 9, 9)
+
+    def ours(qkv: jax.Array, position: jax.Array, time: jax.Array) -> jax.Array:
+        return jnp.vdot(hstu.attend(qkv, position, time, mask, seen), weight)
+
+    def plain(qkv: jax.Array, position: jax.Array, time: jax.Array) -> jax.Array:
+        bias = jnp.broadcast_to(position, (3, 2, 9, 9)) + jnp.broadcast_to(time, (3, 2, 9, 9))
+        logits = jnp.einsum("bthk,bshk->bhts", qkv[:, :, 0], qkv[:, :, 1]) / 8**0.5 + bias
+        weights = jnp.where(mask, jax.nn.silu(logits), 0.0) / seen[:, None, :, None]
+        return jnp.vdot(jnp.einsum("bhts,bshk->bthk", weights, qkv[:, :, 2]), weight)
+
+    got, expected = (jax.jit(jax.value_and_grad(one, (0, 1, 2)))(*given) for one in (ours, plain))
+    assert_close(got, expected)
+
+
+def test_buckets_double_from_a_minute_to_years() -> None:
+    minute = 1 / (24 * 60)
+    days = jnp.array([[0, 0.5 * minute, 1.5 * minute, 1, 365, 1e5]], jnp.float32)
+    since_first = hstu.buckets(days)[0, :, 0]
+    np.testing.assert_array_equal(since_first, [0, 0, 1, 10, 19, 23])
+    np.testing.assert_array_equal(hstu.buckets(days)[0, 0], np.zeros(6))  # what is later has no bucket of its own
 
 
 @pytest.mark.parametrize("shape", [(4, 6, 5), (7, 3, 5), (16, 2)])

@@ -21,6 +21,8 @@ from lab.errors import InputError
         ("Transformer", {"width": 20, "heads": 2}, "heads"),
         ("Transformer", {"width": 18}, "width"),
         ("LSTM", {"width": 2.5}, "width"),
+        ("HSTU", {"reach": 0}, "reach"),
+        ("HSTU", {"heads": 3}, "heads"),
     ],
 )
 def test_impossible_settings_name_the_model_the_field_and_the_value(
