@@ -1,6 +1,6 @@
-"""How often each interval covers a known truth, and how often each test errs where there is nothing to find.
+"""How often each interval covers a known truth, and how often each test errs, or finds what is there.
 
-Run: python -m benchmarks.statistics [REPETITIONS]     (20,000 without a number; about five minutes)
+Run: python -m benchmarks.statistics [REPETITIONS]     (20,000 without a number; about ten minutes)
 """
 
 import sys
@@ -8,16 +8,21 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from benchmarks.truths import MIDDLE, Sample, by_user, limits, lopsided, often, paired, rarely, runs
+from benchmarks.truths import MIDDLE, Sample, ahead, by_user, limits, lopsided, often, paired, rarely, runs
 from lab.statistics.across_runs import over_runs
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
-from lab.statistics.permutation import flip_p_each, holm
+from lab.statistics.permutation import flip_p_each, holm, users_p_each
 from lab.statistics.ranks import critical_difference, mean_ranks
+from lab.verdicts import ALPHA, equivalence_p
 
 AT_ONCE = 100
 
 Hits = Callable[[np.random.Generator], int]
 """Draws AT_ONCE truths; how many of them a procedure covers, or is wrong about."""
+
+
+Test = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""From rows of sums by user to their p."""
 
 
 def covered(found: Iterable[Interval | None], truth: float) -> int:
@@ -40,9 +45,9 @@ def difference_over_users(draw: Callable[..., Sample], users: int, bca: bool) ->
     return hits
 
 
-def flipped_users(draw: Callable[..., Sample], users: int) -> Hits:
-    """Tests of a paired difference that is 0."""
-    return lambda rng: int((flip_p_each(by_user(*draw(rng, users, AT_ONCE)), rng) <= 0.05).sum())
+def flipped_users(draw: Callable[..., Sample], users: int, test: Test = users_p_each) -> Hits:
+    """Tests of a paired difference."""
+    return lambda rng: int((test(by_user(*draw(rng, users, AT_ONCE)), rng) <= 0.05).sum())
 
 
 def flipped_seeds(seeds: int) -> Hits:
@@ -58,6 +63,16 @@ def family(tests: int, true: int) -> Hits:
         sums += np.where(np.arange(tests) < true, 5, 0)[:, None]
         p = holm(flip_p_each(sums.reshape(-1, 12), rng).reshape(AT_ONCE, tests))
         return int((p[:, true:] <= 0.05).any(axis=1).sum())
+
+    return hits
+
+
+def equivalent(seeds: int, apart: float, held: bool) -> Hits:
+    """Runs again whose means lie so many deviations apart, and that are held for equal, or for different."""
+
+    def hits(rng: np.random.Generator) -> int:
+        pinned, got = rng.normal(0, 1, (AT_ONCE, seeds)), rng.normal(apart, 1, (AT_ONCE, seeds))
+        return sum((equivalence_p(a, b) < ALPHA) == held for a, b in zip(pinned, got, strict=True))
 
     return hits
 
@@ -94,33 +109,50 @@ COVERAGE: tuple[tuple[str, Hits], ...] = (
 )
 
 ERRORS: tuple[tuple[str, Hits], ...] = (
-    ("sign flips, 8 users (exact)", flipped_users(paired, 8)),
-    *((f"sign flips, {n} users (exact)", flipped_users(paired, n)) for n in (60, 200)),
-    *((f"sign flips, lopsided, {n} users", flipped_users(lopsided, n)) for n in (20, 60, 200)),
+    *((f"paired difference, {n} users", flipped_users(paired, n)) for n in (8, 20, 60, 200)),
+    *((f"the same, plain sums: {n} users (exact)", flipped_users(paired, n, flip_p_each)) for n in (8, 20, 60, 200)),
+    *((f"lopsided difference, {n} users", flipped_users(lopsided, n)) for n in (8, 20, 60, 200)),
+    *((f"the same, plain sums: {n} users", flipped_users(lopsided, n, flip_p_each)) for n in (8, 20, 60, 200)),
     *((f"sign flips, {n} seeds (exact)", flipped_seeds(n)) for n in (6, 10)),
     ("Holm, 10 tests (exact)", family(10, 0)),
     ("Holm, 10 tests, 4 of them real (exact)", family(10, 4)),
     *((f"Nemenyi, {logs} logs, {lines} rows", ranked(logs, lines)) for logs, lines in ((5, 5), (5, 10), (12, 5))),
+    *((f"equal, {n} seeds two deviations apart (exact)", equivalent(n, 2, True)) for n in (3, 5, 10)),
+)
+
+POWER: tuple[tuple[str, Hits], ...] = (
+    *(
+        (f"{name}{n} users", flipped_users(ahead(draw, by), n, test))
+        for draw, by, said in (
+            (paired, 0.55, "paired difference"),
+            (lopsided, 3.0, "lopsided, to the side of the few"),
+            (lopsided, -3.0, "lopsided, to the side of the many"),
+        )
+        for name, test in ((f"{said}, ", users_p_each), ("the same, plain sums: ", flip_p_each))
+        for n in (20, 60, 200)
+    ),
+    *((f"equal, {n} seeds of one law", equivalent(n, 0, True)) for n in (3, 5, 10)),
 )
 
 
 def show(title: str, procedures: Iterable[tuple[str, Hits]], repetitions: int) -> None:
     """A line for each procedure."""
-    print(f"{title:45} {'rate':>7}   99 % interval of it")
+    print(f"{title:48} {'rate':>7}   99 % interval of it")
     for name, hits in procedures:
         rng = np.random.default_rng(0)
         count = sum(hits(rng) for _ in range(repetitions // AT_ONCE))
         low, high = limits(count, repetitions)
-        print(f"  {name:43} {count / repetitions:7.2%}   {low:.2%} to {high:.2%}", flush=True)
+        print(f"  {name:46} {count / repetitions:7.2%}   {low:.2%} to {high:.2%}", flush=True)
 
 
 def main() -> None:
-    """Print both lists."""
+    """Print all lists."""
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     repetitions -= repetitions % AT_ONCE
     print(f"{repetitions:,} repetitions; exact: the rate is right by construction, whatever is measured.")
     show("A 95 % interval covers the truth", COVERAGE, repetitions)
     show("A test or family at 5 % finds what is not there", ERRORS, repetitions)
+    show("A test at 5 % finds what is there", POWER, repetitions)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Data whose truth is known, and what rates measured on them say; for tests and `benchmarks/statistics.py`."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 Sample = tuple[np.ndarray, np.ndarray]
@@ -62,6 +64,16 @@ def lopsided(rng: np.random.Generator, users: int, tests: int) -> Sample:
     user = np.repeat(np.arange(users), rng.integers(1, 9, users))
     wins = (rng.exponential(1, (tests, users)) - 1)[:, user]
     return wins + 0.5 * rng.normal(0, 1, (tests, len(user))), user
+
+
+def ahead(draw: Callable[..., Sample], by: float) -> Callable[..., Sample]:
+    """The same differences, moved by `by` / sqrt(users), so that any number of users shows about as much of it."""
+
+    def moved(rng: np.random.Generator, users: int, tests: int) -> Sample:
+        differences, user = draw(rng, users, tests)
+        return differences + by / np.sqrt(users), user
+
+    return moved
 
 
 def by_user(differences: np.ndarray, user: np.ndarray) -> np.ndarray:

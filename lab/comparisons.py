@@ -15,11 +15,14 @@ from jaxtyping import Float
 from lab.paired import Pair, Scores, pairs
 from lab.statistics.across_runs import improvement
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
-from lab.statistics.permutation import flip_p, flip_p_each, holm, smallest_p
+from lab.statistics.permutation import flip_p, holm, smallest_p, users_p_each
 from lab.store import Store, csv_bytes, days
 from lab.summary import Summary
 
-METHOD = "paired by query; users: cluster bootstrap, sign flips; seeds: Student t, sign flips; Holm of users_p"
+METHOD = (
+    "paired by query; users: cluster bootstrap, skewness-corrected sign flips, both allowing for few; "
+    "seeds: Student t, sign flips; Holm of users_p"
+)
 AT_ONCE = 128
 """Comparisons whose users are drawn together, which is most of the work."""
 
@@ -133,7 +136,7 @@ def _flipped(sums: Float[np.ndarray, "B U"], slices: np.ndarray) -> Float[np.nda
     p = np.empty(len(sums))
     for name in np.unique(slices):
         here = sums[slices == name]
-        p[slices == name] = flip_p_each(here[:, (here != 0).any(axis=0)], np.random.default_rng(0))
+        p[slices == name] = users_p_each(here[:, (here != 0).any(axis=0)], np.random.default_rng(0))
     return p
 
 

@@ -1,9 +1,11 @@
 """Intervals cover a known truth as often as they say."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from benchmarks.truths import between, often, paired, rarely
+from benchmarks.truths import Sample, between, lopsided, often, paired, rarely
 from lab.statistics.intervals import _poisson, over_seeds, over_users, over_users_each
 
 
@@ -22,12 +24,13 @@ def test_coverage_where_few_users_have_all(users: int) -> None:
     assert between(sum(i is not None and i.low <= 0.1 <= i.high for i in found), 6_000)
 
 
-@pytest.mark.parametrize("users", [30, 200])
-def test_coverage_of_a_paired_difference_over_users(users: int) -> None:
+@pytest.mark.parametrize("draw", [paired, lopsided])
+@pytest.mark.parametrize("users", [20, 200])
+def test_coverage_of_a_paired_difference_over_users(users: int, draw: Callable[..., Sample]) -> None:
     rng = np.random.default_rng(5)
     covered = 0
     for _ in range(60):
-        differences, user = paired(rng, users, 100)
+        differences, user = draw(rng, users, 100)
         found = over_users_each(((one, user) for one in differences), rng, bca=False)
         covered += sum(one is not None and one.low <= 0 <= one.high for one in found)
     assert between(covered, 6_000)
