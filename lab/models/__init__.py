@@ -8,7 +8,7 @@ Parameters of an encoder at width 64, without embedding and head:
 | LSTM        |  33,024 |   66,176 |   99,328 | 1 layer |
 | GRU         |  24,768 |   49,664 |   74,560 | 1 layer |
 | Transformer |  49,536 |   98,944 |  148,352 | 2 layers |
-| HSTU        |  21,400 |  42,672 |   63,944 | 4 layers |
+| HSTU        |  21,400 |   42,672 |   63,944 | 4 layers |
 
 So LSTM(layers=3) and GRU(layers=4), with 99,456, are the size of the default Transformer, HSTU() with 85,216 is a
 little smaller, and LSTM() is the size of Transformer(layers=1, mlp_ratio=2), with 33,152.
