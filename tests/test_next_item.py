@@ -1,6 +1,7 @@
 """Next items from a log to a table: on a calendar, and as each user's last event of a log without times."""
 
 import csv
+import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -86,6 +87,8 @@ def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tm
     # Chance is 1 in 12; nine in ten go on, and one in twelve of the rest too.
     assert values(one, "model", "hr@5")[0] > 0.8 and values(one, "baseline", "hr@5")[0] > 0.8
     assert values(one, "model", "coverage@10") == [1.0]
+    said = json.loads((one.store.root / "pin.json").read_text())["metrics"]
+    assert "items known" in said["candidates"] and set(said["per_query"]) <= set(one.store.users(one.cells[-1].id))
 
 
 @pytest.mark.usefixtures("broadcasting")

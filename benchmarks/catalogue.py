@@ -1,0 +1,84 @@
+"""Next items out of ever more items: memory, and time of an update, by loss.
+
+Each line is a process of its own that trains a GRU of width 64 for a few steps on a made-up log with an event for each
+item at least, and ranks all items for the test. The memory is the largest that the process ever held.
+
+Run: python -m benchmarks.catalogue [--items 10000 100000 1000000] [--objectives softmax sampled gbce]
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+
+from lab import Experiment, Timeline, Training
+from lab.data.sources import Table
+from lab.models import GRU
+from lab.runner import Place, Run
+from lab.targets import NextItem
+from lab.tracking import Tracking
+
+LENGTH = 50
+"""Events of a user."""
+STEPS = 12
+
+
+def log(items: int) -> pl.DataFrame:
+    """Users of LENGTH events each, over whom every item is spread once and as many more by chance."""
+    rng = np.random.default_rng(0)
+    events = -(-2 * items // LENGTH) * LENGTH
+    item = np.concatenate([np.arange(items), rng.integers(0, items, events - items)])
+    return pl.DataFrame({"user": np.arange(events) // LENGTH, "item": rng.permutation(item)})
+
+
+def train(items: int, objective: str) -> None:
+    """One line: of this process, which does nothing else."""
+    asked = Experiment(
+        name="catalogue",
+        source=Table(frame=log(items), order="rows"),
+        target=NextItem(objective=objective),  # type: ignore[arg-type]
+        timeline=Timeline(protocol="leave_one_out", min_events=1, shard_events=200_000),
+        features={"ids": ("item",)},
+        models=(GRU(width=64),),
+        seeds=1,
+        baselines=(),
+        training=Training(
+            steps=STEPS, batch=16, row_length=50, overlap=10, evaluate_every=STEPS // 3, valid_rows=64, patience=0
+        ),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder), Path(folder), Tracking(mode="off"), Console(quiet=True), report=False)
+        run = Run(asked, place)
+        if run.compute():
+            raise SystemExit(run.store.read(run.cells[0].id).reason)
+        record = run.store.read(run.cells[0].id)
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    spent = f"{record.timing['train']:8.1f} s{record.timing['judge']:8.1f} s"
+    print(f"{items:>10,d}  {objective:9s}{record.parameters:>13,d}{held:9.2f} GiB{spent}", flush=True)
+
+
+def main() -> None:
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--objectives", nargs="+", default=["softmax", "sampled", "gbce"])
+    parser.add_argument("--alone", action="store_true", help="train in this process (one of each)")
+    arguments = parser.parse_args()
+    if arguments.alone:
+        train(arguments.items[0], arguments.objectives[0])
+        return
+    print(f"{'items':>10s}  {'loss':9s}{'parameters':>13s}{'memory':>13s}{f'{STEPS} steps':>10s}{'judging':>10s}")
+    for items in arguments.items:
+        for objective in arguments.objectives:
+            command = [sys.executable, "-m", "benchmarks.catalogue", "--alone", "--items", str(items)]
+            subprocess.run([*command, "--objectives", objective], check=True)
+
+
+if __name__ == "__main__":
+    main()
