@@ -52,9 +52,11 @@ class Store:
         try:
             write_whole(probe, b"")
         except FaultError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in FORBIDDEN:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno in FORBIDDEN:
                 raise InputError(f"--out: {self.root} may not be written to; name another folder.") from None
-            raise
+            # What was tried to be written is no name that anybody gave.
+            raise unwritable(self.root, cause) if isinstance(cause, OSError) else error from None
         probe.unlink(missing_ok=True)  # another process may have probed at the same time
 
     def folder(self, cell: str) -> Path:

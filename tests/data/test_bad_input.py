@@ -1,9 +1,11 @@
 """What a user can get wrong: one clear sentence, exit code 2, nothing left behind."""
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from lab.data.cache import prepare
@@ -131,6 +133,28 @@ def test_numbers_among_dates_name_their_rows(refused) -> None:
     assert "row 6: '1511544070' cannot be read as an ISO date" in refused(text)
 
 
+def test_times_too_small_to_tell_their_unit_name_the_file_and_the_flags(refused) -> None:
+    said = refused("user,item,time\n" + "".join(f"a,b,{k + 7}\n" for k in range(9)))
+    assert said.startswith("log.csv: column 'time': 7 is too small to tell seconds from milliseconds since 1970; ")
+    assert "--time-format" in said and "--source.time-format" in said
+
+
+def lines(*users: object) -> str:
+    rows = ({"user": user, "item": "b", "time": f"2020-01-{k % 28 + 1:02}"} for k, user in enumerate(users))
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("odd", [[1, "b"], {"id": 1}, [], {}])
+def test_a_list_is_no_id(refused, tmp_path: Path, odd: object) -> None:
+    good = ["[deleted]", "{a}", 7, "b"]
+    said = refused(lines(*good, odd), name="log.jsonl")
+    assert said.startswith(f"log.jsonl: column 'user', row 5: '{json.dumps(odd)}' is a list or an object, not an id")
+    frame = pl.DataFrame({"user": [[1]] * 3, "item": ["b"] * 3, "time": ["2020-01-01"] * 3})
+    frame.write_parquet(tmp_path / "log.parquet")
+    said = refused(None, name="log.parquet")
+    assert said == "source.user: log.parquet: column 'user' holds lists or objects; an id is a text or a number."
+
+
 def test_all_events_at_one_instant(tmp_path: Path, capsys) -> None:
     text = "user,item,time\n" + "".join(f"u{k % 5},i{k},2020-01-01\n" for k in range(20))
     out = described(tmp_path, text, capsys)
@@ -169,6 +193,10 @@ def test_bytes_that_are_no_text(refused) -> None:
     said = refused(GOOD.encode("utf-16")[:-1])
     assert "line 61 is not utf-16 text" in said and "latin-1" not in said
     assert "--encoding utf-16-be" in refused(GOOD.encode("utf-16-be"))
+    # Where a letter is what UTF-8 has no place for, the zero bytes after it still tell.
+    said = refused(GOOD.replace("u1", "\u00fc1").encode("utf-16-le"))
+    assert "line 3 is not utf-8 text (byte 0xfc" in said and "--encoding utf-16-le" in said
+    assert "latin-1" not in said
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
@@ -199,7 +227,7 @@ def test_a_stray_quotation_mark(refused) -> None:
 
 def test_broken_json_lines_and_parquet(refused) -> None:
     said = refused('{"user": "a", "item": "b", "time": "2020-01-01"}\n{"user": \n', name="log.jsonl")
-    assert said.startswith("log.jsonl: line 2 is no JSON (Expecting value: ") and "one object" in said
+    assert said.startswith("log.jsonl: line 2 is no JSON (Expecting value at position 9); ") and "one object" in said
     assert refused("[1,\n 2]", name="log.json").startswith("log.json: line 1 is no JSON")
     assert refused("[1, 2]\n", name="log.json").startswith("log.json: line 1 holds a list, not an object; JSON lines")
     assert refused("PAR1 but not really", name="log.parquet").startswith("log.parquet: cannot be read as parquet")

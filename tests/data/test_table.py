@@ -203,7 +203,7 @@ def test_fields_are_flags() -> None:
 
 
 def test_small_numbers_have_no_unit() -> None:
-    with pytest.raises(InputError, match="state the time_format"):
+    with pytest.raises(InputError, match="state which with --time-format"):
         detect(pl.Series([1, 2, 3]), "UTC")
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
-from lab.errors import FaultError, InputError
+from lab.errors import FaultError, InputError, LabError
 from lab.store import CHECKPOINT, CURVE, USERS, Store
 from tests.results.made import metrics, record, same_everywhere
 
@@ -165,3 +165,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path)
     if (forbidden := Path("/sys")).is_dir():  # also to the superuser
         with pytest.raises(InputError, match="--out: /sys/lab may not be written to; name another folder"):
             Store(forbidden / "lab").check_writable()
+    if Path("/proc/self").is_dir():  # where nothing can be made, and nothing says that it is forbidden
+        with pytest.raises(LabError) as refused:
+            Store(Path("/proc/lab")).check_writable()
+        assert "/proc/lab: cannot be written" in str(refused.value) and ".writable" not in str(refused.value)

@@ -34,6 +34,7 @@ JSON_LINES = 'JSON lines are wanted: on each line one object, such as {"user": 1
 QUOTE = "if the file does not quote its fields, say so with --quote '' (quote in Python)"
 UTF8 = ("utf-8", "utf8")
 ENCODE = "state the file's encoding, for example --encoding latin-1"
+WIDE = "state the file's encoding, --encoding utf-16-le or --encoding utf-16-be"
 
 
 MARKS = {
@@ -237,7 +238,7 @@ def head_lines(file: Path, stated: str, most: int = 200) -> list[str]:
     if "\0" in lines[0]:
         raise ReadError(
             f"{file}: its first line is full of zero bytes, as UTF-16 text is",
-            "state the file's encoding, --encoding utf-16-le or --encoding utf-16-be",
+            WIDE,
         )
     return lines
 
@@ -283,7 +284,13 @@ def _check_columns(columns: tuple[str, ...], lines: list[str], style: TextStyle,
 
 def _not_text(file: Path, encoding: str) -> ReadError:
     marked = "" if encoding.lower() in UTF8 else "the file is damaged, or in another encoding than that"
-    return ReadError(bad_bytes(file, encoding) or f"{file}: is not {encoding} text", marked or ENCODE)
+    return ReadError(bad_bytes(file, encoding) or f"{file}: is not {encoding} text", marked or _encoding_advice(file))
+
+
+def _encoding_advice(file: Path) -> str:
+    """Which encoding to state of a file that is not UTF-8: of what is written in one byte a character, none is zero."""
+    with _opener(file)(file, "rb") as stream:
+        return WIDE if b"\0" in stream.read(1 << 16) else ENCODE
 
 
 def bad_bytes(file: Path, encoding: str) -> str | None:
@@ -328,7 +335,9 @@ def bad_json(file: Path) -> str | None:
     with _opener(file)(file, "rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                value = json.loads(line) if line.strip() else {}
+                value = json.loads(line.rstrip()) if line.strip() else {}
+            except json.JSONDecodeError as error:  # whose own text counts lines anew
+                return f"{file}: line {number} is no JSON ({error.msg} at position {error.colno})"
             except ValueError as error:
                 return f"{file}: line {number} is no JSON ({first_line(error)})"
             if not isinstance(value, dict):
@@ -351,7 +360,7 @@ def read_error(error: Exception, files: tuple[Path, ...], style: TextStyle | Non
     encoding = style.encoding if style else "utf-8"
     if "utf-8" in text:
         broken = next(filter(None, (bad_bytes(file, encoding) for file in files)), None)
-        return ReadError(broken or f"{name}: is not {encoding} text", ENCODE)
+        return ReadError(broken or f"{name}: is not {encoding} text", _encoding_advice(Path(name)))
     if any(said in text for said in ("end of file", "end-of-stream", "gzip", "deflate", "compress")):
         return ReadError(f"{name}: the compressed file is cut short or damaged ({first_line(error)})", "get it anew")
     if style is None and (broken := next(filter(None, map(bad_json, _json_files(files))), None)):

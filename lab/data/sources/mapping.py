@@ -59,6 +59,11 @@ class Mapped:
         return chosen.sort("file", "row")
 
 
+IDS = ("user", "item")
+_NESTED = r"""^(\[\]|\[(["\[{\d-]|true|false|null).*\]|\{\}|\{".*\})$"""
+"""The text of a list or an object in JSON; `[deleted]` is none."""
+
+
 def map_table(
     table: pl.LazyFrame,
     columns: Mapping[str, str],
@@ -66,10 +71,12 @@ def map_table(
     behaviours: Mapping[str, str],
     schema: pl.Schema,
     identity: Sequence[str] = (),
+    json: bool = False,
 ) -> Mapped:
     """Map `columns` (the schema's name -> the table's) and mark what breaks the schema.
 
-    `table` has `row` and `file`, and `surplus` where a row of text may have more fields than the header.
+    `table` has `row` and `file`, and `surplus` where a row of text may have more fields than the header. Of `json`, the
+    text of a value may be that of a list or an object.
     """
     raw = {f"raw_{name}": pl.col(column) for name, column in columns.items() if name not in DATE_PARTS}
     if "year" in columns:
@@ -90,7 +97,7 @@ def map_table(
         made["behaviour"] = _renamed(named, dict(behaviours))
     else:
         made["behaviour"] = pl.lit(DEFAULT_BEHAVIOUR)
-    checks = list(_checks(columns, times, behaviours, bool(surplus)))
+    checks = list(_checks(columns, times, behaviours, bool(surplus), IDS if json else ()))
     code = pl.lit(0, pl.UInt8)
     for k, (_, broken, _) in reversed(list(enumerate(checks, 1))):
         code = pl.when(broken.fill_null(False)).then(pl.lit(k, pl.UInt8)).otherwise(code)
@@ -101,11 +108,19 @@ def map_table(
     return Mapped(marked, tuple(fault for fault, _, _ in checks), found)
 
 
-def _checks(columns: Mapping[str, str], times: TimeFormat, behaviours: Mapping[str, str], surplus: bool):
-    """What can be wrong with a row: the fault, where it is true, and the value to show."""
+def _checks(
+    columns: Mapping[str, str], times: TimeFormat, behaviours: Mapping[str, str], surplus: bool, nested: Sequence[str]
+):
+    """What can be wrong with a row: the fault, where it is true, and the value to show.
+
+    `nested` are those of the schema's columns in which a list or an object may stand.
+    """
     if surplus:
         extra = pl.col(SURPLUS)
         yield Fault("", "is more than the header has columns for"), extra.is_not_null(), extra
+    for name in nested:
+        value = pl.col(f"raw_{name}")
+        yield Fault(columns[name], "is a list or an object, not an id"), value.str.contains(_NESTED), value
     raw, time = pl.col("raw_time"), pl.col("time")
     column = columns.get("time", "year/month/day")
     unit = {"iso": "an ISO date or date-time", "date-time": "an instant"}.get(times.kind, f"a time in {times.kind!r}")

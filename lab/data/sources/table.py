@@ -12,9 +12,20 @@ import tyro
 from lab.data.digests import digest, file_digest, settings_digest
 from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
-from lab.data.sources.files import FILE, ROW, SURPLUS, Opened, ReadError, TextStyle, find_files, first_line, open_files
+from lab.data.sources.files import (
+    FILE,
+    ROW,
+    SURPLUS,
+    Opened,
+    ReadError,
+    TextStyle,
+    find_files,
+    first_line,
+    format_of,
+    open_files,
+)
 from lab.data.sources.lookup import Lookup
-from lab.data.sources.mapping import DATE_PARTS, identifier, map_table, nearest_column
+from lab.data.sources.mapping import DATE_PARTS, IDS, identifier, map_table, nearest_column
 from lab.data.sources.times import TimeFormat, detect, iso
 from lab.errors import InputError
 
@@ -127,7 +138,7 @@ class Table(Source):
         times = self._time_format(plain, columns, opened)
         behaviours = self.behaviours or CONVENTIONAL
         identity = [self._column(name, "identity", schema, opened) for name in self.identity]
-        mapped = map_table(table, columns, times, behaviours, schema, identity)
+        mapped = map_table(table, columns, times, behaviours, schema, identity, _is_json(opened))
         names = dict.fromkeys(behaviours.values()) if "behaviour" in columns else (DEFAULT_BEHAVIOUR,)
         return Scan(
             frame=mapped.canonical(),
@@ -179,17 +190,21 @@ class Table(Source):
         time = ORDER if self.order == "rows" else self.time or "time"
         wanted |= {part: getattr(self, part) for part in DATE_PARTS} if self.year else {"time": time}
         wanted |= {name: getattr(self, name) or (name if name in schema else None) for name in OPTIONAL}
-        return {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
+        found = {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
+        for name in IDS:
+            if schema[found[name]].is_nested():
+                said = f"{_place(opened)}: column {found[name]!r} holds lists or objects"
+                raise ReadError(said, "an id is a text or a number", f"source.{name}")
+        return found
 
     def _column(self, column: str, setting: str, schema: pl.Schema, opened: Opened | None) -> str:
         if column not in schema:
             names = [name for name in schema if name not in (ROW, FILE, SURPLUS)]
-            place = opened.files[0] if opened else "the frame"
             named = opened is not None and opened.style is not None and opened.style.header
             said = nearest_column(column, names)
             hint = "no header? give positions, such as --user 1 --item 2 --time 3" if named else ""
             hint = "" if said.startswith("the nearest") else hint
-            raise ReadError(f"{place} has no column {column!r}; {said}", hint, f"source.{setting}")
+            raise ReadError(f"{_place(opened)} has no column {column!r}; {said}", hint, f"source.{setting}")
         return column
 
     def _time_format(self, table: pl.LazyFrame, columns: dict[str, str], opened: Opened | None) -> TimeFormat:
@@ -209,7 +224,7 @@ class Table(Source):
             raise (opened.explain(error) if opened else error) from None
         if self.time_format == "iso" and not sample.dtype.is_temporal():
             return iso(sample.drop_nulls().cast(pl.String), self.timezone)
-        return detect(sample, self.timezone)
+        return detect(sample, self.timezone, _place(opened))
 
     def _attributes(self) -> pl.LazyFrame | None:
         """What the second table says of users, in text."""
@@ -228,6 +243,14 @@ def _schema(table: pl.LazyFrame, opened: Opened | None) -> pl.Schema:
         return table.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise (opened.explain(error) if opened else InputError(f"source.derive: {first_line(error)}.")) from None
+
+
+def _place(opened: Opened | None) -> str:
+    return str(opened.files[0]) if opened else "the frame"
+
+
+def _is_json(opened: Opened | None) -> bool:
+    return opened is not None and format_of(opened.files[0]) == "json"
 
 
 def _frame_rows(frame: Any) -> pl.LazyFrame:

@@ -74,8 +74,11 @@ class TimeFormat:
         return below | (size >= LATEST)
 
 
-def detect(sample: pl.Series, zone: str) -> TimeFormat:
-    """How the times of a column are written, from its first values. Raises InputError when that cannot be told."""
+def detect(sample: pl.Series, zone: str, place: str = "") -> TimeFormat:
+    """How the times of a column are written, from its first values.
+
+    Raises InputError, which names the `place` they are of, when that cannot be told.
+    """
     if sample.dtype.is_temporal():
         return TimeFormat("date-time", zone, detected=True)
     values = sample.drop_nulls()
@@ -89,7 +92,8 @@ def detect(sample: pl.Series, zone: str) -> TimeFormat:
     most = numbers.count() > len(values) / 2
     if not most and (not any(_by_unit(numbers).values()) or dates.parse(text).count() >= numbers.count()):
         return dates
-    return TimeFormat(_unit(numbers.drop_nulls(), sample.name), zone, detected=True)
+    column = f"{place}: column {sample.name!r}" if place else f"column {sample.name!r}"
+    return TimeFormat(_unit(numbers.drop_nulls(), column), zone, detected=True)
 
 
 def iso(text: pl.Series, zone: str, detected: bool = False) -> TimeFormat:
@@ -102,8 +106,8 @@ def _unit(numbers: pl.Series, column: str) -> str:
     unit = max(counts, key=lambda unit: counts[unit])
     if not counts[unit]:
         raise InputError(
-            f"column {column!r}: {numbers[0]:g} is too small to tell seconds from milliseconds since 1970; state the "
-            f"time_format (d, s, ms, us, ns or a pattern like %Y-%m-%d)."
+            f"{column}: {numbers[0]:g} is too small to tell seconds from milliseconds since 1970; state which with "
+            f"--time-format (of a run --source.time-format): d, s, ms, us, ns or a pattern like %Y-%m-%d."
         )
     return unit
 
