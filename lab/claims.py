@@ -85,7 +85,7 @@ class Claims:
             path = self._mine.pop(cell, None)
             # With its own go those of the dead before it; a claim that was lost is its new owner's to remove.
             for old in self._all(cell) if path is not None and held else []:
-                old.unlink(missing_ok=True)
+                _remove(old)
 
     def _is_dead(self, path: Path) -> bool:
         content, now = _read(path), time.monotonic()
@@ -141,6 +141,14 @@ def _rewrite(path: Path, content: bytes) -> None:
             os.pwrite(file, content, 0)
         finally:
             os.close(file)
+    except OSError:
+        return
+
+
+def _remove(path: Path) -> None:
+    """One that the folder does not let go of ends with its owner's process, as that of a process killed does."""
+    try:
+        path.unlink(missing_ok=True)
     except OSError:
         return
 

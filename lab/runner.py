@@ -34,7 +34,7 @@ from lab.plan import late_end, print_estimate, print_fold, print_log, print_plan
 from lab.progress import Progress
 from lab.selection import select
 from lab.settings import settings_of
-from lab.stale import with_stale
+from lab.stale import begun_otherwise, with_stale
 from lab.status import print_states, states
 from lab.store import Store
 from lab.tables import print_table, write_tables
@@ -133,6 +133,12 @@ class Run:
         missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
         if len(missing) < len(self.cells):
             say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
+        if others := begun_otherwise(self.store, [cell.record("missing") for cell in missing]):
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            said = (
+                f"{others[0]}{more}: kept in mid-training, of other settings, data, code or packages; not gone on with."
+            )
+            say(self.console, said)
         with self.tracker() as tracker:
             tracker.missing([cell.id for cell in self.cells if self.store.finished(cell.id)])
             try:

@@ -52,6 +52,17 @@ def with_stale(store: Store, planned: Sequence[CellRecord]) -> list[CellRecord]:
     ]
 
 
+def begun_otherwise(store: Store, planned: Sequence[CellRecord]) -> list[str]:
+    """Cells kept in the middle of their training that are named as planned ones are, and are of another identity."""
+    ids = {one.id for one in planned}
+    names = {_without_digest(one) for one in ids}
+    return [one for one in store.begun() if one not in ids and _without_digest(one) in names]
+
+
+def _without_digest(cell: str) -> str:
+    return cell.rpartition("-")[0]
+
+
 def _generation(record: CellRecord) -> bytes:
     settings = {name: value for name, value in record.config.items() if name not in _OF_PLACE}
     return canonical_json([dict(record.fingerprints), settings])

@@ -102,6 +102,10 @@ class Store:
         """What is kept of a cell in the middle of its training, numbered by dispatches."""
         return Generations(self.folder(cell), UNFINISHED)
 
+    def begun(self) -> list[str]:
+        """The cells of which something is kept in the middle of their training."""
+        return sorted({path.parent.name for path in (self.root / "cells").glob(f"*/{UNFINISHED}.*")})
+
     def stamp(self, cell: str) -> tuple[int, int] | None:
         """What changes whenever a cell's record is written; None while there is none."""
         try:

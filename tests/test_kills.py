@@ -1,4 +1,4 @@
-"""A run whose processes are killed, at random moments and in the middle of a write, ends as one that was left alone."""
+"""A run whose processes are killed, or lack disk, permission or memory, ends as one that was left alone."""
 
 import os
 import random
@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,11 +69,11 @@ class Lives:
         self.folder, self._home, self._server, self._out = home / out / "tiny", home, server, out
         self.said: list[str] = []
 
-    def live(self, end: Callable[[int], None], limit: int | None = None, full: bool = False) -> int:
+    def live(self, end: Callable[[int], None], *more: str, **how: Any) -> int:
         """A process, from its start to its end, which `end` brings about; its exit code."""
         said = self._home / f"{self._out}-{len(self.said)}.txt"
         said.touch()  # a process killed at once has not come to make it
-        number = self._server.start(said, "tiny.py", "--out", self._out, *OFTEN, limit=limit, full=full)
+        number = self._server.start(said, "tiny.py", "--out", self._out, *OFTEN, *more, **how)
         end(number)
         code = self._server.wait(number)
         self.said.append(said.read_text())
@@ -158,3 +159,98 @@ def test_a_full_disk_is_said_and_where_there_is_room_again_it_goes_on(home: Path
     assert not list(lives.folder.rglob("*.partial"))
     assert lives.live(lambda number: None) == 0
     assert bits(lives.folder) == bits(whole)
+
+
+def folders(root: Path) -> list[Path]:
+    return [root, *(path for path in root.rglob("*") if path.is_dir())]
+
+
+def test_a_folder_that_turns_read_only_is_said_and_where_it_may_be_written_to_it_goes_on(
+    home: Path, server: Server, whole: Path
+) -> None:
+    lives = Lives(home, server, "forbidden")
+
+    def forbid(number: int) -> None:
+        assert wait_for(lambda: lives.looks() >= 4, number), "it was done too early"
+        for folder in folders(lives.folder):
+            folder.chmod(0o555)
+
+    try:
+        assert lives.live(forbid, obedient=True) == 1
+    finally:
+        for folder in folders(lives.folder):
+            folder.chmod(0o755)
+    said = " ".join(lives.said[-1].split())
+    assert said.count("No checkpoint of a cell in training: ") == 1 and "Training goes on." in said
+    assert re.search(r"error: forbidden/tiny/\S+: the folder may not be written to; what was finished before is", said)
+    assert not lives.partials()
+    assert lives.live(lambda number: None) == 0
+    assert "training goes on after step" in " ".join(lives.said[-1].split())
+    assert bits(lives.folder) == bits(whole)
+
+
+def test_a_checkpoint_of_other_settings_is_not_gone_on_with_and_that_is_said(
+    home: Path, server: Server, whole: Path
+) -> None:
+    lives = Lives(home, server, "moved")
+    lives.live(after(lives, signal.SIGKILL, 3, 0), "--training.learning-rate", "0.004")
+    begun = {path.parent.name for path in lives.folder.glob("cells/*/unfinished.*")}
+    assert begun and lives.live(lambda number: None) == 0
+    said = " ".join(lives.said[-1].split())
+    assert "kept in mid-training, of other settings, data, code or packages; not gone on with." in said
+    assert min(begun) in said and "training goes on after step" not in said
+    assert not begun & {path.parent.name for path in lives.folder.glob("cells/*/cell.json")}
+    assert {name: content for name, content in bits(lives.folder).items() if "unfinished" not in name} == bits(whole)
+
+
+GREEDY = '''
+import jax
+import jax.numpy as jnp
+from dataclasses import dataclass
+from flax import linen as nn
+from lab.models import Model
+
+
+def devices():
+    try:
+        return jax.lax.psum(1, "devices")
+    except NameError:  # outside of a program
+        return 1
+
+
+class Hungry(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, steps, starts, time, dropout):
+        if devices() > 1:
+            with jax.ensure_compile_time_eval():
+                jnp.zeros(1 << 50, jnp.uint8)
+        return nn.Dense(self.width)(steps)
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class Greedy(Model):
+    """Needs more memory than there is where cells train on several devices."""
+
+    def encoder(self, dtype):
+        return Hungry(self.width)
+
+'''
+
+
+def test_where_memory_does_not_suffice_half_as_many_cells_end_in_the_same_bits(home: Path, server: Server) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one core is one device, which trains one cell at once")
+    head, _, tail = EXPERIMENT.replace("RNN(width=8)", "Greedy(width=8)").partition("register(")
+    (home / "greedy.py").write_text(head + GREEDY + "register(" + tail)
+    few = ("--training.steps", "10", "--only", "features=ids", "--no-report")
+    assert server.wait(server.start(home / "greedy.txt", "greedy.py", "--out", "greedy", *few)) == 0
+    said = " ".join((home / "greedy.txt").read_text().split())
+    assert said.count("memory does not suffice for 2 cells at once; half as many are tried.") == 1
+    assert said.count("half as many") == 1 and "failed" not in said
+    assert "Traceback" not in said
+    assert server.wait(server.start(home / "lone.txt", "greedy.py", "--out", "lone", *few, cores=1)) == 0
+    assert "half as many" not in (home / "lone.txt").read_text()
+    assert bits(home / "greedy" / "tiny") == bits(home / "lone" / "tiny")
