@@ -1,4 +1,4 @@
-"""A finished cell of a results folder, loaded to predict with."""
+"""Finished cells of a results folder, loaded to predict with."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flax import serialization
 
-from lab.assembly import assemble, cell_arrays
+from lab.assembly import assemblies, cell_arrays
 from lab.cells import Cell
 from lab.data.batch import Columns
 from lab.data.dataset import Dataset
@@ -18,7 +18,7 @@ from lab.errors import InputError
 from lab.loading import load_experiment
 from lab.models.base import Model
 from lab.pins import read_pin
-from lab.runner import Place, Run
+from lab.runner import Place, Run, by_rows
 from lab.settings import experiment_of
 from lab.store import CHECKPOINT, Store
 from lab.tracking import Tracking
@@ -59,17 +59,42 @@ def load_cell(
     `cache` is where prepared logs are kept. Raises InputError for a cell without parameters, and for one that
     today's settings, data, code or packages would not give.
     """
+    (loaded,) = load_cells(results, [cell], file=file, source=source, cache=cache)
+    return loaded
+
+
+def load_cells(
+    results: Path,
+    cells: Sequence[str],
+    *,
+    file: Path | None = None,
+    source: Source | None = None,
+    cache: Path | None = None,
+) -> list[TrainedCell]:
+    """Load several cells, each as `load_cell` does; those of one fold share its data, those of one model a program."""
     run = _run(Path(results), file, source, cache)
     store = Store(Path(results))
+    chosen = [_found(run, store, cell) for cell in cells]
+    loaded: dict[str, TrainedCell] = {}
+    for fold in run.folds:
+        for causal, mine in by_rows(chosen, fold):
+            data = run.dataset(fold, mine, causal)
+            for ready in assemblies(run.experiment, data, mine):
+                for one in ready.cells:
+                    params = _params(ready.program, store.checkpoint(one.id))
+                    loaded[one.id] = TrainedCell(one, data, ready.program, params)
+    return [loaded[cell] for cell in cells]
+
+
+def _found(run: Run, store: Store, cell: str) -> Cell:
+    """The trained cell of that id. Raises InputError where the run has none, or none that is done."""
     found = next((one for one in run.cells if one.id == cell), None)
     if found is None:
         trained = [one.id for one in run.cells if one.kind == "model" and store.finished(one.id)]
         raise InputError(_unknown(store, cell, trained))
     if not isinstance(found.settings, Model) or not store.has(cell, CHECKPOINT):
         raise InputError(f"{store.folder(cell)}: has no parameters; load a cell of a trained model that is done.")
-    data = run.dataset(run.folds[found.fold], [found], found.settings.causal)
-    program = assemble(found.experiment, data, found.settings, [found]).program
-    return TrainedCell(found, data, program, _params(program, store.checkpoint(cell)))
+    return found
 
 
 def _run(results: Path, file: Path | None, source: Source | None, cache: Path | None) -> Run:
