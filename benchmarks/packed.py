@@ -1,7 +1,8 @@
 """The lab's training step on rows of ids, laid over devices as in a run: the same program and optimiser."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from lab.data.batch import EntryArrays, LabelArrays, QueryArrays, Rows
 from lab.data.packing import pack
 from lab.features.base import Shape
 from lab.features.category import Lookup
+from lab.models import GRU, LSTM, RNN, Transformer
 from lab.models.base import Model
 from lab.models.network import Network
 from lab.targets import Interest
@@ -22,6 +24,10 @@ from lab.training.settings import Training
 from lab.training.state import CellArrays, stack
 from lab.training.step import Learner, initial_params
 
+MODELS: tuple[Model, ...] = (RNN(), LSTM(), GRU(), Transformer(layers=2, heads=2))
+BATCH, LENGTH, CLASSES = 256, 50, 100
+IDS = 1_000
+"""Ids of items or categories, from 1; those of a log are taken modulo this."""
 STEPS = 2
 """Updates in one dispatch."""
 
@@ -63,8 +69,26 @@ def places(row: np.ndarray) -> np.ndarray:
     return place
 
 
-def stepper(model: Model, rows: Rows, ids: int, classes: int, batch: int, layout: Layout) -> Callable[[], None]:
-    """A function that makes STEPS updates of every cell of the layout, each on `batch` of the rows."""
+@dataclass
+class Stepper:
+    """Makes STEPS updates of every cell of a layout when it is called, and waits for them."""
+
+    program: Program
+    state: Any
+    rest: tuple[Any, ...]
+    """What the compiled call takes beside the state, which it uses up."""
+
+    def __call__(self) -> None:
+        self.state, metrics = self.program.run_resident(self.state, *self.rest)
+        jax.block_until_ready(metrics)
+
+    def compiled(self) -> Any:
+        """The compiled call, to be looked into: a jax.stages.Compiled."""
+        return self.program.run_resident.lower(self.state, *self.rest).compile()
+
+
+def stepper(model: Model, rows: Rows, ids: int, classes: int, batch: int, layout: Layout) -> Stepper:
+    """STEPS updates of every cell of the layout, each on `batch` of the rows."""
     training = Training(steps=STEPS, batch=batch, evaluate_every=STEPS, split=layout.mode)
     groups: dict[str, nn.Module] = {"category": Lookup(ids, Shape(model.width, classes, jnp.float32))}
     network = Network(model.encoder(jnp.float32), groups, {}, ("category",), classes, model.width, jnp.float32)
@@ -88,11 +112,4 @@ def stepper(model: Model, rows: Rows, ids: int, classes: int, batch: int, layout
     stacked = stack([cell] * layout.cells_at_once)
     laid, state = layout.share_cells(layout.lay_cells(stacked)), program.fresh(stacked, rows, tables)
     order = layout.lay_order(program.order(stacked.seed, 0))
-    shared = layout.share(rows), layout.share(tables)
-
-    def update() -> None:
-        nonlocal state
-        state, metrics = program.run_resident(state, laid, order, np.int32(STEPS), *shared)
-        jax.block_until_ready(metrics)
-
-    return update
+    return Stepper(program, state, (laid, order, np.int32(STEPS), layout.share(rows), layout.share(tables)))

@@ -31,20 +31,15 @@ import numpy as np
 import torch
 import tyro
 
-from benchmarks.packed import STEPS, packed_rows, stepper
+from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, STEPS, packed_rows, stepper
 from benchmarks.pytorch import trainer
 from lab.data.batch import Rows
 from lab.data.cache import prepare
 from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Taobao
 from lab.data.timeline import DAY
-from lab.models import GRU, LSTM, RNN, Transformer
 from lab.models.base import Model
 from lab.training.devices import Layout, use_all_cores
 
-MODELS: tuple[Model, ...] = (RNN(), LSTM(), GRU(), Transformer(layers=2, heads=2))
-BATCH, LENGTH, CLASSES = 256, 50, 100
-IDS = 1_000
-"""Ids of items or categories, from 1; those of a log are taken modulo this."""
 LONGEST = 200
 THREADS = torch.get_num_threads()
 Public = Literal["open_ecommerce", "online_retail", "taobao"]
