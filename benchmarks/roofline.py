@@ -112,7 +112,7 @@ def show(model: Model, step: Stepper, seconds: float, limits: Limits) -> None:
     done = work(compiled.as_text())
     products, others, moved = (sum(getattr(w, n) for w in done) / STEPS for n in ("products", "others", "bytes"))
     formula, own = by_hand(model, BATCH, LENGTH, BATCH, CLASSES), compiled.cost_analysis()
-    bound, least = bound_of(products, moved, seconds, limits)
+    bound, least, bandwidth = bound_of(products, moved, seconds, limits)
     print(
         f"\n{type(model).__name__}: {seconds * 1e3:.1f} ms a step, at least {least * 1e3:.1f} ms by {bound}: ", end=""
     )
@@ -120,18 +120,17 @@ def show(model: Model, step: Stepper, seconds: float, limits: Limits) -> None:
     print(f"  products {products / 1e9:.2f} GFLOP ({products / formula - 1:+.1%} of the formula), ", end="")
     print(f"others {others / 1e9:.2f}, {moved / 1e9:.2f} GB moved", end="")
     print(f" (XLA, loops once: {own['flops'] / 1e9:.2f} GFLOP, {own['bytes accessed'] / 1e9:.2f} GB)")
-    bandwidth = limits.caches if bound == "caches" else limits.memory
     for name, least, flops, bytes_ in parts(done, limits.product, bandwidth):
         print(f"    {name:46}{least * 1e3:7.2f} ms at least: {flops / 1e9:5.2f} GFLOP, {bytes_ / 1e9:5.2f} GB")
     sys.stdout.flush()
 
 
-def bound_of(products: float, moved: float, seconds: float, limits: Limits) -> tuple[str, float]:
-    """What bounds a step that takes so long, and the seconds that it must take."""
-    from_memory = moved / limits.memory <= seconds
-    moving = moved / (limits.memory if from_memory else limits.caches)
-    computing = products / limits.product
-    return ("compute", computing) if computing >= moving else ("memory" if from_memory else "caches", moving)
+def bound_of(products: float, moved: float, seconds: float, limits: Limits) -> tuple[str, float, float]:
+    """What bounds a step that takes so long, the seconds it must take, and the bytes a second it moves at most."""
+    place = "memory" if moved / limits.memory <= seconds else "caches"
+    bandwidth = getattr(limits, place)
+    moving, computing = moved / bandwidth, products / limits.product
+    return ("compute" if computing >= moving else place), max(computing, moving), bandwidth
 
 
 def parts(done: list[Work], speed: float, bandwidth: float) -> list[tuple[str, float, float, float]]:

@@ -49,6 +49,6 @@ def test_products_of_a_step_are_those_of_the_formula(model, more):
 
 def test_what_bounds_a_step():
     limits = Limits(product=100, memory=10, caches=50)
-    assert bound_of(100, 5, 2, limits) == ("compute", 1)
-    assert bound_of(10, 15, 2, limits) == ("memory", 1.5)
-    assert bound_of(10, 100, 4, limits) == ("caches", 2)
+    assert bound_of(100, 5, 2, limits) == ("compute", 1, 10)
+    assert bound_of(10, 15, 2, limits) == ("memory", 1.5, 10)
+    assert bound_of(10, 100, 4, limits) == ("caches", 2, 50)

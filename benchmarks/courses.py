@@ -1,0 +1,103 @@
+"""The course of one training in a process of its own, as it prints it: a line of JSON at first, then one an epoch."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training targets, and the look at the valid split after it."""
+
+    train: float
+    """Seconds of the pass."""
+    valid: float
+    """Seconds of the look."""
+    since: float
+    """Seconds since training began, compiling and looks included."""
+    ndcg: float
+    """NDCG@10 over the valid split."""
+
+    def __str__(self) -> str:
+        return f"{self.train:.2f} s + {self.valid:.2f} s, NDCG@10 {self.ndcg:.4f} after {self.since:.1f} s"
+
+
+@dataclass
+class Course:
+    """What one contender did."""
+
+    name: str
+    targets: int
+    """Next items that an epoch learns from."""
+    asked: int
+    """Users of the valid split."""
+    items: int
+    device: str
+    preparation: float
+    """Seconds from the process's start until training began: imports, reading, laying out."""
+    epochs: list[Epoch] = field(default_factory=list)
+    peak: float = 0.0
+    """GB of resident memory at most."""
+
+    @property
+    def opening(self) -> str:
+        """What is known before the first epoch."""
+        counts = f"{self.targets:,} targets an epoch, {self.asked:,} users asked, {self.items:,} items"
+        return f"{counts}, on {self.device}; ready in {self.preparation:.1f} s"
+
+    @property
+    def seconds(self) -> float:
+        """Of a typical epoch's training; the first may compile."""
+        return median(epoch.train for epoch in self.epochs)
+
+    @property
+    def best(self) -> float:
+        """The best NDCG@10 of the valid split."""
+        return max(epoch.ndcg for epoch in self.epochs)
+
+    def reaches(self, ndcg: float) -> float | None:
+        """Seconds of training until NDCG@10 is so high; None where it never is."""
+        return next((epoch.since for epoch in self.epochs if epoch.ndcg >= ndcg), None)
+
+
+class Failed(Exception):
+    """A process that ended without having trained."""
+
+
+def follow(
+    name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str], say: Callable[[str], None]
+) -> Course:
+    """Run a process in a folder and read its course, an epoch at a time. Raises Failed with what it had to say."""
+    course = None
+    with (folder / "errors.txt").open("w+") as errors:
+        process = subprocess.Popen(
+            command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if not line.startswith("{"):
+                    continue
+                if course is None:
+                    course = Course(name, **json.loads(line))
+                    say(course.opening)
+                else:
+                    course.epochs.append(Epoch(**json.loads(line)))
+                    say(f"epoch {len(course.epochs)}: {course.epochs[-1]}")
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            # Not Popen.wait: only this call tells one child's own peak.
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            process.stdout.close()
+        if process.returncode or course is None or not course.epochs:
+            errors.seek(0)
+            raise Failed(f"{name} ended with {process.returncode}:\n{errors.read()[-2000:]}")
+    course.peak = usage.ru_maxrss * 1024 / 1e9
+    return course
