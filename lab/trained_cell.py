@@ -94,6 +94,11 @@ def _found(run: Run, store: Store, cell: str) -> Cell:
         raise InputError(_unknown(store, cell, trained))
     if not isinstance(found.settings, Model) or not store.has(cell, CHECKPOINT):
         raise InputError(f"{store.folder(cell)}: has no parameters; load a cell of a trained model that is done.")
+    if found.experiment.target.factored:
+        raise InputError(
+            f"{store.folder(cell)}: is of target {found.experiment.target.name}, which never holds the scores of all "
+            f"candidates; load a cell of another target."
+        )
     return found
 
 

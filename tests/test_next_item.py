@@ -20,6 +20,7 @@ from lab.models import RNN
 from lab.runner import Place, Run
 from lab.targets import Interest, NextItem
 from lab.tracking import Tracking
+from lab.trained_cell import load_cell
 from lab.training.settings import Training
 
 TRAINING = Training(steps=6, batch=4, row_length=32, overlap=8, evaluate_every=3, patience=0)
@@ -87,6 +88,8 @@ def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tm
     # Chance is 1 in 12; nine in ten go on, and one in twelve of the rest too.
     assert values(one, "model", "hr@5")[0] > 0.8 and values(one, "baseline", "hr@5")[0] > 0.8
     assert values(one, "model", "coverage@10") == [1.0]
+    with pytest.raises(InputError, match="never holds the scores of all"):
+        load_cell(one.store.root, one.cells[-1].id, source=asked.source, cache=tmp_path / "cache")
     said = json.loads((one.store.root / "pin.json").read_text())["metrics"]
     assert "items known" in said["candidates"] and set(said["per_query"]) <= set(one.store.users(one.cells[-1].id))
 
