@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from lab.report.contents import Contents
 from lab.report.panels import fullest, legend, panel_each, place_of
-from lab.report.style import colour, dash, marker
+from lab.report.style import colour, look
 from lab.statistics.intervals import Interval, over_users
 from lab.summary import Line, answered
 from lab.tables import METRIC
@@ -79,8 +79,8 @@ def by_history(contents: Contents) -> Any:
 def _draw(panel: Any, one: Served, edges: list[int], name: str, index: int) -> None:
     bins = [one.within(low, high) for low, high in pairwise(edges)]
     known = [(place, each) for place, each in enumerate(bins) if each is not None]
-    where, look = [place for place, _ in known], {"color": colour(index), "linestyle": dash(index)}
-    panel.plot(where, [each.mean for _, each in known], marker=marker(index), label=name, **look)
+    where = [place for place, _ in known]
+    panel.plot(where, [each.mean for _, each in known], label=name, **look(index))
     ends = [each.low for _, each in known], [each.high for _, each in known]
     panel.fill_between(where, *ends, color=colour(index), alpha=0.1, linewidth=0)
 

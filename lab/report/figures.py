@@ -15,7 +15,7 @@ from lab.report.contents import Contents
 from lab.report.forest import forest
 from lab.report.panels import fullest, legend, panel_each, panels, place_of
 from lab.report.reliability import reliability
-from lab.report.style import colour, dash, marker, png, style, svg
+from lab.report.style import colour, look, png, style, svg
 from lab.statistics.intervals import Interval
 from lab.store import days
 from lab.summary import SLICES, Estimate, Line
@@ -71,8 +71,8 @@ def _over_horizons(contents: Contents) -> Any:
             if not found:
                 continue
             means = [one.mean for _, one in found]
-            where, look = [horizon for horizon, _ in found], {"color": colour(index), "linestyle": dash(index)}
-            panel.plot(where, means, marker=marker(index), label=name, **look)
+            where = [horizon for horizon, _ in found]
+            panel.plot(where, means, label=name, **look(index))
             low = [one.users.low if one.users else one.mean for _, one in found]
             high = [one.users.high if one.users else one.mean for _, one in found]
             panel.fill_between(where, low, high, color=colour(index), alpha=0.12, linewidth=0)
@@ -114,17 +114,13 @@ def _varied(
     known = [(line, one) for line, one in found if one is not None and np.isfinite(one.mean)]
     if not known:
         return
-    look = {
-        "color": colour(index),
-        "linestyle": dash(index),
-        "label": line_name(known[0][0].model, known[0][0].features, ""),
-    }
+    how = look(index) | {"label": line_name(known[0][0].model, known[0][0].features, "")}
     if not known[0][0].variant:
-        panel.axhline(known[0][1].mean, linewidth=1.2, **look)
+        panel.plot(range(len(variants)), [known[0][1].mean] * len(variants), **how | {"linewidth": 1.2})
         return
     known.sort(key=lambda pair: variants.index(pair[0].variant))
     where = [variants.index(line.variant) for line, _ in known]
-    panel.plot(where, [one.mean for _, one in known], marker=marker(index), **look)
+    panel.plot(where, [one.mean for _, one in known], **how)
     ends = [one.users or Interval(one.mean, one.mean, one.mean) for _, one in known]
     panel.fill_between(
         where, [e.low for e in ends], [e.high for e in ends], color=colour(index), alpha=0.12, linewidth=0
@@ -140,9 +136,9 @@ def _learning(contents: Contents) -> Any:
     for line in trained:
         index = names.index(line.name)
         for seed, curve in enumerate(contents.curves(line)):
-            look = {"color": colour(index), "linestyle": dash(index), "alpha": 0.75, "linewidth": 1.2}
+            how = {"alpha": 0.75, "linewidth": 1.2, "markersize": 4, "markevery": (index % 4, 4)}
             name = line.name if seed == 0 else None
-            places[place_of(line)].plot(curve["step"], curve["valid_loss"], label=name, **look)
+            places[place_of(line)].plot(curve["step"], curve["valid_loss"], label=name, **look(index) | how)
     for panel in places.values():
         panel.set_xlabel("training step")
     next(iter(places.values())).set_ylabel("loss on valid, nats")
@@ -182,8 +178,7 @@ def _novel(contents: Contents) -> Any:
         both = [horizon for horizon in repeat if horizon in novel]
         if both:
             x, y = [repeat[h].mean for h in both], [novel[h].mean for h in both]
-            panel.plot(x, y, marker(index), color=colour(index), label=name, linestyle=dash(index), linewidth=0.7)
-            panel.annotate(f"{days(both[-1])} d", (x[-1], y[-1]), (3, 3), textcoords="offset points", fontsize=7)
+            panel.plot(x, y, label=name, **look(index) | {"linewidth": 0.9, "markersize": 7, "markevery": [-1]})
     if not panel.lines:
         return None
     panel.set(xlabel=f"{METRIC.upper()} on repeat", ylabel=f"{METRIC.upper()} on novel")
@@ -205,8 +200,7 @@ def _calibration(contents: Contents) -> Any:
     for index, horizon in enumerate(horizons):
         places = [p for p, values in enumerate(found.values()) if horizon in dict(values)]
         errors = [dict(values)[horizon] for values in found.values() if horizon in dict(values)]
-        look = {"color": colour(index), "label": span(horizon)}
-        panel.plot(errors, places, marker(index), linestyle="none", **look)
+        panel.plot(errors, places, label=span(horizon), **look(index) | {"linestyle": "none"})
     panel.set_yticks(range(len(found)), list(found))
     panel.invert_yaxis()
     panel.set(xlabel="calibration error (0 is best)")
@@ -252,7 +246,7 @@ _FIGURES: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
         "novel",
         "Novel against repeat",
         "How well each line ranks categories never touched before (upwards) against those touched before (to the "
-        "right), its horizons joined.",
+        "right), its horizons joined and the longest marked.",
         _novel,
     ),
     (

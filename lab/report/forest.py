@@ -54,7 +54,7 @@ def _draw(panel: Any, rows: list[Comparison]) -> None:
         for (kind, (low, high)), shift, index in zip(ends.items(), (-0.14, 0.14), (0, 1), strict=True):
             if low is not None and high is not None:
                 said = None if place else f"over {kind}"
-                panel.plot([low, high], [place + shift] * 2, color=colour(index), label=said)
+                panel.plot([low, high], [place + shift] * 2, color=colour(index), linewidth=3.2 - 2 * index, label=said)
         panel.plot([row.difference], [place], "o", color="black", markersize=4)
     panel.axvline(0, color="#555555", linewidth=1)
     panel.set_yticks(range(len(rows)), [row.b for row in rows], fontsize=9)

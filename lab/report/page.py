@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.data.timeline import date_text
+from lab.report.compared import about, compared, heads
 from lab.report.contents import Contents
 from lab.report.figures import Drawing
 from lab.report.question import question
@@ -34,7 +35,9 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
         rows=list(_rows(contents)),
         # Drawn by matplotlib from escaped text, and the only markup that is not the template's own.
         figures=[(one, Markup(_inline(one))) for one in drawings],
-        comparisons=contents.comparisons[:200],
+        compared=compared(contents),
+        compared_heads=heads(contents),
+        compared_about=about(contents),
         cells=[cell for cell in contents.planned if cell.status != "done"],
         log=list(_log(contents.facts.get("data"))),
         folds=list(_flat(contents.facts.get("split"))),

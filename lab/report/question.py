@@ -1,15 +1,23 @@
 """What was asked."""
 
+import re
+from collections.abc import Iterator
+
 from lab.data.timeline import LAST_EVENT
 from lab.report.contents import Contents
 from lab.store import days
 
+_BEGINS = re.compile(r"[-*•] |\d+[.)] |[A-Z][a-z ]{1,20}: ")
+"""What a paragraph begins with where no blank line stands before it: an item of a list, or a word like `Expect: `."""
 
-def question(contents: Contents) -> str:
-    """What the experiment asks, by the pin where it says so, else by the lines it has."""
+
+def question(contents: Contents) -> list[str]:
+    """What the experiment asks, a paragraph each: by the pin where it says so, else by the lines it has."""
     about = contents.facts.get("about") or {}
-    if about.get("text", "").strip():
-        return about["text"].strip()
+    return list(paragraphs(about.get("text", ""))) or [_of_lines(contents)]
+
+
+def _of_lines(contents: Contents) -> str:
     names = list(dict.fromkeys(line.name for line in contents.lines if line.kind == "model"))
     if all(line.horizon == LAST_EVENT for line in contents.lines):
         return f"Which ranks each user's next event best: {', '.join(names) or 'which baseline'}?"
@@ -17,3 +25,13 @@ def question(contents: Contents) -> str:
     targets = " and ".join(dict.fromkeys(line.target for line in contents.lines))
     unit = "day" if asked == "1" else "days"
     return f"Which ranks {targets} best over the next {asked} {unit}: {', '.join(names) or 'which baseline'}?"
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """The paragraphs of a docstring, each on one line, since its breaks are those of a file of 120 columns."""
+    lines: list[str] = []
+    for line in (*map(str.strip, text.splitlines()), ""):
+        if lines and (not line or _BEGINS.match(line)):
+            yield " ".join(lines)
+            lines = []
+        lines += [line] if line else []

@@ -8,7 +8,7 @@ import numpy as np
 from lab.answers import span
 from lab.report.contents import Contents
 from lab.report.panels import ACROSS, Place, fullest, legend, panels, place_of
-from lab.report.style import colour, dash, marker
+from lab.report.style import look
 from lab.store import RELIABILITY
 from lab.summary import Line
 
@@ -57,9 +57,9 @@ def _draw(upper: Any, lower: Any, bins: dict[str, np.ndarray], name: str, index:
     shown = (bins["pairs"] >= FEWEST) & (bins["observed"] > 0) & (bins["predicted"] > 0)
     pairs = bins["pairs"][shown]
     predicted, observed = bins["predicted"][shown] / pairs, bins["observed"][shown] / pairs
-    look = {"color": colour(index), "linestyle": dash(index), "linewidth": 1.3, "markersize": 4}
-    upper.plot(predicted, observed, marker=marker(index), label=name, **look)
-    lower.plot(predicted, pairs, marker=marker(index), **look)
+    how = look(index) | {"linewidth": 1.3, "markersize": 4}
+    upper.plot(predicted, observed, label=name, **how)
+    lower.plot(predicted, pairs, **how)
 
 
 def _dress(upper: Any, lower: Any, place: Place, places: Sequence[Place]) -> None:

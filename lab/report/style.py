@@ -7,7 +7,8 @@ from typing import Any
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
-MARKERS = "osD^vPX"
+MARKERS = "osD^vPX<>ph*d"
+"""More than colours, so that lines of one colour differ in it, as all do in grey print."""
 DASHES = ("-", "--", "-.", ":")
 
 _STYLE: Any = {
@@ -58,10 +59,12 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def marker(index: int) -> str:
-    return MARKERS[index % len(MARKERS)]
-
-
-def dash(index: int) -> str:
-    """Another dash once the colours are used up."""
-    return DASHES[index // len(COLOURS) % len(DASHES)]
+def look(index: int) -> dict[str, Any]:
+    """How the line of that place is drawn: no two of the first 26 look the same, without their colours either."""
+    again = index // len(COLOURS)
+    return {
+        "color": colour(index),
+        "linestyle": DASHES[again % len(DASHES)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "markerfacecolor": "white" if again % 2 else colour(index),
+    }

@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.answers import number
 from lab.report.by_history import quartiles, served
+from lab.report.compared import heads
 from lab.report.contents import read_contents
 from lab.report.forest import leaders, of_leader
 from lab.report.panels import panel_each
+from lab.report.question import paragraphs
 from lab.report.reliability import pooled
+from lab.report.style import look
 from lab.report.write import write_report
 from lab.store import Store
 from lab.tables import write_tables
@@ -177,6 +181,32 @@ def test_quarters_of_the_queries_are_told_by_the_events_known(folder: Path) -> N
     within = one.within(3, 8)
     assert within is not None and np.isclose(within.mean, wanted) and within.low < wanted < within.high
     assert quartiles(np.array([2, 2, 2, 2, 9])) == [2, 3, 10]
+
+
+def test_no_two_lines_look_the_same_in_grey_print() -> None:
+    looks = [look(index) for index in range(26)]
+    assert len({(one["marker"], one["linestyle"], one["markerfacecolor"] == "white") for one in looks}) == 26
+    assert len({one["marker"] for one in looks[:13]}) == 13  # a dozen rows are told by their markers alone
+
+
+def test_a_docstring_flows_in_paragraphs() -> None:
+    text = "One against\nthe other.\n\nAsks: which\nleads?\nExpect: neither,\nby much.\n- an item\n  of two lines\n"
+    said = ["One against the other.", "Asks: which leads?", "Expect: neither, by much.", "- an item of two lines"]
+    assert list(paragraphs(text)) == said
+
+
+def test_comparisons_are_rounded_and_sort_by_their_numbers(browser: Any, folder: Path) -> None:
+    contents = read_contents(folder)
+    page, said, _ = opened(browser, folder, 1280)
+    table = page.locator("table.sortable").nth(1)
+    rows = table.locator("tbody tr")
+    assert rows.count() == len(contents.compared)
+    place = list(heads(contents)).index("a minus b")
+    first = rows.nth(0).locator("td").nth(place)
+    assert first.inner_text() == number(contents.compared[0].difference) and len(first.inner_text()) <= 5
+    table.locator("th button").nth(place).click()
+    values = [float(one.get_attribute("data-value")) for one in table.locator(f"td:nth-child({place + 1})").all()]
+    assert values == sorted((one.difference for one in contents.compared), reverse=True) and said == []
 
 
 def test_bins_are_pooled_over_the_cells_of_a_line(folder: Path) -> None:

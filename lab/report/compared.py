@@ -1,0 +1,63 @@
+"""The comparisons as rows of a page: rounded as the console rounds, each entry with the number it sorts by."""
+
+from collections.abc import Sequence
+
+from lab.answers import number, probability
+from lab.comparisons import Comparison
+from lab.report.contents import Contents
+from lab.store import days
+
+Entry = tuple[str, str | float]
+"""What is shown, and what it sorts by."""
+
+MOST = 200
+"""Rows a page shows; comparisons.csv has all."""
+
+HEADS = (
+    *("days", "slice", "a", "b", "a minus b", "over users", "p", "Holm's p", "over seeds", "p over seeds"),
+    *("a above b", "users"),
+)
+
+
+def compared(contents: Contents) -> list[list[Entry]]:
+    """A row of entries, in the order of HEADS, for each of the first MOST comparisons; the target first if several."""
+    several = len({one.target for one in contents.compared}) > 1
+    return [[(one.target, one.target)] * several + _row(one) for one in contents.compared[:MOST]]
+
+
+def heads(contents: Contents) -> Sequence[str]:
+    several = len({one.target for one in contents.compared}) > 1
+    return ("target", *HEADS) if several else HEADS
+
+
+def about(contents: Contents) -> str:
+    """What the table holds, and what it leaves to comparisons.csv."""
+    found = contents.compared
+    if not found:
+        return ""
+    left = f" The first {MOST} of {len(found)}; comparisons.csv has all." if len(found) > MOST else ""
+    least = [one.smallest_seeds_p for one in found if one.smallest_seeds_p is not None]
+    seeds = f" No p over seeds can be below {probability(max(least))}." if least else ""
+    return (
+        f"{found[0].metric.upper()} of a minus that of b, paired query by query, with 95 % intervals. p is over users, "
+        f"Holm's p the same for all comparisons together; a above b is the chance that a run of a beats one of b."
+        f"{seeds}{left}"
+    )
+
+
+def _row(one: Comparison) -> list[Entry]:
+    return [
+        (str(days(one.horizon)), one.horizon),
+        *((text, text) for text in (one.slice, one.a, one.b)),
+        (number(one.difference), one.difference),
+        _between(one.users_low, one.users_high),
+        *((probability(p), p) for p in (one.users_p, one.holm_p)),
+        _between(one.seeds_low, one.seeds_high),
+        ("", "") if one.seeds_p is None else (probability(one.seeds_p), one.seeds_p),
+        (number(one.improvement), one.improvement),
+        (f"{one.users:,}", one.users),
+    ]
+
+
+def _between(low: float | None, high: float | None) -> Entry:
+    return ("", "") if low is None or high is None else (f"{number(low)} to {number(high)}", low)
