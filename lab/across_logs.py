@@ -14,7 +14,7 @@ from lab.answers import probability
 from lab.cell_record import line_name
 from lab.errors import InputError
 from lab.pins import metrics_of, read_pin
-from lab.statistics.across_runs import interquartile_mean, over_runs
+from lab.statistics.across_runs import improvement, interquartile_mean, over_runs
 from lab.statistics.intervals import Interval
 from lab.statistics.ranks import FEWEST_LINES, FEWEST_LOGS, Ranking, mean_ranks, rank
 from lab.store import csv_bytes
@@ -56,6 +56,14 @@ class Across:
         """The interquartile mean of a line's runs over all tasks of all logs, and its interval over seeds."""
         tasks = [runs for log in self.runs for runs in log[name].values()]
         return interquartile_mean(tasks), over_runs(tasks, np.random.default_rng(0))
+
+    def improvement(self, a: str, b: str) -> float:
+        """The chance that a random run of a beats one of b on a random task of a random log."""
+        each = [
+            np.mean([improvement(log[a][task][:, None], log[b][task][:, None]) for task in log[a] if task in log[b]])
+            for log in self.runs
+        ]
+        return float(np.mean(each))
 
 
 def read_across(folders: Sequence[Path], metric: str) -> Across:
@@ -107,12 +115,15 @@ def ranks_csv(across: Across) -> bytes:
 
 
 def pairs_csv(across: Across) -> bytes:
-    """A row for each two lines: how far their mean ranks are apart and, where they can be tested, Nemenyi's p."""
+    """A row for each two lines: how often one beats the other, how far their mean ranks are apart, and p of it."""
     found, rows = across.ranking, []
     for i, j in combinations(range(len(across.names)), 2):
+        a, b = across.names[i], across.names[j]
         tested = (found.critical, found.nemenyi_p[i, j], bool(found.apart[i, j])) if found else (None, None, None)
-        rows.append((across.names[i], across.names[j], across.ranks[j] - across.ranks[i], *tested))
-    return csv_bytes(("a", "b", "ranks_apart", "critical", "nemenyi_p", "told_apart"), rows)
+        alone = found.wilcoxon_p[i, j] if found else None
+        rows.append((a, b, across.improvement(a, b), across.ranks[j] - across.ranks[i], *tested, alone))
+    columns = ("a", "b", "improvement", "ranks_apart", "critical", "nemenyi_p", "told_apart", "wilcoxon_holm_p")
+    return csv_bytes(columns, rows)
 
 
 def said(across: Across) -> list[str]:

@@ -1,9 +1,12 @@
 """Which lines rank apart over several logs: Friedman's test and Nemenyi's critical difference (Demšar 2006)."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
+
+from lab.statistics.permutation import holm
 
 LEVEL = 0.05
 FEWEST_LOGS = 5
@@ -20,6 +23,8 @@ class Ranking:
     """Of the null that all lines rank alike."""
     nemenyi_p: Float[np.ndarray, "K K"]
     """Of each two lines, corrected for all pairs by Nemenyi's test itself."""
+    wilcoxon_p: Float[np.ndarray, "K K"]
+    """Of each two lines alone, by Wilcoxon's signed ranks, Holm's correction over all pairs (Benavoli et al. 2016)."""
     critical: float
     """How far apart two mean ranks must be for a p of LEVEL."""
 
@@ -41,7 +46,20 @@ def rank(values: Float[np.ndarray, "L K"]) -> Ranking | None:
     alike = bool((values == values[:, :1]).all())
     friedman = 1.0 if alike else float(friedmanchisquare(*values.T).pvalue)
     nemenyi = posthoc_nemenyi_friedman(values).to_numpy()
-    return Ranking(mean_ranks(values), friedman, nemenyi, critical_difference(logs, lines))
+    return Ranking(mean_ranks(values), friedman, nemenyi, wilcoxon_holm(values), critical_difference(logs, lines))
+
+
+def wilcoxon_holm(values: Float[np.ndarray, "L K"]) -> Float[np.ndarray, "K K"]:
+    """p of each two lines, which does not depend on the lines beside them as mean ranks do; 1 on the diagonal."""
+    from scipy.stats import wilcoxon
+
+    pairs = list(combinations(range(values.shape[1]), 2))
+    differences = [values[:, i] - values[:, j] for i, j in pairs]
+    p = holm([float(wilcoxon(one).pvalue) if one.any() else 1.0 for one in differences])
+    found = np.ones((values.shape[1],) * 2)
+    for (i, j), one in zip(pairs, p, strict=True):
+        found[i, j] = found[j, i] = one
+    return found
 
 
 def mean_ranks(values: Float[np.ndarray, "L K"]) -> Float[np.ndarray, "K"]:

@@ -56,6 +56,8 @@ def test_a_log_counts_once_whatever_the_number_of_its_tasks(tmp_path: Path) -> N
     assert found.ranks.tolist() == [1, 2]
     tasks = [np.array([0.2, 0.4]), np.array([0.9]), np.array([0.3])]
     assert found.interquartile("a · full") == (interquartile_mean(tasks), None)
+    # On the first log no run of two, on the second the only one; a horizon that b lacks does not count.
+    assert found.improvement("a · full", "b · full") == 0.5
 
 
 def test_rows_that_a_folder_lacks_or_has_not_whole_are_left_out_and_named(tmp_path: Path) -> None:
@@ -97,7 +99,11 @@ def test_from_five_logs_on_the_command_draws_which_ranks_differ(
     assert "Over 6 logs, Friedman's p is < .001; mean ranks that are 1.91 apart differ (Nemenyi, 5 %)" in text
     with (out / "pairs.csv").open(newline="") as file:
         told = {(row["a"], row["b"]): row["told_apart"] for row in csv.DictReader(file)}
+        file.seek(0)
+        first = next(csv.DictReader(file))
     assert told["a · full", "last"] == "True" and told["b · full", "c · full"] == "False"
+    assert (first["a"], first["b"], first["improvement"]) == ("a · full", "b · full", "1.0")
+    assert float(first["wilcoxon_holm_p"]) == pytest.approx(6 * 2 / 2**6)  # six pairs, each of one sign on six logs
     with (out / "ranks.csv").open(newline="") as file:
         first = next(csv.DictReader(file))
     assert (first["line"], first["rank"]) == ("a · full", "1.0") and float(first["low"]) < 0.5 < float(first["high"])

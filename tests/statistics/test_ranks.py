@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.truths import at_most
-from lab.statistics.ranks import FEWEST_LOGS, critical_difference, rank
+from lab.statistics.ranks import FEWEST_LOGS, critical_difference, rank, wilcoxon_holm
 
 DEMSAR = np.array(
     [
@@ -49,3 +49,13 @@ def test_too_few_logs_or_lines_are_not_ranked() -> None:
 def test_lines_that_tie_everywhere_are_alike() -> None:
     found = rank(np.ones((6, 3)))
     assert found is not None and found.friedman_p == 1 and not found.apart.any()
+
+
+def test_pairs_alone_agree_with_scikit_posthocs() -> None:
+    from scikit_posthocs import posthoc_wilcoxon
+
+    values = np.arange(4.0) / 2 + np.random.default_rng(3).normal(0, 0.7, (9, 4))
+    known = posthoc_wilcoxon(list(values.T), p_adjust="holm").to_numpy()
+    found = wilcoxon_holm(values)
+    assert found == pytest.approx(known) and (found < 0.05).any()
+    assert wilcoxon_holm(np.ones((6, 3))).tolist() == np.ones((3, 3)).tolist()
