@@ -55,7 +55,7 @@ def wilcoxon_holm(values: Float[np.ndarray, "L K"]) -> Float[np.ndarray, "K K"]:
 
     pairs = list(combinations(range(values.shape[1]), 2))
     differences = [values[:, i] - values[:, j] for i, j in pairs]
-    p = holm([float(wilcoxon(one).pvalue) if one.any() else 1.0 for one in differences])
+    p = holm([float(np.asarray(wilcoxon(one))[1]) if one.any() else 1.0 for one in differences])
     found = np.ones((values.shape[1],) * 2)
     for (i, j), one in zip(pairs, p, strict=True):
         found[i, j] = found[j, i] = one
