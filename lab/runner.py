@@ -178,7 +178,7 @@ class Run:
         from lab.report.write import draw_report  # with matplotlib behind it
 
         try:
-            page = draw_report(self.store.root, stale)
+            page = draw_report(self.store.root, stale, self.console)
         except Exception as error:
             say(self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there.")
             self._print(f"To try again: {self._report_command(stale)}")

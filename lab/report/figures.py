@@ -34,13 +34,12 @@ class Drawing:
     png: bytes
 
 
-def draw(contents: Contents) -> Iterator[Drawing]:
-    """Every figure that the folder has numbers for."""
+def draw(contents: Contents) -> Iterator[tuple[str, Drawing | None]]:
+    """The title of each of DRAWN and the figure, None where the folder has no numbers for it."""
     with style():
-        for name, title, words, make in _FIGURES:
+        for name, title, words, make in DRAWN:
             figure = make(contents)
-            if figure is not None:
-                yield Drawing(name, title, words, svg(figure), png(figure))
+            yield title, None if figure is None else Drawing(name, title, words, svg(figure), png(figure))
 
 
 def _groups(contents: Contents) -> dict[str, list[Line]]:
@@ -214,7 +213,7 @@ def _mean(contents: Contents, line: Line, metric: str) -> float:
     return one.mean if one else float("nan")
 
 
-_FIGURES: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
+DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
     (
         "horizon",
         "How far ahead",

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from rich.console import Console
+
 from lab.files import write_whole
+from lab.progress import Progress
 from lab.report.contents import read_contents
-from lab.report.figures import draw
+from lab.report.figures import DRAWN, draw
 from lab.report.page import page
 from lab.tables import write_tables
 
@@ -12,21 +15,39 @@ FIGURES, PAGE = "figures", "report.html"
 """Where they lie in a results folder."""
 
 
-def write_report(root: Path, stale: bool = False) -> Path:
+READ, DRAW = "reading", "drawing"
+"""The kinds of work of a report."""
+
+
+def write_report(root: Path, stale: bool = False, console: Console | None = None) -> Path:
     """Write summary.csv, .md and .tex, figures/ and report.html into a results folder; the page's path.
 
     Raises InputError for a folder without results, or with stale ones where `stale` does not ask for them; FaultError
     where one of its files is damaged.
     """
-    before = read_contents(root, stale)
-    write_tables(before.store, before.planned)
-    return draw_report(root, stale)
+    with Progress({READ: 3, DRAW: len(DRAWN)}, "report", console) as progress:
+        progress.advance(0, "reading cells")
+        before = read_contents(root, stale)
+        progress.advance(1, "comparing rows", READ)
+        write_tables(before.store, before.planned)
+        progress.advance(1, "reading the tables", READ)
+        return _draw(root, stale, progress)
 
 
-def draw_report(root: Path, stale: bool = False) -> Path:
+def draw_report(root: Path, stale: bool = False, console: Console | None = None) -> Path:
     """Write figures/ and report.html of the cells and tables that are there; the page's path."""
+    with Progress({READ: 1, DRAW: len(DRAWN)}, "report", console) as progress:
+        progress.advance(0, "reading the tables")
+        return _draw(root, stale, progress)
+
+
+def _draw(root: Path, stale: bool, progress: Progress) -> Path:
     contents = read_contents(root, stale)
-    drawings = list(draw(contents))
+    progress.advance(1, "drawing", READ)
+    drawings = []
+    for title, one in draw(contents):
+        drawings += [one] if one else []
+        progress.advance(1, title, DRAW)
     for one in drawings:
         write_whole(root / FIGURES / f"{one.name}.svg", one.svg)
         write_whole(root / FIGURES / f"{one.name}.png", one.png)

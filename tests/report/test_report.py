@@ -1,16 +1,20 @@
 """The page and the figures of a results folder, looked at in a real browser."""
 
+import io
 import os
+import pty
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from lab.answers import number
 from lab.report.by_history import quartiles, served
@@ -219,6 +223,31 @@ def test_bins_are_pooled_over_the_cells_of_a_line(folder: Path) -> None:
         "observed": [180.0, 160.0],
     }
     assert pooled(contents, next(one for one in contents.lines if not one.done)) is None
+
+
+def test_a_report_shows_in_a_terminal_how_far_it_is(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    with ThreadPoolExecutor() as pool, os.fdopen(theirs, "w") as terminal:
+        reading = pool.submit(read_until, ours, "report: done after ")
+        write_report(folder, console=Console(file=terminal, force_terminal=True, width=80))
+        said = reading.result()
+    # All that was counted on, neither more nor less, was done.
+    assert "no estimate yet" in said and "100 %, 0 s left" in said
+    os.close(ours)
+
+
+def read_until(descriptor: int, words: str) -> str:
+    said = b""
+    while words.encode() not in said:
+        said += os.read(descriptor, 4096)
+    return said.decode(errors="replace")
+
+
+def test_in_a_log_a_report_says_what_it_does_and_how_long_it_took(folder: Path) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    write_report(folder, console=console)
+    said = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert said[0] == "report: no estimate yet · reading cells" and said[-1].startswith("report: done after ")
 
 
 @pytest.mark.parametrize("made", [False, True])
