@@ -36,9 +36,9 @@ def seconds(work: Callable[[], object]) -> float:
     return median(times)
 
 
-def dataset(experiment: Experiment) -> Dataset:
+def dataset(experiment: Experiment, cache: Path | None = None) -> Dataset:
     """The experiment's latest fold, made ready."""
-    histories = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons)
+    histories = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
     first, last = histories.facts["first"], histories.facts["last"]
     fold = folds(experiment.timeline, experiment.horizons, first, last)[0]
     view, _ = look(histories, fold, experiment.target.categories, experiment.timeline.shard_events)

@@ -1,0 +1,172 @@
+"""How time and memory grow: with users, length of histories, categories, width, cells and devices, each doubled.
+
+`users`: an epoch of the main job's shop of so many users, and laying the shop out as histories, rows and queries. All
+other axes: an update on full rows of ids (`benchmarks.packed`), where one thing doubles and the rest stays. `devices`
+share one batch whose size stays, so that more of them than cores can only cost. Each size is a process of its own; its
+memory is the most it ever held, with Python and the libraries, of which the smallest size is a good measure.
+
+The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs weigh little: 1 is linear. Of attention
+and of products by [width, width] 2 is due, and less is reached while other parts weigh more.
+
+Run: OMP_WAIT_POLICY=passive python -m benchmarks.scaling [--axes length width] [--figure scaling.png]
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.packed import IDS, STEPS
+
+AXES = {
+    "users": (500, 1),
+    "length": (25, 2),
+    "categories": (250, 1),
+    "width": (16, 2),
+    "cells": (1, 1),
+    "devices": (1, 0),
+}
+"""The smallest size, and the exponent that is due at most: of a Transformer, where models differ."""
+SHAPE = {"length": 50, "categories": 100, "width": 64, "cells": 1, "devices": 1}
+BATCH = 64
+MODELS = ("LSTM", "Transformer")
+FITTED = 3
+"""How many of the largest sizes are fitted."""
+RUNS = 3
+SLACK = 0.15
+"""How far above what is due an exponent may lie and not be remarked on."""
+
+Point = tuple[int, dict[str, float]]
+"""A size and what it cost."""
+
+
+def main() -> None:
+    """Print a table for each axis, and draw them all."""
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--axes", nargs="+", default=list(AXES), choices=list(AXES))
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--doublings", type=int, default=4)
+    parser.add_argument("--figure", type=Path, help="where to draw all axes, as PNG")
+    parser.add_argument("--alone", type=int, help="measure one model at this size of one axis, in this process")
+    asked = parser.parse_args()
+    if asked.alone is not None:
+        print(json.dumps(measured(asked.axes[0], asked.alone, asked.models[0])))
+        return
+    found = {(axis, model): sweep(axis, model, asked.doublings) for axis in asked.axes for model in asked.models}
+    if asked.figure is not None:
+        draw(found, asked.figure)
+
+
+def sweep(axis: str, model: str, doublings: int) -> list[Point]:
+    """All sizes of an axis, each in a process of its own, as a table that ends with exponents."""
+    smallest, due = AXES[axis]
+    points: list[Point] = []
+    print(f"\n{axis}, {model}")
+    for size in (smallest << doubling for doubling in range(doublings + 1)):
+        command = [sys.executable, "-m", "benchmarks.scaling", "--axes", axis, "--models", model, "--alone", str(size)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        points.append((size, json.loads(done.stdout.splitlines()[-1])))
+        print(f"  {size:>8,}" + "".join(f"  {name} {cost:10.4f}" for name, cost in points[-1][1].items()), flush=True)
+    for name in points[0][1]:
+        exponent = fitted(points, name)
+        over = f", above the {due} that is due" if exponent > due + SLACK else ""
+        print(f"  {name} ~ {axis}^{exponent:.2f}{over}", flush=True)
+    return points
+
+
+def fitted(points: list[Point], name: str) -> float:
+    """The exponent of a cost, over the larger sizes."""
+    largest = points[-FITTED:]
+    return float(np.polyfit(*(np.log([p[0] for p in largest]), np.log([p[1][name] for p in largest])), 1)[0])
+
+
+def measured(axis: str, size: int, model: str) -> dict[str, float]:
+    """Seconds, and GB at most, of this process."""
+    spent = of_shop(size, model) if axis == "users" else {"seconds": of_update(axis, size, model)}
+    return spent | {"GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9}
+
+
+def of_update(axis: str, size: int, model: str) -> float:
+    """Median seconds of an update of all cells."""
+    import jax
+
+    shape = SHAPE | {axis: size}
+    jax.config.update("jax_num_cpu_devices", shape["devices"])
+
+    from benchmarks.packed import packed_rows, stepper
+    from lab import models
+    from lab.training.devices import Layout
+
+    rng, length, classes = np.random.default_rng(0), shape["length"], shape["categories"]
+    rows = packed_rows(list(rng.integers(1, IDS + 1, (BATCH, length))), rng.integers(0, classes, BATCH), length)
+    layout = Layout("batch" if axis == "devices" else "cells", tuple(jax.local_devices()), shape["cells"])
+    step = stepper(getattr(models, model)(width=shape["width"]), rows, IDS, classes, BATCH, layout)
+    return timed(step) / STEPS
+
+
+def of_shop(users: int, model: str) -> dict[str, float]:
+    """Seconds of laying a shop of so many users out, and of an epoch and of judging the same queries."""
+    import tempfile
+
+    from benchmarks.judging import dataset, epoch
+    from lab.backend import prepare_backend
+    from lab.cells import grid
+    from lab.data.sources import SyntheticShop
+    from lab.loading import load_experiment
+
+    shipped, _ = load_experiment(Path("experiments/lstm_vs_transformer.py"))
+    experiment = replace(shipped, source=SyntheticShop(users=users, days=180))
+    with tempfile.TemporaryDirectory() as folder:
+        prepare_backend(Path(folder))
+        begun = time.perf_counter()
+        data = dataset(experiment, Path(folder))
+        laid = time.perf_counter() - begun
+    cells = (c for c in grid(experiment, "none", False) if c.kind == "model" and c.features == "full")
+    cell = next(c for c in cells if type(c.settings).__name__ == model)
+    trained, judged = epoch(experiment, data, cell.settings, cell)  # type: ignore[arg-type]
+    return {"laid out": laid, "trained": trained, "judged": judged}
+
+
+def timed(run) -> float:
+    """Median seconds of a call, after one that compiles."""
+    run()
+    seconds = []
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - begun)
+    return median(seconds)
+
+
+def draw(found: dict[tuple[str, str], list[Point]], path: Path) -> None:
+    """Seconds above, memory below, an axis a column, both scales logarithmic."""
+    from matplotlib.figure import Figure
+
+    axes = list(dict.fromkeys(axis for axis, _ in found))
+    figure = Figure(figsize=(3.2 * len(axes), 6), layout="constrained")
+    grid = figure.subplots(2, len(axes), squeeze=False)
+    for (axis, model), points in found.items():
+        sizes = [size for size, _ in points]
+        for name in points[0][1]:
+            panel = grid[int(name == "GB"), axes.index(axis)]
+            label = " ".join([model, *([name] if name not in ("GB", "seconds") else [])])
+            costs = [cost[name] for _, cost in points]
+            panel.plot(sizes, costs, marker="o", markersize=3, label=f"{label}: {fitted(points, name):.2f}")
+            panel.set(xscale="log", yscale="log", xlabel=axis, ylabel="GB at most" if name == "GB" else "seconds")
+            panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=7)
+            panel.minorticks_off()
+            panel.grid(alpha=0.3)
+            panel.legend(fontsize=7, title="exponent", title_fontsize=7)
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    main()
