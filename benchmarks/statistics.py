@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from benchmarks.truths import MIDDLE, Sample, ahead, by_user, limits, lopsided, often, paired, rarely, runs
+from benchmarks.truths import MIDDLE, Sample, ahead, by_user, heavy, limits, lopsided, often, paired, rarely, runs
 from lab.statistics.across_runs import over_runs
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.statistics.permutation import flip_p_each, holm, users_p_each
@@ -95,6 +95,7 @@ COVERAGE: tuple[tuple[str, Hits], ...] = (
     *((f"paired difference over {n} users", difference_over_users(paired, n, False)) for n in (20, 60, 200)),
     *((f"lopsided difference, {n} users", difference_over_users(lopsided, n, False)) for n in (20, 60, 200)),
     *((f"the same, BCa: {n} users", difference_over_users(lopsided, n, True)) for n in (20, 60, 200)),
+    *((f"heavier still (lognormal), {n} users", difference_over_users(heavy, n, False)) for n in (20, 60, 200)),
     *(
         (f"mean over {n} seeds (exact)", lambda rng, n=n: covered(map(over_seeds, rng.normal(0, 1, (AT_ONCE, n))), 0))
         for n in (3, 5)
@@ -113,6 +114,7 @@ ERRORS: tuple[tuple[str, Hits], ...] = (
     *((f"the same, plain sums: {n} users (exact)", flipped_users(paired, n, flip_p_each)) for n in (8, 20, 60, 200)),
     *((f"lopsided difference, {n} users", flipped_users(lopsided, n)) for n in (8, 20, 60, 200)),
     *((f"the same, plain sums: {n} users", flipped_users(lopsided, n, flip_p_each)) for n in (8, 20, 60, 200)),
+    *((f"heavier still (lognormal), {n} users", flipped_users(heavy, n)) for n in (20, 60, 200)),
     *((f"sign flips, {n} seeds (exact)", flipped_seeds(n)) for n in (6, 10)),
     ("Holm, 10 tests (exact)", family(10, 0)),
     ("Holm, 10 tests, 4 of them real (exact)", family(10, 4)),

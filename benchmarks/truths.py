@@ -66,6 +66,13 @@ def lopsided(rng: np.random.Generator, users: int, tests: int) -> Sample:
     return wins + 0.5 * rng.normal(0, 1, (tests, len(user))), user
 
 
+def heavy(rng: np.random.Generator, users: int, tests: int) -> Sample:
+    """The same with lognormal wins, which no user out of twenty may have: worse than what anything was chosen by."""
+    user = np.repeat(np.arange(users), rng.integers(1, 9, users))
+    wins = (rng.lognormal(0, 1, (tests, users)) - np.exp(0.5))[:, user]
+    return wins + 0.5 * rng.normal(0, 1, (tests, len(user))), user
+
+
 def ahead(draw: Callable[..., Sample], by: float) -> Callable[..., Sample]:
     """The same differences, moved by `by` / sqrt(users), so that any number of users shows about as much of it."""
 
