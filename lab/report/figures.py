@@ -126,6 +126,12 @@ def _varied(
     )
 
 
+def _stopped_by(contents: Contents) -> str:
+    """What training looks at on the valid split."""
+    target = (contents.facts.get("experiment") or {}).get("target") or {}
+    return "1 - NDCG@10 on valid" if target.get("stop_by") == "ndcg" else "loss on valid, nats"
+
+
 def _learning(contents: Contents) -> Any:
     trained = [line for line in contents.lines if line.kind == "model" and contents.curves(line)]
     if not trained:
@@ -140,7 +146,7 @@ def _learning(contents: Contents) -> Any:
             places[place_of(line)].plot(curve["step"], curve["valid_loss"], label=name, **look(index) | how)
     for panel in places.values():
         panel.set_xlabel("training step")
-    next(iter(places.values())).set_ylabel("loss on valid, nats")
+    next(iter(places.values())).set_ylabel(_stopped_by(contents))
     legend(figure, fullest(places.values()))
     return figure
 
@@ -271,8 +277,8 @@ DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
     (
         "learning",
         "Learning curves",
-        "Loss at the valid cutoff against training steps, a line for each cell; cells of one colour differ in seed and "
-        "fold.",
+        "Loss on the valid split, or what else training stops by, against training steps, a line for each cell; cells "
+        "of one colour differ in seed and fold.",
         _learning,
     ),
 )
