@@ -2,7 +2,8 @@
 
 Asks: do the lab's encoders reach what is published for their kind (benchmarks/published.py prints them side by side)?
 Expect: the GRU is at .176 NDCG@10, ahead of what is published for its kind (.165), and a Markov chain at .139.
-Takes: about ten minutes for each seed of the GRU on two cores. Needs: ml-1m.txt of the SASRec repository (`user item` lines in order; research use only).
+Takes: about ten minutes for each seed of the GRU on two cores. Needs: ml-1m.txt of the SASRec repository (`user item`
+lines in order; research use only).
 Run: python -m lab.run experiments/ml1m.py --source.path data/ml-1m.txt
 """
 
