@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from lab.arguments import read_arguments
+from lab.baselines import default_baselines
 from lab.cadence import EVERY
 from lab.errors import InputError
 from lab.experiment import Experiment
@@ -75,6 +76,8 @@ def parse(
     chosen = read_arguments(_arguments(experiment), program, arguments, description=description)
     named = {f.name: getattr(chosen, f.name) for f in fields(Experiment) if f.name not in FIXED and f.name != "name"}
     kept = {name: getattr(experiment, name) for name in ("name", *FIXED)}
+    if kept["baselines"] == default_baselines(experiment.target.asks):
+        kept["baselines"] = None  # those of the target that is asked now
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
     return _heeded(Experiment(**kept, **named), experiment), options
 

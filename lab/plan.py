@@ -175,7 +175,8 @@ def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:
     timed = [record.timing for record in records if "waited" in record.timing]
     if timed:
         waited, trained = (sum(timing[name] for timing in timed) for name in ("waited", "train"))
-        say(console, f"training: {trained:.3g} s, of which the devices waited for rows {100 * waited / trained:.1f} %")
+        share = f"the devices waited for rows {100 * waited / trained:.1f} %"
+        say(console, f"training: {trained:.3g} s over all cells, of which {share}")
 
 
 def _laid(layout: Layout) -> str:

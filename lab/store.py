@@ -215,9 +215,9 @@ class Store:
 def columns_of(records: Sequence[CellRecord], columns: Sequence[str], after: str) -> list[str]:
     """The columns of a table of cells, with one for the variant, and one for what of a stale cell moved, where some
     cell has any; the latter stands after the column named."""
-    more = {"features": "variant" if any(one.variant for one in records) else ""}
-    more |= {after: "stale" if any(one.stale for one in records) else ""}
-    return [name for column in columns for name in (column, more.get(column, "")) if name]
+    more: dict[str, list[str]] = {"features": ["variant"] if any(one.variant for one in records) else []}
+    more.setdefault(after, []).extend(["stale"] if any(one.stale for one in records) else [])
+    return [name for column in columns for name in (column, *more.get(column, ()))]
 
 
 def stale_text(record: CellRecord) -> str:
