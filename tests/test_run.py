@@ -82,7 +82,7 @@ def test_a_log_in_shards_is_said_and_judged_by_users_of_the_first(home: Path) ->
     assert code == 0, complained
     events, users = (int(n) for n in re.search(r"shard 1 of \d, ([\d,]+) events of (\d+) users", said).groups())  # type: ignore[union-attr]
     assert 400 < events < 2000 and users < 40
-    assert re.search(r"training: [\d.]+ s, of which the devices waited for rows [\d.]+ %", said)
+    assert re.search(r"training: [\d.]+ s over all cells, of which the devices waited for rows [\d.]+ %", said)
     judged = [set(pd.read_parquet(cell / "users.parquet").user) for cell in cells(home / "shards" / "tiny").values()]
     # The oracle knows users by their names, models by their rows: all judge the same ones, from all over the log.
     assert all(one == judged[0] for one in judged) and len(judged[0]) <= users and max(judged[0]) > users
