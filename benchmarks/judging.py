@@ -38,7 +38,8 @@ def seconds(work: Callable[[], object]) -> float:
 
 def dataset(experiment: Experiment, cache: Path | None = None) -> Dataset:
     """The experiment's latest fold, made ready."""
-    histories = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
+    log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
+    histories = experiment.target.arrange(log)
     first, last = histories.facts["first"], histories.facts["last"]
     fold = folds(experiment.timeline, experiment.horizons, first, last)[0]
     view, _ = look(histories, fold, experiment.target.categories, experiment.timeline.shard_events)

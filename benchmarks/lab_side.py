@@ -36,28 +36,18 @@ def learn(asked: argparse.Namespace) -> None:
     """Lay the log out as the experiment says, and train its one cell."""
     import jax
 
+    from benchmarks.judging import dataset
     from lab import models
     from lab.assembly import assemble, cell_arrays, feed
     from lab.backend import prepare_backend
     from lab.cells import grid
-    from lab.data.cache import prepare
-    from lab.data.dataset import build_dataset
-    from lab.data.timeline import folds
-    from lab.data.view import look
     from lab.training.fit import train
 
     prepare_backend(Path.cwd())
     jax.config.update("jax_enable_compilation_cache", False)  # from a cold start
     model = getattr(models, asked.model)(width=asked.width)
     experiment = declared(asked, model, 1)
-    histories = prepare(
-        experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache=Path.cwd()
-    )
-    first, last = histories.facts["first"], histories.facts["last"]
-    fold = folds(experiment.timeline, experiment.horizons, first, last)[0]
-    view, _ = look(histories, fold, experiment.target.categories, experiment.timeline.shard_events)
-    groups, training = [experiment.group(name) for name in experiment.group_names()], experiment.training
-    data = build_dataset(view, experiment.timeline, experiment.target, groups, training.row_length, training.overlap)
+    data = dataset(experiment, Path.cwd())
     # An epoch is as many updates as there are batches of rows, rounded.
     updates = max(round(data.splits["train"].packed.count / ROWS), 1)
     experiment = declared(asked, model, updates)

@@ -118,11 +118,9 @@ class Experiment:
     def _check_sizes(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
             raise InputError(f"name: {self.name!r} must be letters, digits, _ and -; it names a folder.")
-        if self.horizons == (LAST_EVENT,) and self.timeline.leaves_one_out:
-            pass
-        elif not self.horizons:
+        if not self.horizons:
             raise InputError("horizons: none is named; name one or more positive numbers of days.")
-        elif not all(map(is_span, self.horizons)):
+        if not self.timeline.leaves_one_out and not all(map(is_span, self.horizons)):
             said = " ".join(f"{h:g}" for h in self.horizons)
             raise InputError(f"horizons: {said} must be one or more positive numbers of days.")
         self._check_distinct("horizons", [f"{h:g}" for h in self.horizons])

@@ -21,13 +21,17 @@ HEADS = (
 
 def compared(contents: Contents) -> list[list[Entry]]:
     """A row of entries, in the order of HEADS, for each of the first MOST comparisons; the target first if several."""
-    several = len({one.target for one in contents.compared}) > 1
+    several = _several(contents)
     return [[(one.target, one.target)] * several + _row(one) for one in contents.compared[:MOST]]
 
 
 def heads(contents: Contents) -> Sequence[str]:
-    several = len({one.target for one in contents.compared}) > 1
-    return ("target", *HEADS) if several else HEADS
+    return ("target", *HEADS) if _several(contents) else HEADS
+
+
+def _several(contents: Contents) -> bool:
+    """Whether rows must say of which target they are."""
+    return len({one.target for one in contents.compared}) > 1
 
 
 def about(contents: Contents) -> str:
