@@ -91,8 +91,8 @@ def judge_seeds(pinned: Sequence[float], got: Sequence[float]) -> Verdict | None
 
     None where there are too few seeds (FEWEST_SEEDS) to say anything. At the margin the difference, over what it owes
     to chance by the pinned deviation, is noncentral t: p is the chance of one as near to 0 (Wellek 2010, the two-sample
-    t-test of equivalence). It is exact where both have one deviation; two one-sided tests, which take the estimated
-    margin for the true one, err up to 8 % of the time there and call twice as many equal runs of 3 seeds different.
+    t-test of equivalence). It is exact where both have one deviation; two one-sided tests take the estimated margin
+    for the true one, err more often there, and call more equal runs different.
     """
     if min(len(pinned), len(got)) < FEWEST_SEEDS:
         return None
