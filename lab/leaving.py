@@ -1,9 +1,18 @@
 """How the commands begin and end alike: help where nothing is asked, and a sentence where something went wrong."""
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from lab.errors import LabError
+
+STOPS = (signal.SIGINT, signal.SIGTERM)
+"""What asks a run to end: Ctrl-C, and the polite request of another program."""
+
+SOON = 10.0
+"""Seconds after a first request to end in which more of them add nothing: tables are being written."""
 
 
 def asked(doc: str | None) -> list[str]:
@@ -29,3 +38,30 @@ def ended(work: Callable[[], int]) -> int:
         said = found
     print(f"error: {said}", file=sys.stderr)
     return said.exit_code
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Ignores requests to end while what is there is put in order, though not for longer than `SOON`.
+
+    Ignored by the system, not by a handler in Python: polars answers Ctrl-C itself, whatever the handler does.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone hears of signals
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in STOPS}
+
+    def hear(*_: object) -> None:
+        for number, answer in before.items():
+            signal.signal(number, answer)
+
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    alarm = signal.signal(signal.SIGALRM, hear)
+    signal.setitimer(signal.ITIMER_REAL, SOON)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, alarm)
+        hear()

@@ -28,13 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.command import command
-from lab.leaving import asked, ended
-
-STOPS = (signal.SIGINT, signal.SIGTERM)
-"""What asks a run to end: Ctrl-C, and the polite request of another program."""
-
-SOON = 10.0
-"""Seconds after a first request to end in which more of them add nothing: tables are being written."""
+from lab.leaving import SOON, STOPS, asked, ended
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from lab.estimate import of_programs, of_untrained
 from lab.experiment import Experiment
 from lab.fingerprints import digest
 from lab.judging import Truth
+from lab.leaving import deaf
 from lab.models.base import Model
 from lab.pins import build_pin, write_pin
 from lab.plan import late_end, print_estimate, print_fold, print_log, print_plan, print_waiting, say
@@ -157,9 +158,10 @@ class Run:
                     self.compute_cells(missing, tracker)
             except BaseException:
                 # Why it broke is for the caller to say; what is finished is worth a table all the same.
-                if any(self.store.finished(cell.id) for cell in self.cells):
-                    self.summarise(draw=False)
-                    tracker.summary()
+                with deaf():
+                    if any(self.store.finished(cell.id) for cell in self.cells):
+                        self.summarise(draw=False)
+                        tracker.summary()
                 raise
             self.summarise()
             tracker.summary()
