@@ -150,7 +150,7 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         mine, parameters = len(assembly.cells), assembly.parameters
         say(
             console,
-            f"  {assembly.name}: {mine} cells, {parameters:,} parameters each, {_laid(program.layout)}",
+            f"  {assembly.name}: {counted(mine, 'cell')}, {parameters:,} parameters each, {_laid(program.layout)}",
         )
         looks, batch = len(dispatches(settings)), f"{program.batch} rows of {settings.row_length}"
         say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {looks} times")

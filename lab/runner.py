@@ -101,22 +101,25 @@ class Run:
 
     def show_plan(self, estimate: bool = False) -> None:
         """Print what a run would do: cells, programs, parameters, rows, steps; and how long it would take."""
+        self.store.check_place()
         self._introduce()
         check_encoders(self.experiment.models)
+        missing = self._missing()
+        left = [fold for fold in self.folds if any(cell.fold == fold.index for cell in missing)]
         parts, data_seconds = [], 0.0
-        for fold in self.folds:
-            for causal, mine in by_rows(self.cells, fold):
+        for fold in left:
+            for causal, mine in by_rows(missing, fold):
                 begun = time.monotonic()
                 data = self.dataset(fold, mine, causal)
                 ready = assemblies(self.experiment, data, mine)
                 print_plan(self.console, ready, mine)
-                if estimate and fold.index == 0:
+                if estimate and fold is left[0]:
                     data_seconds += time.monotonic() - begun
                     say(self.console, "timing a few steps of each program; what is compiled for it is kept")
                     parts += [*of_programs(data, ready), *of_untrained(self.experiment, data, mine)]
-        say(self.console, f"cells in all: {len(self.cells)}")
-        if estimate:
-            print_estimate(self.console, parts, data_seconds, len(self.folds))
+        say(self.console, f"cells in all: {len(missing)}")
+        if estimate and missing:
+            print_estimate(self.console, parts, data_seconds, len(left))
 
     def show_status(self) -> None:
         """Print how far the grid is, line by line."""
@@ -142,9 +145,7 @@ class Run:
         self.store.check_writable()
         self._introduce()
         check_encoders(self.experiment.models)
-        missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
-        if len(missing) < len(self.cells):
-            say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
+        missing = self._missing()
         if others := begun_otherwise(self.store, [cell.record("missing") for cell in missing]):
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
             said = (
@@ -249,6 +250,13 @@ class Run:
                 progress.advance(1, "rows are ready", DATA)
                 every = self.place.checkpoint_every
                 Computation(self.experiment, data, self.store, tracker, progress, cells, every).compute(mine)
+
+    def _missing(self) -> list[Cell]:
+        """The cells still to be computed; a line says how many are there already."""
+        missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
+        if len(missing) < len(self.cells):
+            say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
+        return missing
 
     def _introduce(self) -> None:
         print_log(self.console, self.histories)

@@ -341,6 +341,18 @@ def test_help_needs_no_jax(home: Path) -> None:
     assert not {"jax", "polars", "pandas"} & {line.split("|")[-1].strip() for line in lean.stderr.splitlines()}
 
 
+def test_a_plan_is_of_what_is_left(home: Path, first: tuple[int, str, str]) -> None:
+    """Nothing of a grid that is finished, and of one with a cell taken away, that cell."""
+    code, said, complained = run(home, "tiny.py", "--dry-run", "--estimate")
+    assert (code, complained) == (0, "")
+    assert "8 of 8 cells are there already." in said and "cells in all: 0" in said and "compiled programs" not in said
+    shutil.copytree(home / "results", home / "fewer")
+    shutil.rmtree(next((home / "fewer" / "tiny" / "cells").glob("rnn*")))
+    said = run(home, "tiny.py", "--dry-run", "--out", "fewer")[1]
+    assert "7 of 8 cells are there already." in said and "cells in all: 1" in said
+    assert "RNN width=8: 1 cell, " in said
+
+
 def test_nothing_is_read_where_nothing_reads(home: Path, first: tuple[int, str, str]) -> None:
     with start(home, "tiny.py", "--dry-run") as process:
         assert process.stdout is not None and process.stderr is not None
@@ -351,8 +363,9 @@ def test_nothing_is_read_where_nothing_reads(home: Path, first: tuple[int, str, 
 
 def test_a_file_in_the_way_of_the_results_is_one_sentence(home: Path) -> None:
     (home / "taken").write_text("")
-    code, _, complained = run(home, "tiny.py", "--out", "taken")
-    assert (code, complained) == (2, "error: --out: taken is a file; name a folder for the results.\n")
+    for more in ((), ("--dry-run",)):
+        code, _, complained = run(home, "tiny.py", "--out", "taken", *more)
+        assert (code, complained) == (2, "error: --out: taken is a file; name a folder for the results.\n")
     assert (home / "taken").read_text() == ""
 
 

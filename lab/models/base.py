@@ -33,12 +33,13 @@ class Model:
     def __post_init__(self) -> None:
         self.require_positive("width")
 
-    def require_positive(self, *names: str) -> None:
-        """Raise InputError, naming the model and the setting, where one of these is no whole number from 1."""
+    def require_positive(self, *names: str, least: int = 1) -> None:
+        """Raise InputError, naming the model and the setting, where one of these is no whole number from `least`."""
         for name in names:
             value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                raise InputError(f"{type(self).__name__}.{name}: {value!r} is not possible; use a whole number from 1.")
+            if not isinstance(value, Integral) or value < least:
+                possible = f"use a whole number from {least}."
+                raise InputError(f"{type(self).__name__}.{name}: {value!r} is not possible; {possible}")
 
     def encoder(self, dtype: jnp.dtype) -> nn.Module:
         """The encoder, computing in `dtype` (parameters stay float32)."""

@@ -7,6 +7,9 @@ Zhai et al. 2024 (arXiv 2402.17152), eq. 1 to 3. Each layer, a residual branch o
 
 Weights do not sum to one, so that how much of the past agrees with a step is not lost. Sums are divided by
 the number of steps seen, not by the length of a row, which would tell where a history is packed.
+
+Attention may lie on `recurrent` layers of a GRU, which tell it the order of the last few steps: then each step it
+looks at is a state, as in hybrids of recurrence and attention for text (De et al. 2024, arXiv 2402.19427).
 """
 
 from dataclasses import dataclass
@@ -19,7 +22,9 @@ from jaxtyping import Array, Bool, Float, Int
 from lab.errors import InputError
 from lab.models.attention import FORBIDDEN, product, visible
 from lab.models.base import Model
+from lab.models.gru import CELL
 from lab.models.layers import LayerNorm, Linear, dropout
+from lab.models.recurrence import Recurrent
 from lab.models.rotary import order
 
 BUCKETS = 24
@@ -109,6 +114,7 @@ class Layer(nn.Module):
 class Encoder(nn.Module):
     """Layers of gated pointwise attention, each a residual branch; normalised at the end."""
 
+    recurrent: int
     layers: int
     heads: int
     reach: int
@@ -124,7 +130,10 @@ class Encoder(nn.Module):
     ) -> Float[Array, "B T D"]:
         mask, seen, bucket = visible(starts), order(starts) + 1, buckets(time)
         out_init = nn.initializers.variance_scaling(1 / self.layers, "fan_in", "truncated_normal")
-        x = dropout(steps.astype(self.dtype), rate, self)
+        if self.recurrent:
+            x = Recurrent(CELL, self.recurrent, self.dtype, name="recurrent")(steps, starts, time, rate)
+        else:
+            x = dropout(steps.astype(self.dtype), rate, self)
         for layer in range(self.layers):
             x = x + Layer(self.heads, self.reach, out_init, name=f"layer_{layer}")(x, bucket, mask, seen, rate)
         return LayerNorm(name="norm")(x)
@@ -138,12 +147,15 @@ class HSTU(Model):
     """Layers of gated attention; four are the size of a Transformer of two blocks."""
     heads: int = 2
     """Attention heads, a divisor of `width`."""
+    recurrent: int = 0
+    """Layers of a GRU beneath the attention; 0 is HSTU as published."""
     reach: int = 256
     """Up to how many steps back each distance has a bias of its own; what lies farther shares the last."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_positive("layers", "heads", "reach")
+        self.require_positive("recurrent", least=0)
         if self.width % self.heads:
             possible = [str(heads) for heads in range(1, self.width + 1) if self.width % heads == 0]
             raise InputError(
@@ -152,4 +164,4 @@ class HSTU(Model):
             )
 
     def encoder(self, dtype: jnp.dtype) -> nn.Module:
-        return Encoder(self.layers, self.heads, self.reach, dtype)
+        return Encoder(self.recurrent, self.layers, self.heads, self.reach, dtype)

@@ -31,6 +31,7 @@ MODELS = (
     GRU(width=8),
     Transformer(width=8, layers=1, heads=2),
     HSTU(width=8, layers=1),
+    HSTU(width=8, layers=1, recurrent=1),
 )
 PARTS = ("encoder", "step_groups", "candidate_groups", "order", "candidates", "width", "dtype")
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from lab.models import GRU
+
 Params = Mapping[str, Any]
 
 
@@ -104,6 +106,9 @@ def silu(z: np.ndarray) -> np.ndarray:
 
 
 def hstu(settings: Any, params: Params, x: np.ndarray, time: np.ndarray) -> np.ndarray:
+    if settings.recurrent:
+        beneath = GRU(layers=settings.recurrent, width=settings.width)
+        x = recurrent(gru_step, 1)(beneath, params["recurrent"], x, time)
     for layer in range(settings.layers):
         given = params[f"layer_{layer}"]
         pointwise = silu(layer_norm(x, given["norm"]) @ np.asarray(given["uqkv"]["kernel"], np.float64))

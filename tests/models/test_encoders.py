@@ -23,6 +23,13 @@ def test_follows_its_formula(name: str, layers: int, seed: int) -> None:
     np.testing.assert_allclose(built(packed), expected, rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("recurrent", [1, 2])
+def test_attention_on_recurrent_layers_follows_its_formula(recurrent: int) -> None:
+    built, packed = build("HSTU", layers=2, recurrent=recurrent), rows(recurrent)
+    expected = encode("HSTU", built.settings, built.params["params"], *(np.asarray(a) for a in packed))
+    np.testing.assert_allclose(built(packed), expected, rtol=2e-4, atol=2e-5)
+
+
 def sensitivity(built: Built, packed: Rows) -> np.ndarray:
     """How much step s moves output t of row 0: [t, s], the largest gradient over widths."""
 
@@ -135,6 +142,7 @@ def test_parameter_counts_at_width_64_are_as_documented() -> None:
     assert count("GRU", layers=4) == 99_456
     assert count("Transformer", layers=1, mlp_ratio=2) == 33_152
     assert count("HSTU") == 85_216
+    assert count("HSTU", layers=1, recurrent=1) == count("HSTU", layers=1) + count("GRU")
     assert (count("LSTM"), count("Transformer")) == (table["LSTM"][0], table["Transformer"][1])
 
 

@@ -23,6 +23,7 @@ from lab.errors import InputError
         ("LSTM", {"width": 2.5}, "width"),
         ("HSTU", {"reach": 0}, "reach"),
         ("HSTU", {"heads": 3}, "heads"),
+        ("HSTU", {"recurrent": -1}, "recurrent"),
     ],
 )
 def test_impossible_settings_name_the_model_the_field_and_the_value(
