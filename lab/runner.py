@@ -229,7 +229,7 @@ class Run:
         """Compute some cells of the grid and keep each as soon as it is done."""
         total = work(part for fold in self.folds for _, part in by_rows(missing, fold))
         with (
-            Progress(total, self.experiment.name, self.console) as progress,
+            Progress(total, f"{self.experiment.name}: cells", self.console) as progress,
             Claims(self.store.root) as claims,
         ):
             cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})

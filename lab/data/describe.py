@@ -61,18 +61,21 @@ class Describe:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Describe the log that the arguments name; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given:
+    if not given or given[0] in ("-h", "--help"):
         print(USAGE)
-        return 2
+        return 0 if given else 2
     if given == ["--list"]:
         print("\n".join(listing()))
         return 0
+    if given[0].startswith("-"):
+        print(f"error: {given[0]}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
+        return 2
     given[0] = _source_name(given[0])
     if (wrong := _misspelt(given[0])) is not None:
         print(f"error: {wrong}", file=sys.stderr)
         return 2
     # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
-    if given and given[0] not in NAMES and not given[0].startswith("-"):
+    if given[0] not in NAMES:
         given = ["table", "--path", *given]
     given = [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
     return ended(lambda: _describe(given))
@@ -105,7 +108,7 @@ def _source_name(given: str) -> str:
 def _misspelt(given: str) -> str | None:
     """What to say of a word that is no file and nearly a source's name."""
     close = did_you_mean(given, NAMES)
-    if given in NAMES or not close or given.startswith("-") or set("./*?[") & set(given) or Path(given).exists():
+    if given in NAMES or not close or set("./*?[") & set(given) or Path(given).exists():
         return None
     return f"{given!r} is neither a file nor a log known by name{close} (--list shows them)."
 

@@ -257,6 +257,16 @@ def test_a_flag_that_is_not_there_exits_2(capsys: pytest.CaptureFixture[str]) ->
     assert "--user" in capsys.readouterr().err
 
 
+def test_settings_before_the_log_are_one_sentence_and_help_is_of_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--user", "visitor", "log.csv"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: --user: name the log first, then its settings.\nusage: python -m lab.data FILE")
+    assert main(["--help"]) == 0
+    assert "--list" in capsys.readouterr().out
+
+
 def test_nothing_given_shows_the_usage_with_the_file_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert capsys.readouterr().out.startswith("usage: python -m lab.data FILE ")
