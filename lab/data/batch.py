@@ -70,6 +70,12 @@ class Rows(NamedTuple):
         """R; nobody counts equal arrays in a tuple, which is what the name would otherwise do."""
         return self.start.shape[0]
 
+    @property
+    def alive(self) -> Any:
+        """bool[R, Q, E]: which entries each query sees, one for each candidate its user has touched."""
+        position, entry = self.query.position[..., None], self.entry
+        return (entry.first[:, None] <= position) & (position < entry.stop[:, None])
+
 
 def leaves(tree: Any) -> list[np.ndarray]:
     """The arrays of (nested tuples and dicts of) arrays, in a fixed order."""

@@ -22,7 +22,7 @@ class Asking(NamedTuple):
     """The query's place in the split's calendar."""
     entry: EntryArrays
     alive: Bool[Array, "B Q E"]
-    """Which entries each query sees: one for each candidate its user has touched."""
+    """Which entries each query sees (`Rows.alive`)."""
     columns: dict[str, Any]
     """The group's own columns, aligned with the entries."""
     tables: dict[str, Any]
@@ -126,10 +126,8 @@ class Network(nn.Module):
     def _asking(
         self, rows: Rows, asked: Float[Array, "B Q D"], prior: Float[Array, " C"], dropout: Float[Array, ""] | None
     ) -> Asking:
-        position, entry = rows.query.position, rows.entry
-        alive = (entry.first[:, None] <= position[..., None]) & (position[..., None] < entry.stop[:, None])
-        time = jnp.take_along_axis(rows.time, position, axis=1)
-        return Asking(asked, time, rows.query.calendar, entry, alive, {}, {}, self.candidates, prior, dropout)
+        time = jnp.take_along_axis(rows.time, rows.query.position, axis=1)
+        return Asking(asked, time, rows.query.calendar, rows.entry, rows.alive, {}, {}, self.candidates, prior, dropout)
 
 
 def _of_shape(given: Any, shape: tuple[int, ...], group: str, letters: str) -> Array:

@@ -158,7 +158,8 @@ class NextItem(Target):
         # Padding labels have weight 0 and go nowhere.
         place = jnp.where(label.weight > 0, label.query, slots)
         ids = jax.vmap(lambda q, i: jnp.full(slots, -1, jnp.int32).at[q].set(i, mode="drop"))(place, label.id)
-        taken = None if self.repeats else _taken(rows, len(outputs.kernel))
+        # What each query's user has taken before; as many as there are candidates where an entry says nothing.
+        taken = None if self.repeats else jnp.where(rows.alive, rows.entry.candidate[:, None], len(outputs.kernel))
         flat = jax.tree.map(lambda a: a.reshape(batch * slots, *a.shape[2:]), (hidden, ids, taken))
         found = ranked(flat[0], outputs.kernel, outputs.bias, flat[1], flat[2], min(DEPTH, len(outputs.kernel)))
         return NextAnswers(*(part.reshape(batch, slots, *part.shape[1:]) for part in found))
@@ -171,10 +172,3 @@ class NextItem(Target):
             return -(weight * log_p).sum(), weight.sum()
         gain = jnp.where((rank >= 0) & (rank < 10), 1 / jnp.log2(rank.astype(jnp.float32) + 2), 0.0)
         return (weight * (1 - gain)).sum(), weight.sum()
-
-
-def _taken(rows: Rows, candidates: int) -> Int[Array, "B Q E"]:
-    """What each query's user has taken before; C where an entry says nothing."""
-    position, entry = rows.query.position, rows.entry
-    alive = (entry.first[:, None] <= position[..., None]) & (position[..., None] < entry.stop[:, None])
-    return jnp.where(alive, entry.candidate[:, None], candidates)

@@ -25,12 +25,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="module")
 def asking(shop: Dataset) -> Asking:
     rows = jax.tree.map(jnp.asarray, shop.splits["test"].rows)
-    position, entry = rows.query.position, rows.entry
+    position = rows.query.position
     known: dict[str, Any] = {
         "hidden": jnp.zeros((*position.shape, 4)),
         "time": jnp.take_along_axis(rows.time, position, axis=1),
-        "entry": entry,
-        "alive": (entry.first[:, None] <= position[..., None]) & (position[..., None] < entry.stop[:, None]),
+        "entry": rows.entry,
+        "alive": rows.alive,
         "columns": rows.entry_columns["habit"],
         "candidates": shop.view.candidates,
         "prior": jnp.log(jnp.arange(1.0, shop.view.candidates + 1) / 99),

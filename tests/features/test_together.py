@@ -65,12 +65,11 @@ def asking_of(data: Dataset) -> Asking:
     split = data.splits["test"]
     rows = jax.tree.map(jnp.asarray, split.rows)
     position = rows.query.position
-    alive = (rows.entry.first[:, None] <= position[..., None]) & (position[..., None] < rows.entry.stop[:, None])
     known: dict[str, Any] = {
         "hidden": jnp.zeros((*position.shape, 4)),
         "time": jnp.take_along_axis(rows.time, position, axis=1),
         "entry": rows.entry,
-        "alive": alive,
+        "alive": rows.alive,
         "columns": rows.entry_columns["together"],
         "tables": jax.tree.map(jnp.asarray, split.tables["together"]),
         "candidates": data.view.candidates,
