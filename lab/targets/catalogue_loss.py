@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from lab.targets.blocks import cut
+
 if TYPE_CHECKING:
     from lab.models.network import Factors
 
@@ -107,13 +109,7 @@ def _cross_entropy(logits: Array, mass: Array, id: Array, weight: Array, smoothi
 def _blocks(candidates: int, hidden: Array, id: Array, weight: Array) -> tuple[Array, Array, Array]:
     """The labels in blocks [blocks, n, ...], the last one filled up with some that weigh nothing."""
     size = max(LOGITS_AT_ONCE // candidates, ROWS_AT_LEAST)
-    return jax.tree.map(partial(_cut, size=min(size, len(hidden))), (hidden, id, weight))
-
-
-def _cut(array: Array, size: int) -> Array:
-    blocks = -(-len(array) // size)
-    padding = [(0, blocks * size - len(array))] + [(0, 0)] * (array.ndim - 1)
-    return jnp.pad(array, padding).reshape(blocks, size, *array.shape[1:])
+    return jax.tree.map(partial(cut, size=min(size, len(hidden))), (hidden, id, weight))
 
 
 def sampled_softmax(
@@ -174,7 +170,7 @@ def _over_blocks(
     if negatives.shared:
         return of_block(factors.hidden, id, weight, _draw(factors, negatives, (negatives.count,), key))
     size = max(LOGITS_AT_ONCE // (negatives.count * factors.kernel.shape[1]), 1)
-    blocks = jax.tree.map(partial(_cut, size=min(size, len(id))), (factors.hidden, id, weight))
+    blocks = jax.tree.map(partial(cut, size=min(size, len(id))), (factors.hidden, id, weight))
 
     @jax.checkpoint
     def add(total: Array, block: tuple[Array, tuple[Array, Array, Array]]) -> tuple[Array, None]:

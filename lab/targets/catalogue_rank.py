@@ -1,8 +1,12 @@
 """Where labels stand among all candidates of a catalogue, read in chunks: no scores of all are held at once."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
+
+from lab.targets.blocks import cut
 
 QUERIES_AT_ONCE = 512
 CANDIDATES_AT_ONCE = 8192
@@ -22,29 +26,18 @@ def ranked(
     where there is no label (-1). Of equal scores the candidate with the lower number comes first. `taken` are
     candidates that are left out of all this, unless they are the label; C stands for none.
     """
-    count = len(hidden)
-    size = min(QUERIES_AT_ONCE, count)
-    blocks = -(-count // size)
-
-    def cut(array: Array) -> Array:
-        padding = [(0, blocks * size - count)] + [(0, 0)] * (array.ndim - 1)
-        return jnp.pad(array, padding).reshape(blocks, size, *array.shape[1:])
-
     chunks = _chunks(kernel, bias)
-    queries = cut(hidden), cut(label), None if taken is None else cut(taken)
-    found = jax.lax.map(lambda block: _of_block(block, chunks, len(kernel), depth), queries)
-    rank, first, log_p = (part.reshape(blocks * size, *part.shape[2:])[:count] for part in found)
+    blocks = jax.tree.map(partial(cut, size=min(QUERIES_AT_ONCE, len(hidden))), (hidden, label, taken))
+    found = jax.lax.map(lambda block: _of_block(block, chunks, len(kernel), depth), blocks)
+    rank, first, log_p = (part.reshape(-1, *part.shape[2:])[: len(hidden)] for part in found)
     return jnp.where(label < 0, -1, rank), first, log_p
 
 
 def _chunks(kernel: Array, bias: Array) -> tuple[Array, Array, Array]:
     """The candidates in chunks: vectors, biases and the number of each chunk's first; beyond the last, -inf."""
     size = min(CANDIDATES_AT_ONCE, len(kernel))
-    chunks = -(-len(kernel) // size)
-    more = chunks * size - len(kernel)
-    kernel = jnp.pad(kernel, ((0, more), (0, 0))).reshape(chunks, size, -1)
-    bias = jnp.pad(bias, (0, more), constant_values=-jnp.inf).reshape(chunks, size)
-    return kernel, bias, jnp.arange(chunks) * size
+    vectors = cut(kernel, size)
+    return vectors, cut(bias, size, filling=-jnp.inf), jnp.arange(len(vectors)) * size
 
 
 def _of_block(

@@ -158,7 +158,7 @@ class NextItem(Target):
         # Padding labels have weight 0 and go nowhere.
         place = jnp.where(label.weight > 0, label.query, slots)
         ids = jax.vmap(lambda q, i: jnp.full(slots, -1, jnp.int32).at[q].set(i, mode="drop"))(place, label.id)
-        # What each query's user has taken before; as many as there are candidates where an entry says nothing.
+        # What each query's user has taken before; C, which stands for none, where an entry says nothing.
         taken = None if self.repeats else jnp.where(rows.alive, rows.entry.candidate[:, None], len(outputs.kernel))
         flat = jax.tree.map(lambda a: a.reshape(batch * slots, *a.shape[2:]), (hidden, ids, taken))
         found = ranked(flat[0], outputs.kernel, outputs.bias, flat[1], flat[2], min(DEPTH, len(outputs.kernel)))
