@@ -174,10 +174,9 @@ class _TrainingRows(Sequence[Packed | None]):
 
 
 def _nobody(view: FoldView, timeline: Timeline, split: str) -> str:
-    cutoff = view.fold.test_cutoff if split == "test" else view.fold.valid_cutoff
     days = "" if timeline.active_days is None else f" and one in the {timeline.active_days:g} days before"
     return (
-        f"timeline: no user may be asked for the {split} split: at {date_text(cutoff)} none has "
+        f"timeline: no user may be asked for the {split} split: at {date_text(view.fold.opens(split))} none has "
         f"{timeline.min_events} events{days}{_share(view)}. Lower timeline.min_events, raise timeline.active_days, "
         f"use shorter horizons or fewer folds."
     )

@@ -158,7 +158,7 @@ class Fold:
         return ticks[ticks + min(self.horizons) <= anchor] if split == "train" else ticks
 
     def opens(self, split: str) -> int:
-        """The cutoff behind which the label windows of valid or test begin."""
+        """The cutoff behind which the label windows of valid or test begin, and by which those of train have closed."""
         return self.test_cutoff if split == "test" else self.valid_cutoff
 
     def closes_by(self, split: str) -> int:
