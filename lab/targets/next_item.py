@@ -92,10 +92,10 @@ class NextItem(Target):
         return lay_events(view, timeline, split)
 
     def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
-        fold, queries = view.fold, steps.queries
+        fold, event = view.fold, self._next(view, steps.queries)
         if split == "train":
-            return with_labels(steps, [self._until(view, queries, fold.closes_by("train"))] * len(fold.horizons))
-        return steps, tuple(self._until(view, queries, fold.opens(split) + h) for h in fold.horizons)
+            return with_labels(steps, [_until(view, event, fold.closes_by("train"))] * len(fold.horizons))
+        return steps, tuple(_until(view, event, fold.opens(split) + h) for h in fold.horizons)
 
     def independent(self, view: FoldView, answered: int, horizon: int) -> float:
         return answered
@@ -106,20 +106,14 @@ class NextItem(Target):
     def looks_back(self, split: str) -> bool:
         return not self.repeats and split != "train"
 
-    def _until(self, view: FoldView, queries: Queries, moment: int) -> Labels:
-        """The next event of each query's user that counts, where it lies up to a moment."""
+    def _next(self, view: FoldView, queries: Queries) -> np.ndarray:
+        """int64[Q]: the next event of each query's user that counts; N where there is none."""
         histories = view.histories
         known = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
-        label = self._next(view)[known]
-        there = label < histories.offsets[queries.user + 1]
-        there[there] &= np.asarray(histories.time)[label[there]] <= moment
-        candidate = np.full(len(queries), -1, np.int32)
-        candidate[there] = view.candidate[label[there]]
-        named = candidate >= 0
-        offsets = np.append(0, np.cumsum(named))
-        return Labels(offsets, candidate[named], np.ones(int(named.sum()), np.float32), int((there & ~named).sum()))
+        event = self._from(view)[known]
+        return np.where(event < histories.offsets[queries.user + 1], event, histories.events)
 
-    def _next(self, view: FoldView) -> np.ndarray:
+    def _from(self, view: FoldView) -> np.ndarray:
         """int64[N + 1]: for each event, itself or the first after it that counts, whoever's; N where there is none."""
         behaviours = view.histories.behaviours
         names = [b.name for b in behaviours if b.sign > 0]
@@ -172,3 +166,14 @@ class NextItem(Target):
             return -(weight * log_p).sum(), weight.sum()
         gain = jnp.where((rank >= 0) & (rank < 10), 1 / jnp.log2(rank.astype(jnp.float32) + 2), 0.0)
         return (weight * (1 - gain)).sum(), weight.sum()
+
+
+def _until(view: FoldView, event: np.ndarray, moment: int) -> Labels:
+    """The labels of queries by the next event of each, where it lies up to a moment."""
+    there = event < view.histories.events
+    there[there] &= np.asarray(view.histories.time)[event[there]] <= moment
+    candidate = np.full(len(event), -1, np.int32)
+    candidate[there] = view.candidate[event[there]]
+    named = candidate >= 0
+    offsets = np.append(0, np.cumsum(named))
+    return Labels(offsets, candidate[named], np.ones(int(named.sum()), np.float32), int((there & ~named).sum()))
