@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from math import isfinite
 from typing import Any
 
 from lab.baselines import default_baselines
@@ -20,9 +19,6 @@ from lab.variants import Changes, check_variants
 
 MOST_SEEDS = 10_000
 """Far beyond what tells two rows apart; a grid of more would not even be listed in a minute."""
-
-MOST_STEPS = 10_000_000
-"""Updates beyond what the largest runs take by far."""
 
 _EXAMPLES = {"models": "LSTM()", "groups": "Habit()", "baselines": "DecayedPersonal()"}
 
@@ -128,10 +124,6 @@ class Experiment:
             raise InputError(f"seeds: {self.seeds} trains nothing; use 1 or more.")
         if self.seeds > MOST_SEEDS:
             raise InputError(f"seeds: {self.seeds} is too many; use 1 to {MOST_SEEDS:,} (5 to 20 are usual).")
-        if self.training.steps > MOST_STEPS:
-            raise InputError(f"training.steps: {self.training.steps:,} would never end; use 1 to {MOST_STEPS:,}.")
-        if not isfinite(self.training.learning_rate):
-            raise InputError(f"training.learning_rate: {self.training.learning_rate} is no rate; use a number above 0.")
         if not self.models:
             raise InputError("models: none is named; name at least one, such as LSTM().")
 

@@ -23,7 +23,6 @@ from lab.data.histories import Histories
 from lab.data.limits import Limits
 from lab.data.timeline import Fold, folds
 from lab.data.view import look
-from lab.data.words import span_text
 from lab.errors import InputError
 from lab.estimate import of_programs, of_untrained
 from lab.experiment import Experiment
@@ -43,9 +42,6 @@ from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
 from lab.variants import without_groups
 from lab.work import DATA, work
-
-MOST_TICKS = 100_000
-"""Instants of a calendar beyond which nothing could be laid out; a decade by the hour has fewer."""
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what other processes have ended."""
@@ -84,14 +80,7 @@ class Run:
     def folds(self) -> tuple[Fold, ...]:
         """Where the cutoffs stand."""
         facts = self.histories.facts
-        placed = folds(self.experiment.timeline, self.experiment.horizons, facts["first"], facts["last"])
-        ticks = (facts["last"] - facts["first"]) // placed[0].query_every
-        if ticks > MOST_TICKS and self.experiment.target.asks == "ticks":
-            raise InputError(
-                f"timeline.query_every: a tick every {span_text(placed[0].query_every)} is {ticks:,} of them over this "
-                f"log, more than the {MOST_TICKS:,} that can be laid; use a longer one, or longer horizons."
-            )
-        return placed
+        return folds(self.experiment.timeline, self.experiment.horizons, facts["first"], facts["last"])
 
     @cached_property
     def cells(self) -> list[Cell]:

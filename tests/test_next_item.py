@@ -128,8 +128,6 @@ def test_on_a_calendar_every_event_of_the_window_is_asked(tmp_path: Path) -> Non
             "training.label_smoothing: 0.1 spreads a label over all candidates",
         ),
         ({}, "horizons: none is named"),
-        ({"horizons": (7,), "training": replace(TRAINING, steps=10**12)}, "training.steps: 1,000,000,000,000 would"),
-        ({"horizons": (7,), "training": replace(TRAINING, learning_rate=float("inf"))}, "training.learning_rate: inf"),
     ],
 )
 def test_what_does_not_go_together_is_said(changes: dict[str, Any], said: str) -> None:
@@ -157,13 +155,6 @@ def test_feature_groups_of_the_clock_are_left_out_where_there_is_none(ordered: P
     asked = experiment(rows_of(ordered), features={"ids": ("item", "time")}, timeline=LAST)
     one = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
     assert one.experiment.features == {"ids": ("item",)} and one.experiment.horizons == (LAST_EVENT,)
-
-
-def test_a_calendar_of_more_ticks_than_can_be_laid_is_refused(tmp_path: Path) -> None:
-    changes = {"target": Interest(), "features": {"ids": ("category",)}, "baselines": None, "horizons": (1e-7, 7)}
-    asked = experiment(SyntheticShop(users=60, days=60), **changes)
-    with pytest.raises(InputError, match=r"timeline\.query_every: a tick every 1e-07 days"):
-        _ = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True))).folds
 
 
 def test_another_target_on_the_command_line_brings_its_own_baselines() -> None:

@@ -30,6 +30,9 @@ DAY = 86_400_000_000
 LAST_EVENT = 0.0
 """What stands for a horizon in days where each user's last event is what is asked."""
 
+MOST_TICKS = 100_000
+"""Instants of a calendar beyond which nothing could be laid out; a decade by the hour has fewer."""
+
 SHARD_EVENTS = 2_000_000
 """Events that are laid out at once, unless the user says otherwise."""
 
@@ -150,10 +153,15 @@ class Fold:
 
         `train` stops where the shortest horizon's window still closes by the valid cutoff; `valid` and
         `test` end with the cutoff that is asked. All are laid by one rule, so that a model meets at
-        evaluation what it met in training.
+        evaluation what it met in training. Raises InputError where they are more than can be laid.
         """
         anchor = self.opens(split)
         count = (anchor - self.first) // self.query_every + 1
+        if count > MOST_TICKS:
+            raise InputError(
+                f"timeline.query_every: a tick every {days_text(self.query_every)} days is {count:,} of them over this "
+                f"log, more than the {MOST_TICKS:,} that can be laid; use a longer one, or longer horizons."
+            )
         ticks = anchor - np.arange(max(count, 1), dtype=np.int64)[::-1] * self.query_every
         return ticks[ticks + min(self.horizons) <= anchor] if split == "train" else ticks
 

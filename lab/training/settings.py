@@ -1,12 +1,16 @@
 """How cells are trained."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from lab.errors import InputError
 
 MACHINE = ("cells_at_once", "resident_gib")
 """Settings that decide where numbers are computed and not which."""
+
+MOST_STEPS = 10_000_000
+"""Updates beyond what the largest runs take by far."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,10 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "row_length", "accumulate", "evaluate_every", "learning_rate", "clip"):
             self._check(name, getattr(self, name) > 0, "above 0")
+        if self.steps > MOST_STEPS:
+            raise InputError(f"training.steps: {self.steps:,} would never end; use 1 to {MOST_STEPS:,}.")
+        if not isfinite(self.learning_rate):
+            raise InputError(f"training.learning_rate: {self.learning_rate} is no rate; use a number above 0.")
         for name in ("warmup", "dropout", "label_smoothing"):
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
         for name in ("weight_decay", "prior_precision", "patience", "resident_gib", "valid_rows"):

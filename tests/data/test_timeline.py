@@ -74,6 +74,12 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
         Timeline(end=text)
 
 
+def test_a_calendar_of_more_ticks_than_can_be_laid_is_refused() -> None:
+    (fold,) = folds(Timeline(), (1e-7, 7), 0, 60 * DAY)
+    with pytest.raises(InputError, match=r"timeline\.query_every: a tick every 1e-07 days is 460,000,001 of them"):
+        fold.ticks("train")
+
+
 def test_dates_are_written_short() -> None:
     assert date_text(0) == "1970-01-01" and date_text(DAY // 2) == "1970-01-01T12:00:00"
 
