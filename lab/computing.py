@@ -21,7 +21,7 @@ from lab.data.dataset import SPLITS, Dataset
 from lab.data.words import span_text
 from lab.errors import FaultError, LabError
 from lab.experiment import Experiment
-from lab.judging import Judge, Truth, judge_baseline, judge_of, judge_oracle
+from lab.judging import Judge, Truth, judge_baseline, judge_oracle
 from lab.progress import Progress
 from lab.resuming import ChunkKeeper, Going, going_on, together
 from lab.store import Columns, Store
@@ -114,7 +114,7 @@ class Computation:
         require_labels(self.data, horizon)
         if cell.kind == "oracle":
             assert isinstance(self.experiment.source, Truth)
-            return judge_oracle(self.data, self.experiment.source, horizon)
+            return judge_oracle(self.data, self.experiment.target, self.experiment.source, horizon)
         assert isinstance(cell.settings, Baseline)
         return judge_baseline(self.data, self.experiment.target, cell.settings, horizon)
 
@@ -211,7 +211,7 @@ def judge_trained(
     """Score the test queries by each cell's best parameters; None for a cell that diverged."""
     horizons = [cell.experiment.horizons.index(cell.horizon) for cell in chunk]
     target = assembly.program.learner.target
-    judges = [None if t.diverged_at >= 0 else judge_of(data, target, h) for t, h in zip(trained, horizons, strict=True)]
+    judges = [None if t.diverged_at >= 0 else target.judge(data, h) for t, h in zip(trained, horizons, strict=True)]
     arrays = [cell_arrays(cell, data) for cell in chunk]
     test = data.splits["test"]
     for rows, answers in predict(assembly.program, arrays, [t.params for t in trained], feed(data, "test")):

@@ -60,7 +60,7 @@ def _judged(experiment: Experiment, data: Dataset, cell: Cell) -> Any:
     if isinstance(cell.settings, Baseline):
         return judge_baseline(data, experiment.target, cell.settings, horizon).result()
     assert isinstance(experiment.source, Truth)
-    return judge_oracle(data, experiment.source, horizon).result()
+    return judge_oracle(data, experiment.target, experiment.source, horizon).result()
 
 
 def _of_program(data: Dataset, assembly: Assembly) -> Part:

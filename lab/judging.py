@@ -32,7 +32,7 @@ class Truth(Protocol):
 
 
 class Judge(Protocol):
-    """Takes what is predicted of the test queries, in any order; a judge for each cell."""
+    """Takes what is predicted of the test queries, in any order; a judge for each cell, which its target names."""
 
     def answers(self, index: np.ndarray, answers: Any) -> None:
         """What a model answers to the test queries `index`, int64[q]: the target's answers, each [q, ...]."""
@@ -52,11 +52,6 @@ class Judge(Protocol):
     def reliability(self) -> dict[str, np.ndarray]:
         """Predicted shares against observed ones, where they are kept: a row for each slice and bin."""
         ...
-
-
-def judge_of(data: Dataset, target: Target, horizon: int) -> Judge:
-    """The judge of a target's predictions."""
-    return NextItemJudge(data, target, horizon) if isinstance(target, NextItem) else InterestJudge(data, horizon)
 
 
 class InterestJudge:
@@ -185,7 +180,7 @@ def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: i
     train = Asked(split["train"].queries, split["train"].labels[horizon])
     valid = Asked(split["valid"].queries, split["valid"].labels[horizon])
     fitted = baseline.fit(data.view, train, valid, data.view.fold.horizons[horizon])
-    judge = judge_of(data, target, horizon)
+    judge = target.judge(data, horizon)
     for index in query_blocks(len(split["test"].queries), data.view.candidates):
         scores = fitted.scores(data.view, split["test"].queries[index])
         shaped(baseline.name, scores, len(index), data.view.candidates)
@@ -193,10 +188,10 @@ def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: i
     return judge
 
 
-def judge_oracle(data: Dataset, source: Truth, horizon: int) -> Judge:
+def judge_oracle(data: Dataset, target: Target, source: Truth, horizon: int) -> Judge:
     """Score the test queries by the source's own truth."""
     view, queries = data.view, data.splits["test"].queries
-    judge = InterestJudge(data, horizon)
+    judge = target.judge(data, horizon)
     for index in query_blocks(len(queries), view.candidates):
         users = view.histories.user_names[queries.user[index]]
         truth = source.oracle(users, queries.cutoff[index], view.fold.horizons[horizon], view.names)

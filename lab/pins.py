@@ -13,14 +13,11 @@ from lab.data.sources.base import Source
 from lab.data.timeline import Fold
 from lab.environment import code, machine, peak_memory, without_paths
 from lab.errors import InputError
-from lab.evaluation import next_item
-from lab.evaluation.metrics import PER_QUERY, SLICES
 from lab.experiment import Experiment
 from lab.files import write_whole
 from lab.fingerprints import code_fingerprint, digest
 from lab.settings import settings_of
 from lab.store import Store
-from lab.targets.base import Target
 
 FORMAT = "interest-lab pin"
 VERSION = 1
@@ -31,52 +28,6 @@ STREAMS = (
     "from numpy's SeedSequence([seed, 'order', epoch]); baselines and the oracle draw nothing"
 )
 """How randomness follows from a seed, in words; a change of it is a change of VERSION."""
-
-METRICS = {
-    "ndcg@5, ndcg@10": "binary gain by label, discounted by log2(rank + 1), over the ideal ranking's",
-    "accuracy@1": "whether the first is a label",
-    "auc": "share of pairs of a label and another candidate that are in the right order",
-    "precision, recall, f1": "at the number of labels; micro pools candidates, macro averages over them",
-    "recall@10": "share of a query's labels among the first ten",
-    "map@10": "mean precision at the labels among the first ten",
-    "queries": "queries that have a label in the slice",
-    "log_loss": "cross-entropy of the softmax over the slice's candidates against the labels' shares, in nats",
-    "calibration_error": "mean distance of predicted from observed shares, over bins",
-    "valid loss, step": "the best loss on the valid split, and the step of the parameters kept",
-}
-
-CANDIDATES = "all categories known at the fold's valid cutoff, never a sample; ties count against the model"
-
-NEXT_METRICS = {
-    "ndcg@k": "1 / log2(rank + 2) of the one label where its rank, from 0, is below k, else 0",
-    "hr@k, recall@k": "whether the label's rank is below k; with one label the two are the same",
-    "mrr@k, mrr": "1 / (rank + 1) where the rank is below k, else 0; for any rank",
-    "queries": "events whose next item was known at the fold's valid cutoff",
-    "cold": "events whose next item was not; no query counts them",
-    "log_loss": "minus the log probability of the label in the softmax over the candidates, in nats",
-    "coverage@k": "share of the candidates that are among the first k of some query",
-    "popularity@k, popularity@label": "mean known events of the first k, or of the labels, over that of all candidates",
-    "valid loss, step": "the smallest 1 - ndcg@10 (or log loss: target.stop_by) on the valid split, and its step",
-}
-"""The same for next items."""
-
-
-def judged(target: Target) -> dict[str, Any]:
-    """How a target is judged: slices, metrics, what they are, and the candidates."""
-    if target.asks != "events":
-        return {
-            "slices": list(SLICES), "per_query": list(PER_QUERY), "definitions": METRICS, "candidates": CANDIDATES,
-        }  # fmt: skip
-    left_out = (
-        "" if not target.looks_back("test") else "; what the user took before is left out, unless it is the label"
-    )
-    return {
-        "slices": list(SLICES),
-        "per_query": list(next_item.PER_QUERY),
-        "definitions": NEXT_METRICS,
-        "candidates": CANDIDATES.replace("categories", "items") + left_out,
-    }
-
 
 SCHEMA: dict[str, dict[str, type | tuple[type, ...]]] = {
     "": {"format": str, "version": int, "experiment": dict, "data": dict, "split": dict, "seeds": dict},
@@ -121,7 +72,7 @@ def build_pin(
         "data": _data(experiment.source, histories),
         "split": _split(folds, candidates),
         "seeds": {"count": experiment.seeds, "first": 0, "streams": STREAMS},
-        "metrics": judged(experiment.target),
+        "metrics": experiment.target.judged(),
         "code": code() | {"fingerprint": code_fingerprint([])},
         "machine": machine(),
         "run": {"seconds": round(seconds, 3), "peak_memory_bytes": peak_memory()},

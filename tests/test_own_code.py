@@ -1,5 +1,6 @@
 """What goes wrong in a user's own model or feature group: named before anything is trained, in a sentence."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from flax import linen as nn
 
@@ -173,6 +175,45 @@ def _blamed(call: Callable[[], Any]) -> InputError | None:
         assert error.__traceback__ is not None and error.__traceback__.tb_next is not None
         return blamed(error.with_traceback(error.__traceback__.tb_next.tb_next))
     raise AssertionError
+
+
+JUDGED = """
+from dataclasses import dataclass
+from typing import ClassVar
+from lab.cell_record import Metric
+from lab.judging import InterestJudge
+
+class Counting(InterestJudge):
+    def result(self):
+        metrics, users = super().result()
+        return (*metrics, Metric("test", "all", "asked", float(len(self._queries)))), users
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class Counted(Interest):
+    name: ClassVar[str] = "counted"
+
+    def judge(self, data, horizon):
+        return Counting(data, horizon)
+
+    def judged(self):
+        said = super().judged()
+        return said | {"definitions": said["definitions"] | {"asked": "queries, silent ones too"}}
+
+"""
+
+
+def test_a_target_says_how_models_baselines_and_truth_are_judged(tmp_path: Path) -> None:
+    text = TINY.format(**SHOP).replace("\nregister(", JUDGED + "register(", 1).replace("Interest(),", "Counted(),")
+    (tmp_path / "own.py").write_text(text)
+    few = ("--seeds", "1", "--training.steps", "2", "--training.evaluate-every", "1", "--no-report")
+    code, _, complained = run(tmp_path, "own.py", *few)
+    assert code == 0, complained
+    root = tmp_path / "results" / "tiny"
+    cells = pd.read_csv(root / "cells.csv")
+    counted = cells[cells.metric == "asked"].value
+    assert len(counted) == cells.cell.nunique() == 4 and counted.nunique() == 1  # a model on two sets, and the others
+    assert "silent" in json.loads((root / "pin.json").read_text())["metrics"]["definitions"]["asked"]
 
 
 OWN = """

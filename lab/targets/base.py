@@ -1,7 +1,7 @@
 """What every target is: what is asked, the labels and the loss they give, and what is kept of a prediction."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -12,6 +12,10 @@ from lab.data.histories import Histories
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.steps import Steps, lay_steps
 from lab.data.timeline import Timeline
+
+if TYPE_CHECKING:
+    from lab.data.dataset import Dataset
+    from lab.judging import Judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,18 @@ class Target:
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """What training stops by, smaller being better: its sum over the labelled queries, and how many those are."""
         return self.loss(answers, query, id, weight, np.zeros((), np.float32), None)
+
+    def judge(self, data: "Dataset", horizon: int) -> "Judge":
+        """Who judges what models, baselines and a source's truth say of the test queries, for one of the horizons."""
+        from lab.judging import InterestJudge  # above all targets, as it judges what they gave
+
+        return InterestJudge(data, horizon)
+
+    def judged(self) -> dict[str, Any]:
+        """The same in words, for the pin: `slices`, metrics `per_query`, `definitions` of metrics, and `candidates`."""
+        from lab.definitions import of_interest
+
+        return of_interest()
 
 
 def with_labels(steps: Steps, labels: list[Labels]) -> tuple[Steps, tuple[Labels, ...]]:

@@ -22,6 +22,8 @@ from lab.targets.catalogue_loss import Negatives, gbce, sampled_softmax, softmax
 from lab.targets.catalogue_rank import ranked
 
 if TYPE_CHECKING:
+    from lab.data.dataset import Dataset
+    from lab.judging import Judge
     from lab.models.network import Factors
 
 DEPTH = 20
@@ -166,6 +168,16 @@ class NextItem(Target):
             return -(weight * log_p).sum(), weight.sum()
         gain = jnp.where((rank >= 0) & (rank < 10), 1 / jnp.log2(rank.astype(jnp.float32) + 2), 0.0)
         return (weight * (1 - gain)).sum(), weight.sum()
+
+    def judge(self, data: "Dataset", horizon: int) -> "Judge":
+        from lab.judging import NextItemJudge
+
+        return NextItemJudge(data, self, horizon)
+
+    def judged(self) -> dict[str, Any]:
+        from lab.definitions import of_next_items
+
+        return of_next_items(self.repeats)
 
 
 def _until(view: FoldView, event: np.ndarray, moment: int) -> Labels:
