@@ -41,6 +41,16 @@ class Model:
                 possible = f"use a whole number from {least}."
                 raise InputError(f"{type(self).__name__}.{name}: {value!r} is not possible; {possible}")
 
+    def require_heads(self, heads: int, multiple: int = 1) -> None:
+        """Raise InputError, naming what would do, where width / heads is no multiple of this."""
+        if self.width % (multiple * heads):
+            possible = [str(n) for n in range(1, self.width // multiple + 1) if self.width % (multiple * n) == 0]
+            said = "a whole number" if multiple == 1 else f"a multiple of {multiple}"
+            raise InputError(
+                f"{type(self).__name__}.heads: {heads} heads do not fit width {self.width}, since width / heads must "
+                f"be {said}; use {', '.join(possible)}."
+            )
+
     def encoder(self, dtype: jnp.dtype) -> nn.Module:
         """The encoder, computing in `dtype` (parameters stay float32)."""
         raise TypeError(f"{type(self).__name__} defines no encoder")

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
-from lab.errors import InputError
 from lab.models.attention import FORBIDDEN, product, visible
 from lab.models.base import Model
 from lab.models.gru import CELL
@@ -156,12 +155,7 @@ class HSTU(Model):
         super().__post_init__()
         self.require_positive("layers", "heads", "reach")
         self.require_positive("recurrent", least=0)
-        if self.width % self.heads:
-            possible = [str(heads) for heads in range(1, self.width + 1) if self.width % heads == 0]
-            raise InputError(
-                f"{type(self).__name__}.heads: {self.heads} heads do not divide width {self.width}; "
-                f"use {', '.join(possible)}."
-            )
+        self.require_heads(self.heads)
 
     def encoder(self, dtype: jnp.dtype) -> nn.Module:
         return Encoder(self.recurrent, self.layers, self.heads, self.reach, dtype)

@@ -79,15 +79,9 @@ class Transformer(Model):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_positive("layers", "heads", "mlp_ratio")
-        name = type(self).__name__
         if self.width % 4:
-            raise InputError(f"{name}.width: {self.width} is not possible; use a multiple of 4.")
-        if self.width % (4 * self.heads):
-            possible = [str(heads) for heads in range(1, self.width // 4 + 1) if self.width % (4 * heads) == 0]
-            raise InputError(
-                f"{name}.heads: {self.heads} heads do not fit width {self.width}, since width / heads must be a "
-                f"multiple of 4; use {', '.join(possible)}."
-            )
+            raise InputError(f"{type(self).__name__}.width: {self.width} is not possible; use a multiple of 4.")
+        self.require_heads(self.heads, multiple=4)
 
     def encoder(self, dtype: jnp.dtype) -> nn.Module:
         return Encoder(self.layers, self.heads, self.mlp_ratio, dtype)

@@ -33,6 +33,14 @@ def test_impossible_settings_name_the_model_the_field_and_the_value(
         getattr(models, name)(**settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("HSTU", "a whole number; use 1, 2, 4, 8."), ("Transformer", "a multiple of 4; use 1, 2.")]
+)
+def test_heads_that_do_not_fit_are_answered_with_those_that_do(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=rf"3 heads do not fit width 8, since width / heads must be {said}"):
+        getattr(models, name)(width=8, heads=3)
+
+
 def test_listing_the_models_imports_no_jax() -> None:
     code = "import sys, lab.models as m; assert 'LSTM' in dir(m) and 'jax' not in sys.modules; m.LSTM"
     subprocess.run([sys.executable, "-c", code], check=True)
