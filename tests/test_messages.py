@@ -1,5 +1,7 @@
 """What a newcomer is told of a slip: which thing, what it is, and what would be right."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -21,6 +23,13 @@ def test_scores_of_another_shape_name_the_baseline_and_the_shape_wanted() -> Non
 def test_times_that_fit_any_unit_name_their_column() -> None:
     with pytest.raises(InputError, match="column 'when': 7 is too small"):
         detect(pl.Series("when", [7, 8, 9]), "UTC")
+
+
+@pytest.mark.parametrize("time", [1e20, -1e30, float("inf")])
+def test_times_too_large_for_any_unit_are_called_so(time: float) -> None:
+    with pytest.raises(InputError, match=re.escape(f"column 'when': {time:g} is too large for a time, even in nano")):
+        detect(pl.Series("when", [time] * 3), "UTC")
+    assert detect(pl.Series("when", [9.9e19] * 3), "UTC").kind == "ns"
 
 
 def test_a_misspelt_log_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

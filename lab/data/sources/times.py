@@ -104,12 +104,18 @@ def iso(text: pl.Series, zone: str, detected: bool = False) -> TimeFormat:
 def _unit(numbers: pl.Series, column: str) -> str:
     counts = _by_unit(numbers)
     unit = max(counts, key=lambda unit: counts[unit])
-    if not counts[unit]:
+    if counts[unit]:
+        return unit
+    # In one unit or another every larger number is a time, up to the year 5138 in nanoseconds.
+    if abs(numbers[0]) >= SMALLEST:
         raise InputError(
-            f"{column}: {numbers[0]:g} is too small to tell seconds from milliseconds since 1970; state which with "
-            f"--time-format (of a run --source.time-format): d, s, ms, us, ns or a pattern like %Y-%m-%d."
+            f"{column}: {numbers[0]:g} is too large for a time, even in nanoseconds since 1970; name the column that "
+            f"holds times, or state a pattern like %Y%m%d with --time-format (of a run --source.time-format)."
         )
-    return unit
+    raise InputError(
+        f"{column}: {numbers[0]:g} is too small to tell seconds from milliseconds since 1970; state which with "
+        f"--time-format (of a run --source.time-format): d, s, ms, us, ns or a pattern like %Y-%m-%d."
+    )
 
 
 def _by_unit(numbers: pl.Series) -> dict[str, int]:
