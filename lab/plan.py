@@ -153,7 +153,8 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
             f"  {assembly.name}: {counted(mine, 'cell')}, {parameters:,} parameters each, {_laid(program.layout)}",
         )
         looks, batch = len(dispatches(settings)), f"{program.batch} rows of {settings.row_length}"
-        say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {looks} times")
+        often = "once" if looks == 1 else f"{looks} times"
+        say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {often}")
 
 
 def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float, folds: int) -> None:

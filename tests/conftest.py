@@ -1,6 +1,7 @@
 """Shared by all tests: strict jax, no network, and where the real logs lie."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 os.environ["WANDB_MODE"] = "offline"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell sets it for what runs in the background; the processes that tests start and stop would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
