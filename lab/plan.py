@@ -152,7 +152,7 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
             console,
             f"  {assembly.name}: {counted(mine, 'cell')}, {parameters:,} parameters each, {_laid(program.layout)}",
         )
-        looks, batch = len(dispatches(settings)), f"{program.batch} rows of {settings.row_length}"
+        looks, batch = len(dispatches(settings)), f"{counted(program.batch, 'row')} of {settings.row_length}"
         often = "once" if looks == 1 else f"{looks} times"
         say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {often}")
 
