@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lab.errors import LabError
@@ -18,10 +18,17 @@ SOON = 10.0
 def asked(doc: str | None) -> list[str]:
     """The command line's arguments; without any, or where help is asked for, prints the command's text and leaves."""
     arguments = sys.argv[1:]
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(str(doc).strip())
-        sys.exit(0 if arguments else 2)
+    if (code := helped(doc, arguments)) is not None:
+        sys.exit(code)
     return arguments
+
+
+def helped(doc: str | None, arguments: Sequence[str]) -> int | None:
+    """The exit code where help is asked for, or nothing at all, and the command's text is printed; None elsewhere."""
+    if arguments and arguments[0] not in ("-h", "--help"):
+        return None
+    print(str(doc).strip())
+    return 0 if arguments else 2
 
 
 def ended(work: Callable[[], int]) -> int:

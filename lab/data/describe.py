@@ -20,7 +20,7 @@ from lab.data.sources.base import Source
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, microseconds
 from lab.data.words import counted
-from lab.leaving import ended
+from lab.leaving import ended, helped
 from lab.nearest import did_you_mean
 
 CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
@@ -61,9 +61,8 @@ class Describe:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Describe the log that the arguments name; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] in ("-h", "--help"):
-        print(USAGE)
-        return 0 if given else 2
+    if (code := helped(USAGE, given)) is not None:
+        return code
     if given == ["--list"]:
         print("\n".join(listing()))
         return 0
