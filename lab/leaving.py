@@ -47,6 +47,13 @@ def ended(work: Callable[[], int]) -> int:
     return said.exit_code
 
 
+def answer_stops(answer: Callable[[int, object], None] | signal.Handlers) -> None:
+    """Have requests to end answered so, but for those that whoever started the process has it ignore."""
+    for number in STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as where a shell runs it in the background
+            signal.signal(number, answer)
+
+
 @contextmanager
 def deaf() -> Iterator[None]:
     """Ignores requests to end while what is there is put in order, though not for longer than `SOON`.
@@ -62,8 +69,7 @@ def deaf() -> Iterator[None]:
         for number, answer in before.items():
             signal.signal(number, answer)
 
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
+    answer_stops(signal.SIG_IGN)
     alarm = signal.signal(signal.SIGALRM, hear)
     signal.setitimer(signal.ITIMER_REAL, SOON)
     try:

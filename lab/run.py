@@ -24,22 +24,21 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from lab.command import command
-from lab.leaving import SOON, STOPS, asked, ended
+from lab.leaving import SOON, answer_stops, asked, ended
 
 
 def main() -> None:
     """Run what the command line says, and leave: 0 done, 1 a fault, 2 a mistake of the user's, 130 stopped."""
     arguments = asked(__doc__)
     try:
-        _answer_stops(Interrupt())
+        answer_stops(Interrupt())
         sys.unraisablehook = ask_again
         code = ended(lambda: _piped(arguments[0], arguments[1:]))
     except KeyboardInterrupt:
-        _answer_stops(signal.SIG_IGN)
+        answer_stops(signal.SIG_IGN)
         print(f"\nStopped. Finished cells are kept; go on with:\n  {command('lab.run', *arguments)}", file=sys.stderr)
         code = 130
     sys.exit(code)
@@ -93,12 +92,6 @@ def _run(file: str, arguments: list[str]) -> int:
         run.show_plan(options.estimate)
         return 0
     return run.compute()
-
-
-def _answer_stops(answer: Callable[[int, object], None] | signal.Handlers) -> None:
-    for number in STOPS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as where a shell runs it in the background
-            signal.signal(number, answer)
 
 
 class Interrupt:
