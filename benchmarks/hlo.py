@@ -3,7 +3,8 @@
 XLA's own cost analysis counts the body of a loop once, however often it runs, and a recurrent layer is a loop. Here a
 loop's body counts as many times as its text says; of two branches the dearer one does. An instruction reads its
 operands and writes its result, from caches or from memory; of an array that is only sliced or updated in place,
-the slice counts.
+the slice counts. What a GPU starts and ends apart counts where it starts; a library's call moves its operands and its
+result, and what it computes is not told.
 """
 
 import math
@@ -137,11 +138,11 @@ def _walk(computations: dict[str, Computation], name: str, times: int, scope: st
             yield from max(branches, key=lambda branch: sum(w.products + w.bytes for w in branch))
         elif one.opcode == "call":
             yield from _walk(computations, one.called("to_apply")[0], times, here)
-        elif one.opcode == "fusion":
+        elif one.opcode in ("fusion", "fusion-start"):
             fused = computations[one.called("calls")[0]]
             products, others = (sum(counts) for counts in zip(*(_flops(i, fused) for i in fused.values()), strict=True))
             yield Work(here, times * products, times * others, times * _moved(one, inside, fused))
-        elif one.opcode not in FREE:
+        elif one.opcode not in FREE and not one.opcode.endswith("-done"):
             products, others = _flops(one, inside)
             yield Work(here, times * products, times * others, times * _moved_alone(one, inside))
 
@@ -163,6 +164,10 @@ def _moved_alone(one: Instruction, inside: Computation) -> int:
         return 2 * one.bytes
     if one.opcode in ("dynamic-update-slice", "scatter"):
         return 2 * inside[one.operands[-1 if one.opcode == "scatter" else 1]].bytes
+    if one.opcode == "custom-call" or one.opcode.endswith("-start"):
+        # The first array is the result; others are room to work in, or name operands once more.
+        kind, dims = next(iter(_arrays(one.kind)), ("token", (0,)))
+        return math.prod(dims) * BYTES.get(kind, 4) + sum(inside[name].bytes for name in one.operands)
     return one.bytes + sum(inside[name].bytes for name in one.operands)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from lab.data.batch import EntryArrays, LabelArrays, QueryArrays, Rows
 from lab.data.packing import pack
 from lab.features.base import Shape
 from lab.features.category import Lookup
-from lab.models import GRU, LSTM, RNN, Transformer
+from lab.models import GRU, HSTU, LSTM, RNN, Transformer
 from lab.models.base import Model
 from lab.models.network import Network
 from lab.targets import Interest
@@ -25,11 +25,14 @@ from lab.training.state import CellArrays, stack
 from lab.training.step import Learner, initial_params
 
 MODELS: tuple[Model, ...] = (RNN(), LSTM(), GRU(), Transformer(layers=2, heads=2))
+ENCODERS: tuple[Model, ...] = (*MODELS, HSTU(layers=4, heads=2))
+"""The same and what PyTorch has none of."""
 BATCH, LENGTH, CLASSES = 256, 50, 100
+Dtype = Literal["float32", "bfloat16"]
 IDS = 1_000
 """Ids of items or categories, from 1; those of a log are taken modulo this."""
-STEPS = 2
-"""Updates in one dispatch."""
+STEPS = {"cpu": 2, "gpu": 16, "tpu": 16}
+"""Updates in one dispatch, by the platform: an accelerator should not wait for the host."""
 
 
 def packed_rows(histories: list[np.ndarray], labels: np.ndarray, length: int) -> Rows:
@@ -69,9 +72,14 @@ def places(row: np.ndarray) -> np.ndarray:
     return place
 
 
+def steps_here() -> int:
+    """Updates in one dispatch, on the devices of this process."""
+    return STEPS[jax.local_devices()[0].platform]
+
+
 @dataclass
 class Stepper:
-    """Makes STEPS updates of every cell of a layout when it is called, and waits for them."""
+    """Makes `steps_here()` updates of every cell of a layout when it is called, and waits for them."""
 
     program: Program
     state: Any
@@ -87,11 +95,14 @@ class Stepper:
         return self.program.run_resident.lower(self.state, *self.rest).compile()
 
 
-def stepper(model: Model, rows: Rows, ids: int, classes: int, batch: int, layout: Layout) -> Stepper:
-    """STEPS updates of every cell of the layout, each on `batch` of the rows."""
-    training = Training(steps=STEPS, batch=batch, evaluate_every=STEPS, split=layout.mode)
-    groups: dict[str, nn.Module] = {"category": Lookup(ids, Shape(model.width, classes, jnp.float32))}
-    network = Network(model.encoder(jnp.float32), groups, {}, ("category",), classes, model.width, jnp.float32)
+def stepper(
+    model: Model, rows: Rows, ids: int, classes: int, batch: int, layout: Layout, dtype: Dtype = "float32"
+) -> Stepper:
+    """Updates of every cell of the layout, each on `batch` of the rows."""
+    steps, kind = steps_here(), jnp.dtype(dtype)
+    training = Training(steps=steps, batch=batch, evaluate_every=steps, split=layout.mode, dtype=dtype)
+    groups: dict[str, nn.Module] = {"category": Lookup(ids, Shape(model.width, classes, kind))}
+    network = Network(model.encoder(kind), groups, {}, ("category",), classes, model.width, kind)
     tables = {"head": {"prior": np.zeros(classes, np.float32)}}
     cell = CellArrays(
         seed=np.uint32(0),
@@ -112,4 +123,4 @@ def stepper(model: Model, rows: Rows, ids: int, classes: int, batch: int, layout
     stacked = stack([cell] * layout.cells_at_once)
     laid, state = layout.share_cells(layout.lay_cells(stacked)), program.fresh(stacked, rows, tables)
     order = layout.lay_order(program.order(stacked.seed, 0))
-    return Stepper(program, state, (laid, order, np.int32(STEPS), layout.share(rows), layout.share(tables)))
+    return Stepper(program, state, (laid, order, np.int32(steps), layout.share(rows), layout.share(tables)))

@@ -68,8 +68,8 @@ class Attentive(nn.Module):
         self.blocks, self.norm = nn.ModuleList(blocks), nn.LayerNorm(model.width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        frequency = 10_000.0 ** -(torch.arange(self.pairs) / self.pairs)
-        angle = torch.arange(x.shape[1])[:, None] * frequency
+        frequency = 10_000.0 ** -(torch.arange(self.pairs, device=x.device) / self.pairs)
+        angle = torch.arange(x.shape[1], device=x.device)[:, None] * frequency
         cos, sin = angle.cos(), angle.sin()
         x = functional.dropout(x, self.dropout, self.training)
         for block in self.blocks:
@@ -91,20 +91,48 @@ class Classifier(nn.Module):
 
     def forward(self, ids: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
         hidden = self.encoder(self.table(ids))
-        return self.head(self.norm(hidden[torch.arange(len(ids)), position]))
+        return self.head(self.norm(hidden[torch.arange(len(ids), device=ids.device), position]))
 
 
 def trainer(
-    model: Model, vocabulary: int, classes: int, ids: torch.Tensor, position: torch.Tensor, label: torch.Tensor
+    model: Model,
+    vocabulary: int,
+    classes: int,
+    ids: torch.Tensor,
+    position: torch.Tensor,
+    label: torch.Tensor,
+    dtype: torch.dtype = torch.float32,
 ) -> Callable[[], None]:
-    """A function that makes one update, with clipping and the fused AdamW."""
-    network = Classifier(model, vocabulary, classes, DROPOUT)
-    optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.1, fused=True)
+    """A function that makes one update on the batch's device, with clipping and the fused AdamW.
+
+    Other than float32, `dtype` is what products compute in; parameters and the optimiser stay float32.
+    """
+    device = ids.device
+    network = Classifier(model, vocabulary, classes, DROPOUT).to(device)
+    settings = {"capturable": True} if device.type == "cuda" else {}
+    optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.1, fused=True, **settings)
 
     def update() -> None:
         optimiser.zero_grad()
-        functional.cross_entropy(network(ids, position), label).backward()
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
+            loss = functional.cross_entropy(network(ids, position), label)
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
 
     return update
+
+
+def graphed(update: Callable[[], None]) -> Callable[[], None]:
+    """The same update as a CUDA graph, which the host starts with one call."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            update()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    # JAX frees memory from threads of its own, which must not end the capture.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        update()
+    return graph.replay

@@ -1,17 +1,22 @@
 """Where a training step's time goes: what it computes and moves, against what this machine does at its barest.
 
-Each of the lab's models makes the step that `benchmarks.training` times (256 rows of 50 ids, 100 classes), on one
-device. Floating-point operations and bytes are counted from the compiled program (`benchmarks.hlo`), each loop as often
-as it runs; matrix products are checked against a formula written out by hand, and XLA's own count, which takes each
-loop once, stands beside. The machine's limits are a bare float32 matrix product and bare copies, of an array that fits
-no cache and of one that does, timed in turn with the steps.
+Each of the lab's encoders makes the step that `benchmarks.training` times (256 rows of 50 ids, 100 classes), on one
+device, for one cell or for several side by side. Floating-point operations and bytes are counted from the compiled
+program (`benchmarks.hlo`), each loop as often as it runs; matrix products are checked against a formula written out by
+hand, and XLA's own count, which takes each loop once, stands beside. The machine's limits are a bare matrix product in
+the step's own numbers and bare copies, of an array that fits no cache and of one that does, timed in turn with the
+steps.
 
 A step cannot take less than its operations at the product's speed, nor than its bytes at a copy's. The longer of the
 two bounds it; `reached` is that bound over the time it takes. Bytes are what instructions read and write; where a step
 takes less than they would take from memory, they came from caches, and that copy is the limit. What is no matrix
 product (dropout's random bits, tanh, Adam) has no limit of its own here, and is what a low share points at.
 
+On a GPU products go to libraries, whose calls do not tell in the program what they compute: there the formula counts,
+and the share that products alone use is the model FLOP utilisation, of the bare product's speed.
+
 Run: OMP_WAIT_POLICY=passive python -m benchmarks.roofline [--rounds 7] [--models LSTM]
+On a GPU: python -m benchmarks.roofline --dtype bfloat16 --cells 32
 """
 
 import re
@@ -19,8 +24,10 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,40 +35,65 @@ import numpy as np
 import tyro
 
 from benchmarks.hlo import Work, work
-from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, STEPS, Stepper, packed_rows, stepper
-from lab.models import Transformer
+from benchmarks.packed import (
+    BATCH,
+    CLASSES,
+    ENCODERS,
+    IDS,
+    LENGTH,
+    Dtype,
+    packed_rows,
+    stepper,
+    steps_here,
+)
+from lab.backend import prepare_backend
+from lab.models import HSTU, Transformer
 from lab.models.base import Model
-from lab.models.recurrence import RecurrentModel
-from lab.training.devices import Layout, use_all_cores
+from lab.models.gru import CELL
+from lab.models.recurrence import Cell, RecurrentModel
+from lab.training.devices import Layout
 
-PRODUCT = 2048
+PRODUCT = {"cpu": 2048, "gpu": 8192}
 """Sides of the bare matrices."""
-COPIES = {"memory": (32 << 20, 1), "caches": (64 << 10, 512)}
-"""Elements of a bare copy, and how often it is made in one call."""
+COPIES = {
+    "cpu": {"memory": (32 << 20, 1), "caches": (64 << 10, 512)},
+    "gpu": {"memory": (256 << 20, 8), "caches": (3 << 20, 512)},
+}
+"""float32 elements of a bare copy, and how often it is made in one call."""
 PARTS = 6
 """How many parts of a step are shown."""
 
 
-def main(rounds: int = 7, models: tuple[str, ...] = ()) -> None:
+def main(
+    rounds: int = 7, models: tuple[str, ...] = (), cells: int = 1, dtype: Dtype = "float32", width: int = 64
+) -> None:
     """Print the machine's limits, then each model's step and its largest parts.
 
     Args:
         rounds: How often each is timed; medians are shown.
         models: Which models (default: all).
+        cells: How many cells are trained in a step, side by side where the device is no CPU.
+        dtype: What the networks compute in.
+        width: Of the models.
     """
-    use_all_cores()
-    chosen = [model for model in MODELS if not models or type(model).__name__ in models]
-    layout = Layout("cells", tuple(jax.local_devices())[:1], 1)
+    prepare_backend(None)
+    chosen = [replace(model, width=width) for model in ENCODERS if not models or type(model).__name__ in models]
+    layout = Layout("cells", tuple(jax.local_devices())[:1], cells)
     rng = np.random.default_rng(0)
     rows = packed_rows(list(rng.integers(1, IDS + 1, (BATCH, LENGTH))), rng.integers(0, CLASSES, BATCH), LENGTH)
-    steps = {type(model).__name__: stepper(model, rows, IDS, CLASSES, BATCH, layout) for model in chosen}
-    bare = {"product": bare_product()} | {name: bare_copy(*sizes) for name, sizes in COPIES.items()}
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda model: stepper(model, rows, IDS, CLASSES, BATCH, layout, dtype), chosen))
+        texts = list(pool.map(lambda step: step.compiled(), made))
+    steps = {type(model).__name__: step for model, step in zip(chosen, made, strict=True)}
+    platform = layout.devices[0].platform
+    side, copies = PRODUCT[platform], COPIES[platform]
+    bare = {"product": bare_product(side, dtype)} | {name: bare_copy(*sizes) for name, sizes in copies.items()}
     seconds = in_turn(bare | steps, rounds)
-    copied = {name: 2 * 4 * size * times / seconds[name] for name, (size, times) in COPIES.items()}
-    limits = Limits(2 * PRODUCT**3 / seconds["product"], **copied)
-    print(f"{layout.devices[0].device_kind}: {limits}")
-    for model, name in zip(chosen, steps, strict=True):
-        show(model, steps[name], seconds[name] / STEPS, limits)
+    copied = {name: 2 * 4 * size * times / seconds[name] for name, (size, times) in copies.items()}
+    limits = Limits(2 * side**3 / seconds["product"], **copied)
+    print(f"{layout.devices[0].device_kind}, {dtype}, {cells} cell(s) of width {width}: {limits}")
+    for model, (name, compiled) in zip(chosen, zip(steps, texts, strict=True), strict=True):
+        show(model, compiled, seconds[name] / steps_here(), limits, cells, platform == "cpu")
 
 
 class Limits(NamedTuple):
@@ -79,9 +111,9 @@ class Limits(NamedTuple):
         return f"{self.product / 1e9:.0f} GFLOP/s in a product, {copies}"
 
 
-def bare_product() -> Callable[[], object]:
-    """A float32 product of two square matrices."""
-    square = jnp.ones((PRODUCT, PRODUCT), jnp.float32)
+def bare_product(side: int, dtype: Dtype) -> Callable[[], object]:
+    """A product of two square matrices, of random numbers: of zeros it can be faster."""
+    square = jax.random.normal(jax.random.key(0), (side, side), dtype)
     multiply = jax.jit(jnp.matmul)
     return lambda: multiply(square, square).block_until_ready()
 
@@ -106,22 +138,26 @@ def in_turn(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[st
     return {name: median(spent) for name, spent in seconds.items()}
 
 
-def show(model: Model, step: Stepper, seconds: float, limits: Limits) -> None:
-    """A model's counts, its bound and how much of it is reached, and its largest parts."""
-    compiled = step.compiled()
-    done = work(compiled.as_text())
-    products, others, moved = (sum(getattr(w, n) for w in done) / STEPS for n in ("products", "others", "bytes"))
-    formula, own = by_hand(model, BATCH, LENGTH, BATCH, CLASSES), compiled.cost_analysis()
+def show(model: Model, compiled: Any, seconds: float, limits: Limits, cells: int, counted: bool) -> None:
+    """A model's counts, its bound and how much of it is reached, and its largest parts.
+
+    `counted`: whether the program's own products count, or else the formula."""
+    done, times = work(compiled.as_text()), steps_here()
+    products, others, moved = (sum(getattr(w, n) for w in done) / times for n in ("products", "others", "bytes"))
+    formula, own = cells * by_hand(model, BATCH, LENGTH, BATCH, CLASSES), compiled.cost_analysis()
+    against = f"{products / formula - 1:+.1%} of the formula" if counted else "by the formula"
+    products = products if counted else formula
     bound, least, bandwidth = bound_of(products, moved, seconds, limits)
     print(
-        f"\n{type(model).__name__}: {seconds * 1e3:.1f} ms a step, at least {least * 1e3:.1f} ms by {bound}: ", end=""
+        f"\n{type(model).__name__}: {seconds * 1e3:.2f} ms a step, at least {least * 1e3:.2f} ms by {bound}: ", end=""
     )
-    print(f"{least / seconds:.0%} reached; products alone use {products / limits.product / seconds:.0%} of the machine")
-    print(f"  products {products / 1e9:.2f} GFLOP ({products / formula - 1:+.1%} of the formula), ", end="")
+    print(f"{least / seconds:.0%} reached; products alone use {products / limits.product / seconds:.1%} of the machine")
+    print(f"  products {products / 1e9:.2f} GFLOP ({against}), ", end="")
     print(f"others {others / 1e9:.2f}, {moved / 1e9:.2f} GB moved", end="")
     print(f" (XLA, loops once: {own['flops'] / 1e9:.2f} GFLOP, {own['bytes accessed'] / 1e9:.2f} GB)")
     for name, least, flops, bytes_ in parts(done, limits.product, bandwidth):
-        print(f"    {name:46}{least * 1e3:7.2f} ms at least: {flops / 1e9:5.2f} GFLOP, {bytes_ / 1e9:5.2f} GB")
+        told = f"{flops / 1e9:5.2f} GFLOP, " if counted else ""
+        print(f"    {name:46}{least * 1e3:7.3f} ms at least: {told}{bytes_ / 1e9:5.2f} GB")
     sys.stdout.flush()
 
 
@@ -138,7 +174,7 @@ def parts(done: list[Work], speed: float, bandwidth: float) -> list[tuple[str, f
     sums: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(3))
     for one in done:
         least = max(one.products / speed, one.bytes / bandwidth)
-        sums[part(one.scope)] += np.array([least, one.products, one.bytes]) / STEPS
+        sums[part(one.scope)] += np.array([least, one.products, one.bytes]) / steps_here()
     largest = sorted(sums.items(), key=lambda named: -named[1][0])[:PARTS]
     return [(name, *values.tolist()) for name, values in largest]
 
@@ -159,16 +195,23 @@ def by_hand(model: Model, batch: int, length: int, queries: int, classes: int) -
     """Floating-point operations of an update's matrix products.
 
     A product of [n, D] by [D, G] takes 2 n D G, and its two gradients as much each. A recurrent layer of g gates has
-    two of D by g D a step; a block of attention 4 of D by D and 2 of D by r D, and for each step and each of `length`
-    keys a product of 2 D for its logit and one for its value.
+    two of D by g D a step; a block of attention 4 of D by D and 2 of D by r D, HSTU's 5; and for each step and
+    each of `length` keys a product of 2 D for its logit and one for its value.
     """
     steps, width = batch * length, model.width
-    head = 2 * queries * width * classes
+    square, attended = 2 * steps * width * width, 4 * steps * length * width
+
+    def recurrent(cell: Cell) -> int:
+        return 2 * cell.gates * square
+
     if isinstance(model, Transformer):
-        block = 2 * steps * width * width * (4 + 2 * model.mlp_ratio) + 4 * steps * length * width
-        return 3 * (head + model.layers * block)
-    assert isinstance(model, RecurrentModel)
-    return 3 * (head + model.layers * 2 * 2 * steps * width * model.cell.gates * width)
+        encoder = model.layers * ((4 + 2 * model.mlp_ratio) * square + attended)
+    elif isinstance(model, HSTU):
+        encoder = model.layers * (5 * square + attended) + model.recurrent * recurrent(CELL)
+    else:
+        assert isinstance(model, RecurrentModel)
+        encoder = model.layers * recurrent(model.cell)
+    return 3 * (2 * queries * width * classes + encoder)
 
 
 if __name__ == "__main__":

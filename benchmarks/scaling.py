@@ -23,7 +23,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.packed import IDS, STEPS
+from benchmarks.packed import IDS
 
 AXES = {
     "users": (500, 1),
@@ -101,7 +101,7 @@ def of_update(axis: str, size: int, model: str) -> float:
     shape = SHAPE | {axis: size}
     jax.config.update("jax_num_cpu_devices", shape["devices"])
 
-    from benchmarks.packed import packed_rows, stepper
+    from benchmarks.packed import packed_rows, stepper, steps_here
     from lab import models
     from lab.training.devices import Layout
 
@@ -109,7 +109,7 @@ def of_update(axis: str, size: int, model: str) -> float:
     rows = packed_rows(list(rng.integers(1, IDS + 1, (BATCH, length))), rng.integers(0, classes, BATCH), length)
     layout = Layout("batch" if axis == "devices" else "cells", tuple(jax.local_devices()), shape["cells"])
     step = stepper(getattr(models, model)(width=shape["width"]), rows, IDS, classes, BATCH, layout)
-    return timed(step) / STEPS
+    return timed(step) / steps_here()
 
 
 def of_shop(users: int, model: str) -> dict[str, float]:

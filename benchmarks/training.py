@@ -1,10 +1,15 @@
 r"""Tokens per second of a training step: each of the lab's models beside the same model in PyTorch.
 
 Both embed ids, encode them, normalise and classify the last step of each history by a softmax, with
-dropout 0.1, clipping and AdamW. `one device` is one of JAX's CPU devices, which uses what cores are free for its
-matrix products; `split` shares each batch between a device for every core; `cells` trains a cell on each, as a grid
-does. PyTorch runs with one thread and with a thread for every core, and the better of the two is what the lab is
-compared with. Contenders take turns, so that whatever else the machine does hits all alike.
+dropout 0.1, clipping and AdamW. Contenders take turns, so that whatever else the machine does hits all alike.
+
+On CPU `one device` is one of JAX's CPU devices, which uses what cores are free for its matrix products; `split` shares
+each batch between a device for every core; `cells` trains a cell on each, as a grid does. PyTorch runs with one thread
+and with a thread for every core, and the better of the two is what the lab is compared with.
+
+On a GPU the lab trains each of `--cells` side by side as one program; PyTorch trains one model as written, and as a
+CUDA graph of its whole update, and the better of the two is what the lab is compared with. Both take the matrix units'
+short float32 (TF32) for float32, and bfloat16 with float32 parameters where asked.
 
 First BATCH rows of LENGTH ids, all full, and CLASSES classes. Then histories of logs, each cut to its last LONGEST
 events: PyTorch has a row for each history, padded to LONGEST behind; the lab packs them into rows of LONGEST. The
@@ -16,12 +21,15 @@ Needs: pip install -r benchmarks/requirements-torch.txt
 Passive, since threads that wait actively take the cores from everything else, PyTorch included, where other work runs.
 Run: OMP_WAIT_POLICY=passive python -m benchmarks.training \
     --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
+On a GPU: python -m benchmarks.training --dtypes float32 bfloat16
 """
 
 # pyright: reportMissingImports=false
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from typing import Literal
@@ -31,14 +39,15 @@ import numpy as np
 import torch
 import tyro
 
-from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, STEPS, packed_rows, stepper
-from benchmarks.pytorch import trainer
+from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, Dtype, packed_rows, stepper, steps_here
+from benchmarks.pytorch import graphed, trainer
+from lab.backend import prepare_backend
 from lab.data.batch import Rows
 from lab.data.cache import prepare
 from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Taobao
 from lab.data.timeline import DAY
 from lab.models.base import Model
-from lab.training.devices import Layout, use_all_cores
+from lab.training.devices import Layout
 
 LONGEST = 200
 THREADS = torch.get_num_threads()
@@ -49,27 +58,38 @@ Contenders = dict[str, tuple[Callable[[], None], int]]
 """What to time, and how many tokens a call trains on."""
 
 
-def main(logs: tuple[tuple[Public, str], ...] = (), rounds: int = 7, models: tuple[str, ...] = ()) -> None:
+def main(
+    logs: tuple[tuple[Public, str], ...] = (),
+    rounds: int = 7,
+    models: tuple[str, ...] = (),
+    dtypes: tuple[Dtype, ...] = ("float32",),
+    cells: tuple[int, ...] = (1, 8, 32),
+) -> None:
     """Print a table for equal shapes and one for each log.
 
     Args:
         logs: Public logs that lie on this machine, names and folders; SyntheticShop is always taken.
         rounds: How often each contender has its turn.
         models: Which models (default: all).
+        dtypes: What the networks compute in.
+        cells: How many cells an accelerator trains side by side.
     """
-    use_all_cores()
-    print(f"{len(jax.devices())} devices, PyTorch {torch.__version__} of {THREADS} threads", flush=True)
+    prepare_backend(None)
+    on = jax.devices()[0].device_kind
+    print(f"{len(jax.devices())} devices ({on}), PyTorch {torch.__version__} of {THREADS} threads", flush=True)
+    torch.set_float32_matmul_precision("high")
     chosen = [model for model in MODELS if not models or type(model).__name__ in models]
     rng = np.random.default_rng(0)
     full = list(rng.integers(1, IDS + 1, (BATCH, LENGTH)))
-    compare(f"{BATCH} x {LENGTH}, all places full", full, LENGTH, chosen, rounds)
+    wanted = Wanted(chosen, dtypes, cells, rounds)
+    compare(f"{BATCH} x {LENGTH}, all places full", full, LENGTH, wanted)
     for source in [SyntheticShop(users=2_000, days=180)] + [SOURCES[name](path=path) for name, path in logs]:
         found = prepare(source)
         ids = np.asarray(found.item if found.category is None else found.category).astype(np.int64) % IDS + 1
         bounds = list(pairwise(found.offsets))
         histories = [ids[begin:stop][-LONGEST:] for begin, stop in bounds if stop > begin]
         again = read_again([np.asarray(found.time[begin:stop]) for begin, stop in bounds if stop > begin])
-        compare(f"{source.name}, read again {again:.1f} times", histories, LONGEST, chosen, rounds)
+        compare(f"{source.name}, read again {again:.1f} times", histories, LONGEST, wanted)
 
 
 def read_again(times: list[np.ndarray]) -> float:
@@ -81,7 +101,17 @@ def read_again(times: list[np.ndarray]) -> float:
     return read / sum(map(len, times))
 
 
-def compare(name: str, histories: list[np.ndarray], length: int, models: list[Model], rounds: int) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """What is compared."""
+
+    models: list[Model]
+    dtypes: tuple[Dtype, ...]
+    cells: tuple[int, ...]
+    rounds: int
+
+
+def compare(name: str, histories: list[np.ndarray], length: int, wanted: Wanted) -> None:
     """Print a line for each model: tokens per second of each contender, and the lab's best over PyTorch's best."""
     rng = np.random.default_rng(1)
     histories = [histories[i] for i in rng.permutation(len(histories))]
@@ -91,36 +121,63 @@ def compare(name: str, histories: list[np.ndarray], length: int, models: list[Mo
     batch = min(BATCH * LENGTH // length, rows.count)
     padded, filled = real / (len(histories) * length), real / (rows.count * length)
     print(f"\n{name}: {len(histories):,} histories; places filled: PyTorch {padded:.0%}, lab {filled:.0%}")
-    for model in models:
-        contenders = of_torch(model, histories, labels, length, batch)
-        contenders |= of_lab(model, rows, batch, filled)
-        speeds = measure(contenders, rounds)
-        theirs = max(speed for key, speed in speeds.items() if key.startswith("PyTorch"))
-        lines = "  ".join(f"{key} {speed / 1e3:6.1f}" for key, speed in speeds.items())
-        best = max(speed for key, speed in speeds.items() if not key.startswith("PyTorch"))
-        print(f"{type(model).__name__:12s}{lines}  thousand tokens/s; lab / PyTorch {best / theirs:.2f}", flush=True)
+    print("thousand tokens/s")
+    for model in wanted.models:
+        for dtype in wanted.dtypes:
+            contenders = of_torch(model, histories, labels, length, batch, dtype)
+            contenders |= of_lab(model, rows, batch, filled, dtype, wanted.cells)
+            show(model, dtype, measure(contenders, wanted.rounds))
 
 
-def of_torch(model: Model, histories: list[np.ndarray], labels: np.ndarray, length: int, batch: int) -> Contenders:
-    """PyTorch on a batch of padded histories whose fill is that of the log, with one thread and with all."""
+def show(model: Model, dtype: Dtype, speeds: dict[str, float]) -> None:
+    """A model's line; where cells lie side by side also how much longer an update of the most takes than of the
+    fewest."""
+    theirs, ours = ({n: s for n, s in speeds.items() if n.startswith("PyTorch") == torch_} for torch_ in (True, False))
+    lines = "  ".join(f"{name} {speed / 1e3:6.1f}" for name, speed in speeds.items())
+    print(f"{type(model).__name__:12s}{dtype:9s} {lines}; lab / PyTorch", end="")
+    if jax.devices()[0].platform == "cpu":
+        print(f" {max(ours.values()) / max(theirs.values()):.2f}", flush=True)
+        return
+    print("".join(f" {speed / max(theirs.values()):.2f}" for speed in ours.values()), end="")
+    (fewest, slowest), *_, (most, fastest) = ((int(name.split()[0]), speed) for name, speed in ours.items())
+    print(f"; {most} cells take {most / fastest / (fewest / slowest):.2f} times as long as {fewest}", flush=True)
+
+
+def of_torch(
+    model: Model, histories: list[np.ndarray], labels: np.ndarray, length: int, batch: int, dtype: Dtype
+) -> Contenders:
+    """PyTorch on a batch of padded histories whose fill is that of the log."""
     chosen = typical(np.array([len(history) for history in histories]), min(batch, len(histories)))
     ids = np.zeros((len(chosen), length), np.int64)
     for row, history in enumerate(histories[i] for i in chosen):
         ids[row, : len(history)] = history
-    sizes = (ids > 0).sum(1)
-    asked, answer = torch.as_tensor(sizes - 1), torch.as_tensor(labels[chosen])
-    update = trainer(model, IDS, CLASSES, torch.as_tensor(ids), asked, answer)
+    sizes, times = (ids > 0).sum(1), steps_here()
+    device = "cpu" if jax.devices()[0].platform == "cpu" else "cuda"
+    batch_ = [torch.as_tensor(part, device=device) for part in (ids, sizes - 1, labels[chosen])]
+    update = trainer(model, IDS, CLASSES, *batch_, dtype=getattr(torch, dtype))
+
+    def of(update: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(times):
+                update()
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        return run
 
     def using(count: int) -> Callable[[], None]:
         def run() -> None:
             torch.set_num_threads(count)
-            for _ in range(STEPS):
-                update()
+            of(update)()
 
         return run
 
-    tokens = int(sizes.sum()) * STEPS
-    return {f"PyTorch, {count} threads": (using(count), tokens) for count in sorted({1, THREADS})}
+    tokens = int(sizes.sum()) * times
+    if device == "cuda":
+        runs = {"PyTorch": of(update), "PyTorch, graph": of(graphed(update))}
+    else:
+        runs = {f"PyTorch, {count} threads": using(count) for count in sorted({1, THREADS})}
+    return {name: (run, tokens) for name, run in runs.items()}
 
 
 def typical(sizes: np.ndarray, count: int) -> np.ndarray:
@@ -128,17 +185,27 @@ def typical(sizes: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(sizes, kind="stable")[(np.arange(count) + 0.5).astype(np.int64) * len(sizes) // count]
 
 
-def of_lab(model: Model, rows: Rows, batch: int, filled: float) -> Contenders:
-    """The lab on packed rows: one device; a batch split over all; a cell on each."""
+def of_lab(model: Model, rows: Rows, batch: int, filled: float, dtype: Dtype, cells: tuple[int, ...]) -> Contenders:
+    """The lab on packed rows: on CPU one device, a batch split over all, a cell on each; else cells side by side."""
     devices = tuple(jax.local_devices())
-    layouts = {"one device": Layout("cells", devices[:1], 1)}
-    if len(devices) > 1:
-        layouts |= {"split": Layout("batch", devices, 1), "cells": Layout("cells", devices, 1)}
-    batch -= batch % len(devices)
-    tokens = int(STEPS * batch * rows.start.shape[1] * filled)
+    if devices[0].platform != "cpu":
+        layouts = {f"{count} cells": Layout("cells", devices[:1], count) for count in cells}
+    else:
+        layouts = {"one device": Layout("cells", devices[:1], 1)}
+        if len(devices) > 1:
+            layouts |= {"split": Layout("batch", devices, 1), "cells": Layout("cells", devices, 1)}
+        batch -= batch % len(devices)
+    tokens = int(steps_here() * batch * rows.start.shape[1] * filled)
+
+    def compiled(layout: Layout) -> Callable[[], None]:
+        run = stepper(model, rows, IDS, CLASSES, batch, layout, dtype)
+        run()
+        return run
+
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(compiled, layouts.values()))
     return {
-        name: (stepper(model, rows, IDS, CLASSES, batch, layout), tokens * layout.cells_at_once)
-        for name, layout in layouts.items()
+        name: (run, tokens * layout.cells_at_once) for (name, layout), run in zip(layouts.items(), runs, strict=True)
     }
 
 

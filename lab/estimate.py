@@ -65,7 +65,7 @@ def _judged(experiment: Experiment, data: Dataset, cell: Cell) -> Any:
 
 def _of_program(data: Dataset, assembly: Assembly) -> Part:
     """A chunk trained for a few steps and judged, every part of it twice."""
-    trial, training = _Trial(data, assembly), assembly.program.learner.training
+    trial, training = Trial(data, assembly), assembly.program.learner.training
     first, start = trial.start(), trial.start()
     compiling = first - start + trial.steps(1)
     step = trial.steps(STEPS) / (STEPS if assembly.program.layout.on_cpu else assembly.program.steps)
@@ -81,7 +81,7 @@ def _of_program(data: Dataset, assembly: Assembly) -> Part:
     return Part(assembly.name, chunks * each, max(compiling, 0.0), words)
 
 
-class _Trial:
+class Trial:
     """A chunk of cells on its way through the calls of their training; every method gives seconds."""
 
     def __init__(self, data: Dataset, assembly: Assembly) -> None:

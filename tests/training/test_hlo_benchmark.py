@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.hlo import Work, work
-from benchmarks.packed import STEPS, packed_rows, stepper
+from benchmarks.packed import packed_rows, stepper, steps_here
 from benchmarks.roofline import Limits, bound_of, by_hand, part
-from lab.models import LSTM, Transformer
+from lab.models import HSTU, LSTM, Transformer
 from lab.training.devices import Layout
 
 
@@ -36,15 +36,45 @@ def test_the_dearer_branch_counts():
     assert sum(w.products for w in done) == 2 * 2 * 8**3
 
 
-@pytest.mark.parametrize(("model", "more"), [(LSTM(width=16), 0.001), (Transformer(width=16, layers=1), 0.05)])
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        (LSTM(width=16), 0.001),
+        (Transformer(width=16, layers=1), 0.05),
+        (HSTU(width=16, layers=2, recurrent=1), 0.05),
+    ],
+)
 def test_products_of_a_step_are_those_of_the_formula(model, more):
     """But for the means of layer normalisation, which are products too."""
     rng = np.random.default_rng(0)
     rows = packed_rows(list(rng.integers(1, 11, (8, 6))), rng.integers(0, 5, 8), 6)
     step = stepper(model, rows, 10, 5, 8, Layout("cells", tuple(jax.local_devices())[:1], 1))
     done = counted(step.compiled())
-    assert sum(w.products for w in done) / STEPS == pytest.approx(by_hand(model, 8, 6, 8, 5), rel=more)
+    assert sum(w.products for w in done) / steps_here() == pytest.approx(by_hand(model, 8, 6, 8, 5), rel=more)
     assert any(part(w.scope).startswith("backward: encoder") for w in done)
+
+
+def test_what_a_gpu_starts_and_ends_apart_counts_once():
+    """As XLA writes it for a GPU: a slice of a loop's states updated in place, and a product left to a library."""
+    done = work("""
+%updated (all: f32[50,8], at: s32[], new: f32[1,8]) -> f32[50,8] {
+  %all = f32[50,8]{1,0} parameter(0)
+  %at = s32[] parameter(1)
+  %new = f32[1,8]{1,0} parameter(2)
+  ROOT %put = f32[50,8]{1,0} dynamic-update-slice(%all, %new, %at, %at)
+}
+
+ENTRY %main (all: f32[50,8], at: s32[], new: f32[1,8]) -> f32[50,8] {
+  %all = f32[50,8]{1,0} parameter(0)
+  %at = s32[] parameter(1)
+  %new = f32[1,8]{1,0} parameter(2)
+  %put-start = ((f32[50,8], s32[], f32[1,8]), f32[50,8], u32[]) fusion-start(%all, %at, %new), calls=%updated
+  %put-done = f32[50,8]{1,0} fusion-done(%put-start)
+  %call = (f32[50,8]{1,0}, s8[4194304]{0}) custom-call(%put-done, %new), custom_call_target="__cublas$gemm"
+  ROOT %out = f32[50,8]{1,0} get-tuple-element(%call), index=0
+}
+""")
+    assert [w.bytes for w in done] == [2 * 8 * 4 + 4, (2 * 50 * 8 + 8) * 4]
 
 
 def test_what_bounds_a_step():
