@@ -14,6 +14,7 @@ novel ones. Nothing is trained; all is predicted anew from the parameters that t
 Run: python -m benchmarks.averaged results/open_ecommerce [--log PATH --baseline decayed --models LSTM]
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +30,9 @@ from lab.cell_record import CellRecord
 from lab.data.dataset import Dataset
 from lab.data.seen import seen_by
 from lab.ensemble import novel_as, predictions
+from lab.errors import InputError
 from lab.evaluation.metrics import InterestMetrics
+from lab.leaving import ended
 from lab.pins import read_pin
 from lab.settings import experiment_of
 from lab.statistics.intervals import over_users
@@ -66,6 +69,10 @@ def main(
     declared: Any = experiment_of(read_pin(results / "pin.json")["experiment"]).source
     where = {"source": replace(declared, path=log) if log else None, "cache": cache}
     done = [one for one in store.records() if one.status == "done" and one.model in (models or (one.model,))]
+    if not any(one.kind == "model" for one in done):
+        raise InputError(
+            f"{results}: no finished cell of a model lies there; give the folder of a run on this machine."
+        )
     known = [one for one in store.records() if one.status == "done" and one.kind == "baseline"]
     print(f"{METRIC:60s}" + "".join(f"{name:>8s}" for name in SLICES))
     for who in dict.fromkeys((one.model, one.features, one.variant) for one in done if one.kind == "model"):
@@ -178,4 +185,4 @@ def compared(store: Store, others: Sequence[CellRecord], values: Values, baselin
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(ended(lambda: tyro.cli(main) or 0))

@@ -20,6 +20,7 @@ from rich.console import Console
 from lab import Experiment, Timeline, Training
 from lab.data.sources import Table
 from lab.models import GRU
+from lab.models.base import Model
 from lab.runner import Place, Run
 from lab.targets import NextItem
 from lab.tracking import Tracking
@@ -37,21 +38,26 @@ def log(items: int) -> pl.DataFrame:
     return pl.DataFrame({"user": np.arange(events) // LENGTH, "item": rng.permutation(item)})
 
 
-def train(items: int, objective: str) -> None:
-    """One line: of this process, which does nothing else."""
-    asked = Experiment(
+def declared(items: int, objective: str, model: Model) -> Experiment:
+    """An experiment on such a log: STEPS updates of one model."""
+    return Experiment(
         name="catalogue",
         source=Table(frame=log(items), order="rows"),
         target=NextItem(objective=objective),  # type: ignore[arg-type]
         timeline=Timeline(protocol="leave_one_out", min_events=1, shard_events=200_000),
         features={"ids": ("item",)},
-        models=(GRU(width=64),),
+        models=(model,),
         seeds=1,
         baselines=(),
         training=Training(
             steps=STEPS, batch=16, row_length=50, overlap=10, evaluate_every=STEPS // 3, valid_rows=64, patience=0
         ),
     )
+
+
+def train(items: int, objective: str) -> None:
+    """One line: of this process, which does nothing else."""
+    asked = declared(items, objective, GRU(width=64))
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder), Path(folder), Tracking(mode="off"), Console(quiet=True), report=False)
         run = Run(asked, place)

@@ -1,9 +1,10 @@
-"""How time and memory grow: with users, length of histories, categories, width, cells and devices, each doubled.
+"""How time and memory grow: with users, length of histories, items, categories, width, cells and devices, each doubled.
 
-`users`: an epoch of the main job's shop of so many users, and laying the shop out as histories, rows and queries. All
-other axes: an update on full rows of ids (`benchmarks.packed`), where one thing doubles and the rest stays. `devices`
-share one batch whose size stays, so that more of them than cores can only cost. Each size is a process of its own; its
-memory is the most it ever held, with Python and the libraries, of which the smallest size is a good measure.
+`users`: an epoch of the main job's shop of so many users, and laying the shop out as histories, rows and queries.
+`items`: an update of a next-item model by full and by sampled softmax, on the log of `benchmarks.catalogue`. All other
+axes: an update on full rows of ids (`benchmarks.packed`), where one thing doubles and the rest stays. `devices` share
+one batch whose size stays, so that more of them than cores can only cost. Each size is a process of its own; its memory
+is the most it ever held, with Python and the libraries, of which the smallest size is a good measure.
 
 The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs weigh little: 1 is linear. Of attention
 and of products by [width, width] 2 is due, and less is reached while other parts weigh more.
@@ -28,6 +29,7 @@ from benchmarks.packed import IDS
 AXES = {
     "users": (500, 1),
     "length": (25, 2),
+    "items": (2_000, 1),
     "categories": (250, 1),
     "width": (16, 2),
     "cells": (1, 1),
@@ -39,7 +41,7 @@ BATCH = 64
 MODELS = ("LSTM", "Transformer")
 FITTED = 3
 """How many of the largest sizes are fitted."""
-RUNS = 3
+RUNS, UPDATES = 3, 4
 SLACK = 0.15
 """How far above what is due an exponent may lie and not be remarked on."""
 
@@ -90,7 +92,12 @@ def fitted(points: list[Point], name: str) -> float:
 
 def measured(axis: str, size: int, model: str) -> dict[str, float]:
     """Seconds, and GB at most, of this process."""
-    spent = of_shop(size, model) if axis == "users" else {"seconds": of_update(axis, size, model)}
+    if axis == "users":
+        spent = of_shop(size, model)
+    elif axis == "items":
+        spent = {objective: of_items(size, model, objective) for objective in ("softmax", "sampled")}
+    else:
+        spent = {"seconds": of_update(axis, size, model)}
     return spent | {"GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9}
 
 
@@ -110,6 +117,29 @@ def of_update(axis: str, size: int, model: str) -> float:
     layout = Layout("batch" if axis == "devices" else "cells", tuple(jax.local_devices()), shape["cells"])
     step = stepper(getattr(models, model)(width=shape["width"]), rows, IDS, classes, BATCH, layout)
     return timed(step) / steps_here()
+
+
+def of_items(items: int, model: str, objective: str) -> float:
+    """Seconds of an update that predicts the next of so many items."""
+    import tempfile
+
+    from benchmarks.catalogue import declared
+    from benchmarks.judging import dataset
+    from lab import models
+    from lab.assembly import assemble
+    from lab.backend import prepare_backend
+    from lab.cells import grid
+    from lab.estimate import Trial
+
+    experiment = declared(items, objective, getattr(models, model)(width=SHAPE["width"]))
+    (cell,) = (cell for cell in grid(experiment, "none", False) if cell.kind == "model")
+    with tempfile.TemporaryDirectory() as folder:
+        prepare_backend(Path(folder))
+        data = dataset(experiment, Path(folder))
+    trial = Trial(data, assemble(experiment, data, experiment.models[0], [cell]))
+    trial.start()
+    trial.steps(1)
+    return median(trial.steps(UPDATES) for _ in range(RUNS)) / UPDATES
 
 
 def of_shop(users: int, model: str) -> dict[str, float]:

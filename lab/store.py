@@ -127,8 +127,20 @@ class Store:
 
     def records(self) -> Iterator[CellRecord]:
         """Every cell on disk, in an order that depends on the cells alone."""
-        found = sorted((self.root / "cells").glob(f"*/{RECORD}"))
-        yield from in_order(self.read(path.parent.name) for path in found)
+        yield from in_order(self.read(cell) for cell in self._cells())
+
+    def readable(self) -> tuple[list[CellRecord], dict[str, FaultError]]:
+        """The same, but for those that are damaged: these by id, each with what is wrong."""
+        sound, damaged = [], {}
+        for cell in self._cells():
+            try:
+                sound.append(self.read(cell))
+            except FaultError as error:
+                damaged[cell] = error
+        return list(in_order(sound)), damaged
+
+    def _cells(self) -> list[str]:
+        return sorted(path.parent.name for path in (self.root / "cells").glob(f"*/{RECORD}"))
 
     def plan(self, planned: Iterable[CellRecord]) -> list[CellRecord]:
         """What is planned, in its order, each as it is on disk or else as it was given (missing, failed)."""

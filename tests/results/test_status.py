@@ -66,3 +66,15 @@ def test_code_and_packages_that_moved_are_named(tmp_path: Path, name: str) -> No
     text = said(store, cells)
     assert f"stale: 1 cells on disk differ in {name}; a run computes them anew." in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_damaged_record_is_counted_and_the_others_are_told(tmp_path: Path) -> None:
+    store, cells = Store(tmp_path), cells_of()
+    for cell in cells[:2]:
+        store.write(cell.record("done"))
+    assert "damaged" not in said(store, cells)
+    (store.folder(cells[1].id) / "cell.json").write_text('{"id": ')
+    assert [one.state for one in states(store, cells)][:3] == ["done", "damaged", "missing"]
+    words = " ".join(said(store, cells).split())
+    assert "stale damaged missing" in words
+    assert f"delete {store.folder(cells[1].id)} and run again" in words
