@@ -52,13 +52,23 @@ class Assembly:
 
 
 def assemblies(experiment: Experiment, data: Dataset, cells: Sequence[Cell]) -> list[Assembly]:
-    """The programs of a fold's trained cells: one for each model, and for variants that need another."""
-    mine: dict[tuple[Model, Training], list[Cell]] = {}
+    """The programs of a fold's trained cells: one for each model, and more where variants or feature sets need them."""
+    mine: dict[tuple[Model, Training, str], list[Cell]] = {}
     for model in experiment.models:
         for cell in cells:
             if cell.kind == "model" and cell.settings == model:
-                mine.setdefault((model, of_program(cell.experiment.training)), []).append(cell)
-    return [assemble(own[0].experiment, data, model, own) for (model, _), own in mine.items()]
+                key = model, of_program(cell.experiment.training), tied(cell, data)
+                mine.setdefault(key, []).append(cell)
+    return [assemble(own[0].experiment, data, model, own) for (model, *_), own in mine.items()]
+
+
+def tied(cell: Cell, data: Dataset) -> str:
+    """The group of the cell's own features whose vectors score its candidates too; empty for none.
+
+    Whatever else is in the experiment, or a cell's numbers would depend on its neighbours.
+    """
+    name = cell.experiment.target.reads_candidates(data.view)
+    return name if name in cell.experiment.features[cell.features] else ""
 
 
 PER_CELL = ("learning_rate", "weight_decay", "prior_precision", "dropout", "label_smoothing")
@@ -71,9 +81,9 @@ def of_program(training: Training) -> Training:
 
 
 def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequence[Cell]) -> Assembly:
-    """Build the program that all of a model's cells on one fold share."""
+    """Build the program that these cells of a model on one fold share."""
     training = experiment.training
-    network = build_network(model, data, jnp.dtype(training.dtype), experiment.target)
+    network = build_network(model, data, jnp.dtype(training.dtype), experiment.target, tied(cells[0], data))
     rows = data.splits["train"].packed.count
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
     bytes_per_cell = _bytes_per_cell(flat.size, model, data, training.batch, experiment.target.factored)
@@ -94,8 +104,8 @@ def _batch(training: Training, rows: int, pieces: int) -> int:
     return batch - batch % pieces
 
 
-def build_network(model: Model, data: Dataset, dtype: Any, target: Target) -> Network:
-    """The network of a model on a dataset's feature groups."""
+def build_network(model: Model, data: Dataset, dtype: Any, target: Target, tied: str = "") -> Network:
+    """The network of a model on a dataset's feature groups; `tied` names the one that scores candidates too."""
     shape = Shape(model.width, data.view.candidates, dtype)
     modules = {name: group.module(data.states[name], shape) for name, group in data.groups.items()}
     sides = {side: {n: modules[n] for n, g in data.groups.items() if g.side == side} for side in ("step", "candidate")}
@@ -108,7 +118,7 @@ def build_network(model: Model, data: Dataset, dtype: Any, target: Target) -> Ne
         width=model.width,
         dtype=dtype,
         factored=target.factored,
-        tied=name if (name := target.reads_candidates(data.view)) in data.groups else "",
+        tied=tied,
     )
 
 

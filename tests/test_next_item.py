@@ -95,6 +95,23 @@ def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tm
     assert "items known" in said["candidates"] and set(said["per_query"]) <= set(one.store.users(one.cells[-1].id))
 
 
+@pytest.mark.usefixtures("broadcasting", "quick_compile")
+def test_a_set_without_the_item_group_is_the_same_beside_one_that_has_it(tmp_path: Path) -> None:
+    """Candidates are scored by the item group's vectors only where the cell's own set has that group."""
+    shop, few = SyntheticShop(users=60, days=90, categories=8, items=40), {"few": ("category",)}
+    found = {}
+    for name, sets in (("alone", few), ("beside", few | {"ids": ("item",)})):
+        asked = experiment(shop, horizons=(7,), features=sets, baselines=(), target=NextItem(stop_by="loss"))
+        one, code, _ = run(asked, tmp_path / name)
+        assert code == 0
+        (cell,) = (cell for cell in one.cells if cell.kind == "model" and cell.features == "few")
+        record = one.store.read(cell.id)
+        found[name] = cell.id, record.metrics
+        # By the log loss of the labels alone: near that of chance, and never without an end.
+        assert 0 < record.value("valid", "all", "loss") < 2 * np.log(40)
+    assert found["alone"] == found["beside"]
+
+
 @pytest.mark.usefixtures("broadcasting")
 def test_on_a_calendar_every_event_of_the_window_is_asked(tmp_path: Path) -> None:
     shop = SyntheticShop(users=60, days=90, categories=8, items=40)

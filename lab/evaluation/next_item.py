@@ -28,7 +28,7 @@ class Placed:
     rank: np.ndarray
     """int64[Q]."""
     first: np.ndarray
-    """int32[Q, K], the best candidates, best first."""
+    """int32[Q, K], the best candidates, best first; -1 where no more are left."""
     label: np.ndarray
     """int32[Q]."""
     seen: np.ndarray
@@ -55,6 +55,7 @@ def of_cell(placed: Placed, share: np.ndarray) -> dict[str, float]:
     values = {"popularity@label": _mean(times[placed.label])}
     for k in CUTS:
         first = placed.first[:, :k]
+        first = first[first >= 0]
         values[f"coverage@{k}"] = len(np.unique(first)) / len(share)
         values[f"popularity@{k}"] = _mean(times[first])
     return values
@@ -80,10 +81,14 @@ def place(scores: np.ndarray, label: np.ndarray, left_out: np.ndarray | None, de
 
 
 def first_of(scores: np.ndarray, depth: int) -> np.ndarray:
-    """int32[Q, depth]: the candidates with the highest scores, of equal ones those with the lower numbers."""
+    """int32[Q, depth]: the candidates with the highest scores, of equal ones those with the lower numbers.
+
+    -1 where no more are left, the others having -inf.
+    """
     depth = min(depth, scores.shape[1])
     if depth < scores.shape[1]:
         # Only what is at least level with the last of them needs sorting.
         least = np.partition(scores, -depth, axis=1)[:, -depth]
         scores = np.where(scores >= least[:, None], scores, -np.inf)
-    return np.argsort(-scores, axis=1, kind="stable")[:, :depth].astype(np.int32)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+    return np.where(np.take_along_axis(scores, order, 1) == -np.inf, -1, order).astype(np.int32)

@@ -6,7 +6,8 @@ Zhai et al. 2024 (arXiv 2402.17152), eq. 1 to 3. Each layer, a residual branch o
     y = (norm(mean over s <= t of a[t, s] v[s]) * u) O
 
 Weights do not sum to one, so that how much of the past agrees with a step is not lost. Sums are divided by
-the number of steps seen, not by the length of a row, which would tell where a history is packed.
+the number of steps seen, not by the length of a row, which would tell where a history is packed. Beyond the paper's
+equations are 1 / sqrt(K) and a bias by order for each head.
 
 Attention may lie on `recurrent` layers of a GRU, which tell it the order of the last few steps: then each step it
 looks at is a state, as in hybrids of recurrence and attention for text (De et al. 2024, arXiv 2402.19427).

@@ -24,6 +24,9 @@ LOGITS_AT_ONCE = 1 << 20
 ROWS_AT_LEAST = 128
 """Labels that are worked on at once, however large the catalogue: below it, its vectors are read too often."""
 
+IN_A_BLOCK = 1024
+"""Candidates of a block, where they are drawn by their shares."""
+
 HIT = -1e30
 """The logit of a negative that is the label itself."""
 
@@ -139,7 +142,8 @@ def gbce(
     calibration: float,
     key: Array,
 ) -> Float[Array, ""]:
-    """-(b log sigmoid(s_label) + sum over negatives j of log(1 - sigmoid(s_j))), generalised binary cross-entropy.
+    """-(b log sigmoid(s_label) + sum over negatives j of log(1 - sigmoid(s_j))) / (K + 1), generalised binary
+    cross-entropy.
 
     b = a (t (1 - 1/a) + 1/a) with a = K / (C - 1), t the calibration (Petrov and Macdonald 2023, arXiv 2308.07192).
     """
@@ -149,7 +153,7 @@ def gbce(
     def of_block(h: Array, i: Array, w: Array, drawn: Array) -> Array:
         own, others = _scores(factors, h, i, drawn)
         others = jnp.where(drawn == i[:, None], HIT, others)
-        return (w * (power * jax.nn.softplus(-own) + jax.nn.softplus(others).sum(-1))).sum()
+        return (w * (power * jax.nn.softplus(-own) + jax.nn.softplus(others).sum(-1))).sum() / (negatives.count + 1)
 
     return _over_blocks(of_block, factors, id, weight, negatives, key)
 
@@ -157,7 +161,8 @@ def gbce(
 def _scores(factors: "Factors", hidden: Array, id: Array, drawn: Array) -> tuple[Array, Array]:
     """Logits of the labels [n], and of what is drawn against them [n, K]; `drawn` is [K] or [n, K]."""
     kernel, dtype = factors.kernel, hidden.dtype
-    own = (hidden.astype(jnp.float32) * kernel[id]).sum(-1) + factors.bias[id]
+    # Rounded as the others are.
+    own = (hidden.astype(jnp.float32) * kernel[id].astype(dtype).astype(jnp.float32)).sum(-1) + factors.bias[id]
     names = "nd,kd->nk" if drawn.ndim == 1 else "nd,nkd->nk"
     others = jnp.einsum(names, hidden, kernel[drawn].astype(dtype), preferred_element_type=jnp.float32)
     return own, others + factors.bias[drawn]
@@ -190,8 +195,31 @@ def _log_chance(factors: "Factors", negatives: Negatives) -> Float[Array, " C"]:
 
 
 def _draw(factors: "Factors", negatives: Negatives, shape: tuple[int, ...], key: Array) -> Int[Array, "..."]:
-    if not negatives.by_popularity:
-        return jax.random.randint(key, shape, 0, len(factors.kernel))
-    below = jnp.cumsum(jax.nn.softmax(factors.prior))
-    found = jnp.searchsorted(below, jax.random.uniform(key, shape) * below[-1], side="right")
-    return jnp.minimum(found, len(below) - 1)
+    if negatives.by_popularity:
+        return by_share(jax.nn.softmax(factors.prior), shape, key)
+    return jax.random.randint(key, shape, 0, len(factors.kernel))
+
+
+def by_share(share: Float[Array, " C"], shape: tuple[int, ...], key: Array) -> Int[Array, "..."]:
+    """Candidates drawn with these chances: first one of some blocks of them, then one of its block.
+
+    One float32 running sum over all of them could not tell the rare ones of a large catalogue apart: against what is
+    summed up before them they are nothing.
+    """
+    size = min(IN_A_BLOCK, len(share))
+    within = jnp.cumsum(cut(share, size), 1)
+    across = jnp.cumsum(within[:, -1])
+    outer, inner = jax.random.uniform(key, (2, *shape))
+    block = jnp.minimum(jnp.searchsorted(across, outer * across[-1], side="right"), len(across) - 1)
+    flat, wanted = within.reshape(-1), inner * within[block, -1]
+
+    def halve(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = bounds
+        middle = (low + high) // 2
+        beyond = flat[block * size + middle] <= wanted
+        return jnp.where(beyond, middle + 1, low), jnp.where(beyond, high, middle)
+
+    # The first place whose sum is above what is wanted, the last one if rounding leaves none.
+    bounds = jnp.zeros(shape, jnp.int32), jnp.full(shape, size - 1, jnp.int32)
+    low, _ = jax.lax.fori_loop(0, max(size - 1, 1).bit_length(), halve, bounds)
+    return jnp.minimum(block * size + jnp.minimum(low, size - 1), len(share) - 1)

@@ -23,8 +23,9 @@ def ranked(
     """Rank of each label, the first `depth` candidates, and the label's log probability.
 
     The rank counts the other candidates whose score is the label's or higher, so that ties count against the model; -1
-    where there is no label (-1). Of equal scores the candidate with the lower number comes first. `taken` are
-    candidates that are left out of all this, unless they are the label; C stands for none.
+    where there is no label (-1). Of equal scores the candidate with the lower number comes first; -1 where fewer than
+    `depth` are left. `taken` are candidates that are left out of all this, unless they are the label; C stands for
+    none. Scores that are no numbers give a log probability that is none, and count as higher than the label's.
     """
     chunks = _chunks(kernel, bias)
     blocks = jax.tree.map(partial(cut, size=min(QUERIES_AT_ONCE, len(hidden))), (hidden, label, taken))
@@ -70,12 +71,12 @@ def _of_block(
 
     low = jnp.full(queries, -jnp.inf, jnp.float32)
     begun = low, low, jnp.full((queries, depth), -jnp.inf, jnp.float32), jnp.zeros((queries, depth), jnp.int32)
-    (own, mass, _, first), _ = jax.lax.scan(read, begun, chunks)
+    (own, mass, best, first), _ = jax.lax.scan(read, begun, chunks)
 
     def ahead(total: Array, chunk: tuple[Array, Array, Array]) -> tuple[Array, None]:
         other = (jnp.arange(size)[None] + chunk[2]) != label[:, None]
-        return total + ((scores(*chunk) >= own[:, None]) & other).sum(-1, dtype=jnp.int32), None
+        return total + (~(scores(*chunk) < own[:, None]) & other).sum(-1, dtype=jnp.int32), None
 
     # Twice, since a label's score must be the product that the others are, bit by bit, for ties to be seen.
     rank, _ = jax.lax.scan(ahead, jnp.zeros(queries, jnp.int32), chunks)
-    return rank, first, own - mass
+    return rank, jnp.where(best == -jnp.inf, -1, first), own - mass

@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 DEPTH = 20
 """How many of the first candidates are kept of each query."""
 
+NEEDS = {
+    "negatives": ("sampled", "gbce"),
+    "shared": ("sampled", "gbce"),
+    "drawn": ("sampled",),
+    "calibration": ("gbce",),
+}
+"""Which objectives a setting is for."""
+
 
 class NextAnswers(NamedTuple):
     """What is kept of the scores of all candidates at each query."""
@@ -36,7 +44,7 @@ class NextAnswers(NamedTuple):
     rank: Any
     """int32[B, Q], candidates ahead of the label or level with it; 0 is best; -1 where there is no label."""
     first: Any
-    """int32[B, Q, DEPTH], the best candidates, best first."""
+    """int32[B, Q, DEPTH], the best candidates, best first; -1 where no more are left."""
     log_probability: Any
     """float32[B, Q], of the label among all candidates."""
 
@@ -69,7 +77,7 @@ class NextItem(Target):
     """gbce: t, 0 for plain binary cross-entropy, 1 for probabilities as of softmax (arXiv 2308.07192)."""
     tied: bool = True
     """Whether candidates are scored by the vectors with which the item group (category, where categories are
-    predicted) reads them."""
+    predicted) reads them; by vectors of their own where a feature set is without it."""
     repeats: bool = True
     """Whether what a user took before may come again; if not, it is left out of the ranking."""
     stop_by: Literal["ndcg", "loss"] = "ndcg"
@@ -80,8 +88,11 @@ class NextItem(Target):
             raise InputError(f"target.negatives: {self.negatives} draws nothing; use 1 or more.")
         if not 0 <= self.calibration <= 1:
             raise InputError(f"target.calibration: {self.calibration} is no share; use 0 to 1.")
-        if self.drawn == "popularity" and self.objective != "sampled":
-            raise InputError("target.drawn: 'popularity' needs target.objective='sampled', which corrects for it.")
+        for name, needs in NEEDS.items():
+            value, default = getattr(self, name), NextItem.__dataclass_fields__[name].default
+            if value != default and self.objective not in needs:
+                usable = " or ".join(f"target.objective='{one}'" for one in needs)
+                raise InputError(f"target.{name}: {value!r} needs {usable}; '{self.objective}' makes no use of it.")
 
     @property
     def smooths(self) -> bool:
@@ -100,7 +111,9 @@ class NextItem(Target):
         return steps, tuple(_until(view, event, fold.opens(split) + h) for h in fold.horizons)
 
     def independent(self, view: FoldView, answered: int, horizon: int) -> float:
-        return answered
+        # Of some behaviours, one event may answer many queries.
+        event = self._from(view)[:-1]
+        return min(answered, int((event == np.arange(len(event))).sum())) if self.behaviours else answered
 
     def reads_candidates(self, view: FoldView) -> str:
         return ("item" if view.items else "category") if self.tied else ""
@@ -165,9 +178,13 @@ class NextItem(Target):
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         rank, log_p = (jax.vmap(lambda a, q: a[q])(part, query) for part in (answers.rank, answers.log_probability))
         if self.stop_by == "loss":
-            return -(weight * log_p).sum(), weight.sum()
-        gain = jnp.where((rank >= 0) & (rank < 10), 1 / jnp.log2(rank.astype(jnp.float32) + 2), 0.0)
-        return (weight * (1 - gain)).sum(), weight.sum()
+            short = -log_p
+        else:
+            gain = jnp.where((rank >= 0) & (rank < 10), 1 / jnp.log2(rank.astype(jnp.float32) + 2), 0.0)
+            # Ranks alone would not tell that scores are no numbers.
+            short = jnp.where(jnp.isnan(log_p), jnp.nan, 1 - gain)
+        # A label that weighs nothing points at some query, of which there may be nothing to say.
+        return jnp.where(weight > 0, weight * short, 0.0).sum(), weight.sum()
 
     def judge(self, data: "Dataset", horizon: int) -> "Judge":
         from lab.judging import NextItemJudge

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lab.evaluation.next_item import place
 from lab.models.network import Factors
 from lab.targets import catalogue_loss, catalogue_rank
-from lab.targets.catalogue_loss import Negatives, gbce, sampled_softmax, softmax_loss
+from lab.targets.catalogue_loss import Negatives, by_share, gbce, sampled_softmax, softmax_loss
 from lab.targets.catalogue_rank import ranked
 
 N, C, D = 23, 11, 4
@@ -88,13 +88,61 @@ def test_gbce_is_its_formula(calibration: float, monkeypatch: pytest.MonkeyPatch
     share = 4 / (C - 1)
     power = share * (calibration * (1 - 1 / share) + 1 / share)
     others = np.where(against[None] == id[:, None], 0.0, np.log(1 - p[:, against])).sum(1)
-    wanted = -(weight * (power * np.log(p[np.arange(N), id]) + others)).sum()
+    wanted = -(weight * (power * np.log(p[np.arange(N), id]) + others)).sum() / 5
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
-def test_plain_binary_cross_entropy_is_gbce_without_calibration() -> None:
-    share = 4 / (C - 1)
-    assert share * (0.0 * (1 - 1 / share) + 1 / share) == pytest.approx(1.0)
+@pytest.mark.usefixtures("broadcasting")
+def test_without_calibration_it_is_plain_binary_cross_entropy() -> None:
+    factors, id, _ = drawn(labels=1)
+    key, weight = jax.random.key(0), np.ones(1, np.float32)
+    found = gbce(factors, id, weight, Negatives(64, True, False), 0.0, key)
+    logits = np.asarray(factors.hidden @ factors.kernel.T + factors.bias[None], np.float64)[0]
+    against = np.asarray(jax.random.randint(key, (64,), 0, C))
+    told = np.append(logits[id], logits[against[against != id]])
+    target = np.arange(len(told)) == 0
+    wanted = np.logaddexp(0, np.where(target, -told, told)).sum() / 65
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("broadcasting")
+def test_full_calibration_makes_sigmoids_the_probabilities() -> None:
+    """With t = 1 the loss is least where a candidate's sigmoid is the chance that it is the label (arXiv 2308.07192).
+
+    Of C that are all as likely, by symmetry one logit x for all: a softplus(-x) + K (C - 1) / C softplus(x), since a
+    drawn one is the label itself once in C; with a = K / (C - 1) it is least at odds of C / (C - 1)^2, about 1 in C.
+    """
+    negatives, label = Negatives(2000, False, False), np.arange(C)
+
+    def loss(x: Any) -> Any:
+        factors = Factors(jnp.zeros((C, D)), jnp.zeros((C, D)), jnp.full(C, x), jnp.zeros(C))
+        return gbce(factors, label, np.ones(C, np.float32), negatives, 1.0, jax.random.key(0))
+
+    slope, low, high = jax.jit(jax.grad(loss)), -8.0, 4.0
+    for _ in range(25):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
+    assert np.exp(low) == pytest.approx(C / (C - 1) ** 2, rel=0.03)
+
+
+def test_rare_ones_of_a_large_catalogue_are_drawn_as_often_as_their_share_says() -> None:
+    count = 300_000
+    weight = 1 / np.arange(1, count + 1)
+    share = weight / weight.sum()
+    found = np.asarray(by_share(jnp.asarray(share, jnp.float32), (4_000_000,), jax.random.key(0)))
+    assert found.min() >= 0 and found.max() < count
+    drawn_, wanted = np.bincount(found // 30_000, minlength=10) / len(found), share.reshape(10, -1).sum(1)
+    np.testing.assert_allclose(drawn_, wanted, rtol=0.02)
+    rare = np.bincount(found, minlength=count)[200_000:] / len(found)
+    # Poisson: as many of them never drawn as there should be.
+    assert (rare == 0).mean() == pytest.approx(np.exp(-share[200_000:] * len(found)).mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("count", [1, 2, 1023, 1024, 1025, 3000])
+def test_every_size_is_drawn_from_whole(count: int) -> None:
+    share = np.full(count, 1 / count, np.float32)
+    found = np.bincount(np.asarray(by_share(jnp.asarray(share), (200 * count,), jax.random.key(1))), minlength=count)
+    assert len(found) == count and found.min() > 100 and found.max() < 320
 
 
 @pytest.mark.usefixtures("broadcasting")
@@ -129,8 +177,22 @@ def test_ranks_are_those_of_all_scores_with_ties_against_the_label(
     assert (rank[~known] == -1).all()
     some = np.flatnonzero(known)
     for q, row in zip(some, wanted[1], strict=True):
-        kept = [c for c in row if not (out[q, c] and c != label[q])]
-        np.testing.assert_array_equal(first[q][: len(kept)], kept)
+        np.testing.assert_array_equal(first[q], row)
     left = np.where(out[:, :C] & (np.arange(C) != label[:, None]), -np.inf, scores)
     share = left[some, label[some]] - np.log(np.exp(left[some]).sum(1))
     np.testing.assert_allclose(log_p[known], share, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.usefixtures("broadcasting")
+def test_where_fewer_are_left_than_are_asked_for_no_others_are_named() -> None:
+    hidden, kernel, label = jnp.ones((1, D)), jnp.asarray(np.arange(C)[:, None] * np.ones((1, D))), jnp.asarray([2])
+    taken = jnp.asarray([[c for c in range(C) if c not in (2, 5)]])
+    _, first, log_p = ranked(hidden, kernel, jnp.zeros(C), label, taken, 4)
+    assert first.tolist() == [[5, 2, -1, -1]] and np.isfinite(log_p).all()
+
+
+@pytest.mark.usefixtures("broadcasting")
+def test_scores_that_are_no_numbers_are_no_success() -> None:
+    label = jnp.asarray([1, 2])
+    rank, _, log_p = ranked(jnp.full((2, D), jnp.nan), jnp.ones((C, D)), jnp.zeros(C), label, None, 3)
+    assert (rank == C - 1).all() and np.isnan(log_p).all()

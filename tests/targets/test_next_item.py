@@ -1,5 +1,8 @@
 """What the next item is, which events are asked for it, and what it may follow from."""
 
+import re
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +19,7 @@ from lab.data.timeline import DAY, Fold, Timeline, folds
 from lab.data.view import known_at, look
 from lab.errors import InputError
 from lab.targets import NextItem
+from lab.targets.next_item import NextAnswers
 from tests.small_logs import small_histories
 
 KINDS = (Behaviour("view"), Behaviour("purchase"), Behaviour("cancellation", -1))
@@ -179,3 +183,52 @@ def test_what_leave_one_out_leaks_is_told() -> None:
     # Tests at 9 and 5; what is learned from lies at 0, 1 and 3.
     assert leaked(time, back) == {"tests": 0.0, "events": 0.0}
     assert leaked(time[[0, 1, 2, 3, 4]], np.array([2, 1, 0, 2, 0])) == {"tests": 1.0, "events": 0.5}
+
+
+@pytest.mark.parametrize("stop_by", ["ndcg", "loss"])
+def test_what_early_stopping_goes_by_counts_labels_alone(stop_by: str) -> None:
+    """Padding labels point at the first query, which may have no label, and so no finite log probability."""
+    target = NextItem(stop_by=stop_by)  # type: ignore[arg-type]
+    answers = NextAnswers(
+        rank=jnp.asarray([[-1, 0, 12], [-1, -1, -1]]),
+        first=None,
+        log_probability=jnp.asarray([[-jnp.inf, -0.5, -3.0], [-jnp.inf] * 3]),
+    )
+    query, weight = jnp.asarray([[1, 2, 0], [0, 0, 0]]), jnp.asarray([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    total, count = target.shortfall(answers, query, jnp.zeros_like(query), weight)
+    assert count == 2 and total == pytest.approx({"ndcg": 0.0 + 1.0, "loss": 3.5}[stop_by])
+    lost = answers._replace(log_probability=jnp.asarray([[-jnp.inf, jnp.nan, -3.0], [-jnp.inf] * 3]))
+    assert np.isnan(target.shortfall(lost, query, jnp.zeros_like(query), weight)[0])
+
+
+@pytest.mark.parametrize(
+    ("settings_", "words"),
+    [
+        (
+            {"negatives": 64},
+            "target.negatives: 64 needs target.objective='sampled' or target.objective='gbce'; 'softmax'",
+        ),
+        ({"shared": False}, "target.shared: False needs"),
+        (
+            {"drawn": "popularity", "objective": "gbce"},
+            "target.drawn: 'popularity' needs target.objective='sampled'; 'g",
+        ),
+        (
+            {"calibration": 0.5, "objective": "sampled"},
+            "target.calibration: 0.5 needs target.objective='gbce'; 'sampled'",
+        ),
+        ({"negatives": 0, "objective": "sampled"}, "target.negatives: 0 draws nothing"),
+        ({"calibration": 2.0, "objective": "gbce"}, "target.calibration: 2.0 is no share"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(settings_: dict, words: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(words)}"):
+        NextItem(**settings_)
+
+
+def test_one_purchase_that_answers_many_queries_is_one_independent_label() -> None:
+    events = [(0, "a", None, t, "view") for t in range(5)] + [(0, "b", None, 5, "purchase")]
+    histories = small_histories([*events, (1, "a", None, 8, "view")], behaviours=KINDS, users=range(2))
+    for behaviours, wanted in ((("purchase",), 1), ((), 5)):
+        target = NextItem(behaviours=behaviours)
+        assert target.independent(seen(histories, target), 5, 0) == wanted
