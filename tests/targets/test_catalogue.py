@@ -95,8 +95,8 @@ def test_gbce_is_its_formula(calibration: float, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("broadcasting")
 def test_without_calibration_it_is_plain_binary_cross_entropy() -> None:
     factors, id, _ = drawn(labels=1)
-    key, weight = jax.random.key(0), np.ones(1, np.float32)
-    found = gbce(factors, id, weight, Negatives(64, True, False), 0.0, key)
+    key, weight = jax.random.key(0), jnp.ones(1)
+    found = gbce(factors, jnp.asarray(id), weight, Negatives(64, True, False), 0.0, key)
     logits = np.asarray(factors.hidden @ factors.kernel.T + factors.bias[None], np.float64)[0]
     against = np.asarray(jax.random.randint(key, (64,), 0, C))
     told = np.append(logits[id], logits[against[against != id]])
@@ -112,11 +112,11 @@ def test_full_calibration_makes_sigmoids_the_probabilities() -> None:
     Of C that are all as likely, by symmetry one logit x for all: a softplus(-x) + K (C - 1) / C softplus(x), since a
     drawn one is the label itself once in C; with a = K / (C - 1) it is least at odds of C / (C - 1)^2, about 1 in C.
     """
-    negatives, label = Negatives(2000, False, False), np.arange(C)
+    negatives, label = Negatives(2000, False, False), jnp.arange(C)
 
     def loss(x: Any) -> Any:
         factors = Factors(jnp.zeros((C, D)), jnp.zeros((C, D)), jnp.full(C, x), jnp.zeros(C))
-        return gbce(factors, label, np.ones(C, np.float32), negatives, 1.0, jax.random.key(0))
+        return gbce(factors, label, jnp.ones(C), negatives, 1.0, jax.random.key(0))
 
     slope, low, high = jax.jit(jax.grad(loss)), -8.0, 4.0
     for _ in range(25):
