@@ -4,12 +4,17 @@ Each of the experiment's models is trained for a few updates and looks at a bloc
 seeds as one program. With `--edge`, how much memory each more needs tells how many fit an accelerator, and so many are
 trained too (fewer where memory did not suffice after all). On a CPU cells of one program run one after the other.
 
+Each model has a process of its own: a device tells only the most that a process ever held there.
+
 Run: XLA_PYTHON_CLIENT_MEM_FRACTION=.95 python -m benchmarks.crowd experiments/ml1m.py --path ml-1m.txt --edge
 """
 
 import argparse
 import gc
-from dataclasses import replace
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import jax
@@ -20,8 +25,10 @@ from lab.backend import prepare_backend
 from lab.cells import grid
 from lab.computing import is_of_memory
 from lab.data.dataset import Dataset
+from lab.errors import InputError
 from lab.estimate import Trial
 from lab.experiment import Experiment
+from lab.leaving import ended
 from lab.loading import load_experiment
 from lab.models.base import Model
 
@@ -31,9 +38,10 @@ ROOM = 0.96
 """Share of the memory that the largest number is planned for."""
 FEWER = 0.92
 """How many cells are tried after too many."""
+HEADS = ("ms an update", "of the fewest", "ms a cell", "look, ms", "GB at most")
 
 
-def main() -> None:
+def main() -> int:
     """Print a table for each model."""
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -43,33 +51,65 @@ def main() -> None:
     parser.add_argument("--cells", nargs="+", type=int, default=[1, 8, 32])
     parser.add_argument("--edge", action="store_true", help="as many as fit the device, too")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--alone", type=int, help="only the model at this place of the experiment, in this process")
     asked = parser.parse_args()
-    prepare_backend(None)
+    experiment = asked_for(asked)
+    if asked.alone is not None:
+        prepare_backend(None)
+        crowds(experiment, dataset(experiment), experiment.models[asked.alone], asked)
+        return 0
+    for place in chosen(experiment, asked.models):
+        # This process never touches a device, so that all of its memory is the child's.
+        command = [sys.executable, "-m", "benchmarks.crowd", *sys.argv[1:], "--alone", str(place)]
+        if code := subprocess.run(command, check=False).returncode:
+            return code
+    return 0
+
+
+def asked_for(asked: argparse.Namespace) -> Experiment:
+    """The experiment, its log where the command line says that it lies. Raises InputError for what cannot be."""
+    if min(asked.cells) < 1:
+        raise InputError(f"--cells: {min(asked.cells)} is no number of cells; use 1 or more.")
+    if asked.edge and len(set(asked.cells)) < 2:
+        raise InputError("--edge: what a cell more needs is told by two numbers of cells; give --cells two or more.")
     experiment, _ = load_experiment(asked.experiment)
-    if asked.path:
-        experiment = replace(experiment, source=replace(experiment.source, path=asked.path))  # type: ignore[call-arg]
-    data = dataset(experiment)
-    print(f"{experiment.name} on {jax.devices()[0].device_kind}, {asked.dtype}")
-    for model in experiment.models:
-        if not asked.models or type(model).__name__ in asked.models:
-            crowds(experiment, data, model, asked)
+    if asked.path is None:
+        return experiment
+    source = experiment.source
+    if "path" not in {field.name for field in fields(source)}:
+        raise InputError(
+            f"--path: {type(source).__name__}, the source of {experiment.name}, reads no log; leave it out."
+        )
+    return replace(experiment, source=replace(source, path=asked.path))  # type: ignore[call-arg]
+
+
+def chosen(experiment: Experiment, names: Sequence[str]) -> list[int]:
+    """The places of the models of these names, of all where none is named. Raises InputError for an unknown one."""
+    kinds = [type(model).__name__ for model in experiment.models]
+    for name in names:
+        if name not in kinds:
+            known = ", ".join(dict.fromkeys(kinds))
+            raise InputError(f"--models: {name} is no model of {experiment.name}; it has {known}.")
+    return [place for place, kind in enumerate(kinds) if not names or kind in names]
 
 
 def crowds(experiment: Experiment, data: Dataset, model: Model, asked: argparse.Namespace) -> None:
     """A line for each number of cells."""
-    heads = ("ms an update", "of one", "ms a cell", "look, ms", "GB at most")
-    print(f"\n{model}\n{'cells':>7s}" + "".join(f"{head:>14s}" for head in heads))
+    print(f"\n{experiment.name} on {jax.devices()[0].device_kind}, {asked.dtype}: {model}")
+    print(f"{'cells':>7s}" + "".join(f"{head:>14s}" for head in HEADS))
     first, peaks = 0.0, []
-    for count in sorted(asked.cells):
+    for count in sorted(set(asked.cells)):
         update, look = trained(experiment, data, model, count, asked.dtype)
         first, peaks = first or update, [*peaks, (count, peak())]
-        line(count, update, look, first)
-    if not asked.edge or len(peaks) < 2 or not peaks[-1][1]:
+        print(line(count, update, look, first, peak()), flush=True)
+    if not asked.edge:
         return
-    (few, less), (many, more) = peaks[-2:]
-    each = (more - less) / (many - few)
-    count = int((ROOM * limit() - more) / each) + many
-    while count > many:
+    count = fitting(peaks, limit())
+    if count is None:
+        print("how many fit is not told: a cell more did not raise the most that was held on the device")
+        return
+    most: float | None = None
+    while count > peaks[-1][0]:
         try:
             update, look = trained(experiment, data, model, count, asked.dtype)
         except jax.errors.JaxRuntimeError as error:
@@ -77,16 +117,27 @@ def crowds(experiment: Experiment, data: Dataset, model: Model, asked: argparse.
                 raise
             print(f"{count:7,}  memory does not suffice", flush=True)
             gc.collect()
-            count = int(FEWER * count)
+            # What was held at most is from here on what the attempt held.
+            count, most = int(FEWER * count), 0.0
         else:
-            line(count, update, look, first)
+            print(line(count, update, look, first, peak() if most is None else most), flush=True)
             return
+    print(f"no more than {peaks[-1][0]:,} fit")
 
 
-def line(count: int, update: float, look: float, first: float) -> None:
+def fitting(peaks: Sequence[tuple[int, float]], limit: float) -> int | None:
+    """How many cells fit, by what the last two numbers of them held; None where that does not tell."""
+    (few, less), (many, more) = peaks[-2:]
+    each = (more - less) / (many - few)
+    return None if each <= 0 else max(int((ROOM * limit - more) / each), 0) + many
+
+
+def line(count: int, update: float, look: float, first: float, held: float) -> str:
+    """A row of the table; a dash where the device does not tell what it held."""
     ms = 1e3 * update
-    told = (f"{ms:.2f}", f"{update / first:.2f}", f"{ms / count:.3f}", f"{1e3 * look:.1f}", f"{peak() / 1e9:.1f}")
-    print(f"{count:7,}" + "".join(f"{one:>14s}" for one in told), flush=True)
+    told = [f"{ms:.2f}", f"{update / first:.2f}", f"{ms / count:.3f}", f"{1e3 * look:.1f}"]
+    told.append(f"{held / 1e9:.1f}" if held else "-")
+    return f"{count:7,}" + "".join(f"{one:>14s}" for one in told)
 
 
 def trained(experiment: Experiment, data: Dataset, model: Model, count: int, dtype: str) -> tuple[float, float]:
@@ -95,8 +146,9 @@ def trained(experiment: Experiment, data: Dataset, model: Model, count: int, dty
         experiment.training, steps=UPDATES, evaluate_every=UPDATES, cells_at_once=count, dtype=dtype, split="cells"
     )  # type: ignore[arg-type]
     many = replace(experiment, training=training, seeds=count)
-    cells = [cell for cell in grid(many, "none", False) if cell.settings == model]
-    trial = Trial(data, assemble(many, data, model, cells))
+    assembly = assemble(many, data, model, [cell for cell in grid(many, "none", False) if cell.settings == model])
+    assert assembly.program.steps >= UPDATES  # or the rest of them would be no updates, and be timed as such
+    trial = Trial(data, assembly)
     trial.start()
     trial.steps(UPDATES), trial.look()
     update = sorted(trial.steps(UPDATES) for _ in range(3))[1] / UPDATES
@@ -109,8 +161,9 @@ def peak() -> float:
 
 
 def limit() -> float:
-    return (jax.devices()[0].memory_stats() or {})["bytes_limit"]
+    """Bytes that there are on the device, 0 where it does not tell."""
+    return (jax.devices()[0].memory_stats() or {}).get("bytes_limit", 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(ended(main))
