@@ -3,11 +3,12 @@
 `users`: an epoch of the main job's shop of so many users, and laying the shop out as histories, rows and queries.
 `items`: an update of a next-item model by full and by sampled softmax, on the log of `benchmarks.catalogue`. All other
 axes: an update on full rows of ids (`benchmarks.packed`), where one thing doubles and the rest stays. `devices` share
-one batch whose size stays, so that more of them than cores can only cost. Each size is a process of its own; its memory
-is the most it ever held, with Python and the libraries, of which the smallest size is a good measure.
+one batch whose size stays, so that more of them than cores can only cost. Each size, and of `items` each softmax, is a
+process of its own; its memory is the most it ever held, with Python and the libraries, of which the smallest size is a
+good measure.
 
 The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs weigh little: 1 is linear. Of attention
-and of products by [width, width] 2 is due, and less is reached while other parts weigh more.
+over the length and of products by [width, width] 2 is due, and less is reached while other parts weigh more.
 
 Run: OMP_WAIT_POLICY=passive python -m benchmarks.scaling [--axes length width] [--figure scaling.png]
 """
@@ -35,7 +36,10 @@ AXES = {
     "cells": (1, 1),
     "devices": (1, 0),
 }
-"""The smallest size, and the exponent that is due at most: of a Transformer, where models differ."""
+"""The smallest size, and the exponent that is due at most."""
+RECURRENT = {"length": 1}
+"""What is due of an LSTM where it is less."""
+OBJECTIVES = ("softmax", "sampled")
 SHAPE = {"length": 50, "categories": 100, "width": 64, "cells": 1, "devices": 1}
 BATCH = 64
 MODELS = ("LSTM", "Transformer")
@@ -58,9 +62,10 @@ def main() -> None:
     parser.add_argument("--doublings", type=int, default=4)
     parser.add_argument("--figure", type=Path, help="where to draw all axes, as PNG")
     parser.add_argument("--alone", type=int, help="measure one model at this size of one axis, in this process")
+    parser.add_argument("--objective", choices=OBJECTIVES, help="of the axis `items` alone, with --alone")
     asked = parser.parse_args()
     if asked.alone is not None:
-        print(json.dumps(measured(asked.axes[0], asked.alone, asked.models[0])))
+        print(json.dumps(measured(asked.axes[0], asked.alone, asked.models[0], asked.objective or OBJECTIVES[0])))
         return
     found = {(axis, model): sweep(axis, model, asked.doublings) for axis in asked.axes for model in asked.models}
     if asked.figure is not None:
@@ -69,19 +74,33 @@ def main() -> None:
 
 def sweep(axis: str, model: str, doublings: int) -> list[Point]:
     """All sizes of an axis, each in a process of its own, as a table that ends with exponents."""
-    smallest, due = AXES[axis]
-    points: list[Point] = []
+    smallest, points = AXES[axis][0], []
     print(f"\n{axis}, {model}")
     for size in (smallest << doubling for doubling in range(doublings + 1)):
-        command = [sys.executable, "-m", "benchmarks.scaling", "--axes", axis, "--models", model, "--alone", str(size)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        points.append((size, json.loads(done.stdout.splitlines()[-1])))
+        costs: dict[str, float] = {}
+        # Apart, since a process tells only the most that it ever held: the larger of the two.
+        for objective in OBJECTIVES if axis == "items" else OBJECTIVES[:1]:
+            costs |= apart(axis, size, model, objective)
+        points.append((size, costs))
         print(f"  {size:>8,}" + "".join(f"  {name} {cost:10.4f}" for name, cost in points[-1][1].items()), flush=True)
     for name in points[0][1]:
         exponent = fitted(points, name)
-        over = f", above the {due} that is due" if exponent > due + SLACK else ""
-        print(f"  {name} ~ {axis}^{exponent:.2f}{over}", flush=True)
+        print(f"  {name} ~ {axis}^{exponent:.2f}{remark(exponent, axis, model)}", flush=True)
     return points
+
+
+def apart(axis: str, size: int, model: str, objective: str) -> dict[str, float]:
+    """What one size cost, measured by a process that does nothing else."""
+    command = [sys.executable, "-m", "benchmarks.scaling", "--axes", axis, "--models", model, "--alone", str(size)]
+    command += ["--objective", objective]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def remark(exponent: float, axis: str, model: str) -> str:
+    """Words where a cost grows faster than is due of the model."""
+    due = AXES[axis][1] if model == "Transformer" else RECURRENT.get(axis, AXES[axis][1])
+    return f", above the {due} that is due" if exponent > due + SLACK else ""
 
 
 def fitted(points: list[Point], name: str) -> float:
@@ -90,15 +109,16 @@ def fitted(points: list[Point], name: str) -> float:
     return float(np.polyfit(*(np.log([p[0] for p in largest]), np.log([p[1][name] for p in largest])), 1)[0])
 
 
-def measured(axis: str, size: int, model: str) -> dict[str, float]:
+def measured(axis: str, size: int, model: str, objective: str) -> dict[str, float]:
     """Seconds, and GB at most, of this process."""
+    memory = "GB"
     if axis == "users":
         spent = of_shop(size, model)
     elif axis == "items":
-        spent = {objective: of_items(size, model, objective) for objective in ("softmax", "sampled")}
+        spent, memory = {objective: of_items(size, model, objective)}, f"{objective} GB"
     else:
         spent = {"seconds": of_update(axis, size, model)}
-    return spent | {"GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9}
+    return spent | {memory: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9}
 
 
 def of_update(axis: str, size: int, model: str) -> float:
@@ -136,7 +156,9 @@ def of_items(items: int, model: str, objective: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         prepare_backend(Path(folder))
         data = dataset(experiment, Path(folder))
-    trial = Trial(data, assemble(experiment, data, experiment.models[0], [cell]))
+    assembly = assemble(experiment, data, experiment.models[0], [cell])
+    assert assembly.program.steps >= UPDATES  # or the rest of them would be no updates, and be timed as such
+    trial = Trial(data, assembly)
     trial.start()
     trial.steps(1)
     return median(trial.steps(UPDATES) for _ in range(RUNS)) / UPDATES
@@ -186,11 +208,12 @@ def draw(found: dict[tuple[str, str], list[Point]], path: Path) -> None:
     for (axis, model), points in found.items():
         sizes = [size for size, _ in points]
         for name in points[0][1]:
-            panel = grid[int(name == "GB"), axes.index(axis)]
-            label = " ".join([model, *([name] if name not in ("GB", "seconds") else [])])
+            held, part = name.endswith("GB"), name.removesuffix("GB").removesuffix("seconds").strip()
+            panel = grid[int(held), axes.index(axis)]
+            label = " ".join(filter(None, (model, part)))
             costs = [cost[name] for _, cost in points]
             panel.plot(sizes, costs, marker="o", markersize=3, label=f"{label}: {fitted(points, name):.2f}")
-            panel.set(xscale="log", yscale="log", xlabel=axis, ylabel="GB at most" if name == "GB" else "seconds")
+            panel.set(xscale="log", yscale="log", xlabel=axis, ylabel="GB at most" if held else "seconds")
             panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=7)
             panel.minorticks_off()
             panel.grid(alpha=0.3)

@@ -4,12 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scaling import draw, fitted
+from benchmarks import catalogue
+from benchmarks.scaling import UPDATES, draw, fitted, remark
 
 
 def test_an_exponent_is_that_of_the_larger_sizes(tmp_path: Path):
     points = [(size, {"seconds": 5 + 0.01 * size**2, "GB": 1.0}) for size in (1, 2, 400, 800, 1600)]
     assert fitted(points, "seconds") == pytest.approx(2, abs=0.01)
     assert fitted(points, "GB") == pytest.approx(0)
-    draw({("length", "LSTM"): points, ("width", "LSTM"): points}, tmp_path / "figure.png")
+    items = [(size, {"softmax": 1.0, "softmax GB": 1.0, "sampled": 1.0, "sampled GB": 1.0}) for size in (1, 2)]
+    draw({("length", "LSTM"): points, ("width", "LSTM"): points, ("items", "LSTM"): items}, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_what_is_due_depends_on_the_model():
+    assert remark(1.9, "length", "Transformer") == ""
+    assert remark(1.9, "length", "LSTM") == ", above the 1 that is due"
+    assert remark(1.9, "width", "LSTM") == ""
+    assert remark(1.3, "cells", "Transformer") == ", above the 1 that is due"
+
+
+def test_the_updates_of_the_axis_of_items_fit_a_dispatch():
+    assert UPDATES <= catalogue.STEPS // 3
