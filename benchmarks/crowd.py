@@ -106,7 +106,9 @@ def crowds(experiment: Experiment, data: Dataset, model: Model, asked: argparse.
         return
     count = fitting(peaks, limit())
     if count is None:
-        print("how many fit is not told: a cell more did not raise the most that was held on the device")
+        print(
+            "how many fit is not known: a cell more did not raise what the device says that it held at most, if it says"
+        )
         return
     most: float | None = None
     while count > peaks[-1][0]:
