@@ -1,10 +1,13 @@
 r"""Next-item training beside RecBole 1.2.1: seconds of an epoch, targets a second, memory, time to the same accuracy.
 
 Both learn the same targets of the same log by a softmax over all items, and after every epoch rank all items for each
-user's event before the last. A row of RecBole's is one target with the events before it; one of the lab's is a piece of
-a history, whose every step is asked. Each contender is a process of its own, one after the other, from a cold start:
-nothing is compiled before, and compiling counts as training. Dropout, rows of an update and learning rate are each
-side's own defaults.
+user's event before the last. A row of RecBole's is one target with the up to `--length` events before it; one of the
+lab's is a piece of a history, whose every step is asked. In training a step sees its own piece alone, 1 to `--length`
+events up to the target, so that the targets are the same and the past that each is learned from is shorter on average.
+`--overlap` has each piece begin with so many events of the one before, which are read once more. Each contender is a
+process of its own, one after the other, from a cold start: nothing is compiled before, and compiling counts as
+training. Dropout, rows of an update and learning rate are each side's own defaults. Both are given the CPU, with
+`--gpu` a GPU; memory is the process's on the host.
 
 The log is the ml-100k that RecBole brings, or a file of `user item` lines in order (gzip too), such as SASRec's ml-1m.
 
@@ -29,6 +32,8 @@ from typing import Literal
 import tyro
 
 from benchmarks.courses import Course, Epoch, Failed, follow
+from lab.errors import InputError
+from lab.leaving import ended
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ".venv-recbole/bin/python"
@@ -58,6 +63,10 @@ class Asked:
     """Dimension of embeddings and states."""
     length: int = 50
     """Events that a model looks back on at most."""
+    overlap: int = 0
+    """Events of the piece before with which each of the lab's begins, in training too; 0: none."""
+    gpu: bool = False
+    """Both on a GPU, instead of both on the CPU."""
     seed: int = 0
     """Of both sides."""
     curves: Path | None = None
@@ -66,15 +75,14 @@ class Asked:
 
 def main(asked: Asked) -> int:
     """Print the courses as they run, then a table."""
+    check(asked)
     home = recbole_home(asked.recbole)
     if home is None:
-        print(
+        raise InputError(
             f"{asked.recbole} has no RecBole. Make a virtual environment for it, and name its Python by --recbole:\n"
             f"    python3.11 -m venv .venv-recbole\n"
-            f"    .venv-recbole/bin/pip install -r benchmarks/requirements-recbole.txt",
-            file=sys.stderr,
+            f"    .venv-recbole/bin/pip install -r benchmarks/requirements-recbole.txt"
         )
-        return 2
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_log(folder / "log.csv", pairs(asked.log) if asked.log else shipped(home))
@@ -85,9 +93,32 @@ def main(asked: Asked) -> int:
             return 1
     for theirs, ours in rows:
         show(theirs, ours, PEERS[ours.name.split()[0]][1])
+    print(f"\n{past(asked)}")
     if asked.curves is not None:
         keep(asked.curves, [course for row in rows for course in row])
     return 0
+
+
+def check(asked: Asked) -> None:
+    """Raise InputError for what would end the comparison, before anything is trained rather than after it."""
+    if asked.log is not None and not asked.log.is_file():
+        raise InputError(f"--log: {asked.log} is no file; name one of `user item` lines in order.")
+    if asked.curves is not None:
+        if not asked.curves.parent.is_dir():
+            raise InputError(f"--curves: there is no folder {asked.curves.parent}; make it first.")
+        if asked.curves.is_dir() or asked.curves.suffix == ".png":
+            raise InputError(f"--curves: {asked.curves} is to be a CSV file; the figure goes beside it, as PNG.")
+    if not 0 <= asked.overlap < asked.length:
+        raise InputError(f"--overlap: {asked.overlap}; use 0 to below --length ({asked.length}).")
+
+
+def past(asked: Asked) -> str:
+    """What each target is learned from."""
+    least = asked.overlap + 1
+    return (
+        f"The targets are the same. RecBole learns each from the up to {asked.length} events before it, the lab from\n"
+        f"those in its piece of a history, {least} to {asked.length} where the history is long: fewer on average."
+    )
 
 
 def recbole_home(python: str) -> Path | None:
@@ -117,7 +148,7 @@ def pairs(path: Path) -> Iterator[tuple[str, str]]:
                 case [user, item]:
                     yield user, item
                 case _:
-                    sys.exit(f"{path}, line {number}: {line.strip()!r} is not a user and an item.")
+                    raise InputError(f"{path}, line {number}: {line.strip()!r} is not a user and an item.")
 
 
 def write_log(path: Path, events: Iterator[tuple[str, str]]) -> None:
@@ -138,23 +169,34 @@ def course(name: str, python: str, side: str, model: str, epochs: int, asked: As
     """Run one contender in an empty folder of its own."""
     place = folder / side / model
     place.mkdir(parents=True)
-    settings = {"width": asked.width, "length": asked.length, "seed": asked.seed, "seconds": asked.seconds}
-    flags = [part for key, value in (settings | {"epochs": epochs}).items() for part in (f"--{key}", str(value))]
+    flags = flags_of(side, epochs, asked)
     # Not resolved: a virtual environment's Python is a link, and knows by its place what it has.
     command = [str(Path(python).absolute()) if os.sep in python else python]
     command += ["-m", f"benchmarks.{side}", model, str(folder / "log.csv"), *flags]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    # Named to JAX, which takes a GPU wherever it finds one, and fails where it finds none and is told of one.
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cuda" if asked.gpu else "cpu"}
     return follow(name, command, place, environment, partial(print, f"{name}:", flush=True))
+
+
+def flags_of(side: str, epochs: int, asked: Asked) -> list[str]:
+    """What one side is told."""
+    settings: dict[str, int | float] = {"width": asked.width, "length": asked.length, "seed": asked.seed}
+    settings |= {"seconds": asked.seconds, "epochs": epochs}
+    if side == "lab_side":
+        settings |= {"overlap": asked.overlap}
+    flags = [part for key, value in settings.items() for part in (f"--{key}", str(value))]
+    return [*flags, "--gpu"] if asked.gpu and side == "recbole_side" else flags
 
 
 def show(theirs: Course, ours: Course, faster: int) -> None:
     """A line for each of the two and one for what lies between them."""
     until = f"s to {theirs.best:.4f}"
-    print(f"\n{'':22}{'s/epoch':>9}{'targets/s':>11}{'peak GB':>9}{'best NDCG@10':>14}{until:>14}")
+    print(f"\n{'':22}{'on':>6}{'s/epoch':>9}{'targets/s':>11}{'peak GB':>9}{'best NDCG@10':>14}{until:>14}")
     for one in (theirs, ours):
         reached = one.reaches(theirs.best)
         print(
-            f"{one.name:22}{one.seconds:9.2f}{one.targets / one.seconds:11,.0f}{one.peak:9.2f}{one.best:14.4f}"
+            f"{one.name:22}{one.device:>6}{one.seconds:9.2f}{one.targets / one.seconds:11,.0f}{one.peak:9.2f}"
+            f"{one.best:14.4f}"
             f"{'not reached' if reached is None else f'{reached:.1f}':>14}"
         )
     per_target = (theirs.seconds / theirs.targets) / (ours.seconds / ours.targets)
@@ -188,4 +230,4 @@ def keep(path: Path, courses: list[Course]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Asked, description=__doc__)))
+    sys.exit(ended(lambda: main(tyro.cli(Asked, description=__doc__))))

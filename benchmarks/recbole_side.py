@@ -7,6 +7,7 @@ used here. RecBole's defaults hold wherever nothing has to be matched: dropout, 
 # pyright: reportMissingImports=false
 
 import argparse
+import csv
 import json
 import sys
 import time
@@ -25,11 +26,12 @@ def write_atomic(log: Path, folder: Path) -> None:
     """
     places: Counter[str] = Counter()
     folder.mkdir()
-    with log.open() as lines, (folder / f"{folder.name}.inter").open("w") as file:
-        next(lines)
-        file.write("user_id:token\titem_id:token\ttimestamp:float\n")
-        for user, item in (line.rstrip("\n").split(",") for line in lines):
-            file.write(f"{user}\t{item}\t{places[user]}\n")
+    with log.open(newline="") as lines, (folder / f"{folder.name}.inter").open("w", newline="") as file:
+        events, rows = csv.reader(lines), csv.writer(file, delimiter="\t", lineterminator="\n")
+        next(events)
+        rows.writerow(["user_id:token", "item_id:token", "timestamp:float"])
+        for user, item in events:
+            rows.writerow([user, item, places[user]])
             places[user] += 1
 
 
@@ -81,6 +83,8 @@ def main() -> None:
     folder = Path.cwd()
     write_atomic(asked.log, folder / "log")
     config = Config(model=asked.model, dataset="log", config_dict=settings(folder, asked))
+    if asked.gpu and config["device"].type != "cuda":
+        sys.exit("--gpu: PyTorch finds no GPU here, and RecBole would take the CPU instead.")
     init_seed(config["seed"], config["reproducibility"])
     train, valid, _ = data_preparation(config, create_dataset(config))
     init_seed(config["seed"], config["reproducibility"])
