@@ -1,8 +1,15 @@
 """Next items on MovieLens-1M beside what papers have: leave-one-out, all 3,416 items ranked, what was taken left out.
 
 Runs experiments/ml1m.py (or goes on with it; finished cells are kept) and prints, for each of its encoders, NDCG@10 and
-HR@10 of the test over seeds, the same NDCG@10 on valid, by which everything was chosen, and the time of training; then
-the seconds it took to the accuracies that papers report, by the looks at the valid split.
+HR@10 of the test over seeds, and the same NDCG@10 on valid, by which everything was chosen. Only cells that the
+experiment plans as it stands now are read; what lies beside them, of older code or other settings, is not.
+
+`share, s` is the median over seeds of a cell's share of the machine in training: the seconds of the chunk that it was
+trained in, compiling and looks at the valid split included, divided by that chunk's cells. Where two seeds are trained
+at once on two cores, it is half of the seconds that passed; alone on both a model would take something between. The
+share until an NDCG@10 that papers report is taken in proportion to the steps, by the looks at the valid split, as if
+compiling, which comes first, were spread over all of them: so it is too low, most of all for early looks. A seed that
+never gets there counts as infinitely long in the median.
 
 Run: python -m benchmarks.published --path ml-1m.txt [--seeds 3] [--only model=gru] [--out results] [--cache DIR]
 The log: ml-1m.txt as https://github.com/kang205/SASRec has it under data/ (for research only).
@@ -12,91 +19,141 @@ import argparse
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
+from math import inf, isinf
 from pathlib import Path
+from statistics import median
 
 import numpy as np
+from rich.console import Console
 
 from lab.cell_record import CellRecord
+from lab.command_line import parse
+from lab.leaving import ended
+from lab.loading import load_experiment
+from lab.runner import Place, Run
 from lab.store import Store
 
+ROOT = Path(__file__).resolve().parents[1]
+EXPERIMENT = "experiments/ml1m.py"
+
+COLLECTED = "as collected by the project"
+"""Of numbers that were not looked up at their source again."""
+TABLE = "table of facebookresearch/generative-recommenders, README.md"
 PUBLISHED = (
-    ("GRU4Rec", 0.155, 0.278, "RecBole's results"),
-    ("GRU4Rec", 0.165, 0.281, "arXiv 2309.07602"),
-    ("SASRec, one sampled negative", 0.126, 0.239, "its own loss (arXiv 1808.09781), as compared by others later"),
-    ("SASRec, sampled softmax", 0.160, 0.285, "arXiv 2402.17152"),
-    ("SASRec, softmax", 0.178, 0.306, "RecTools"),
-    ("gSASRec", 0.173, 0.300, "arXiv 2308.07192"),
-    ("BERT4Rec", 0.152, 0.282, "arXiv 2309.07602"),
-    ("HSTU", 0.172, 0.310, "arXiv 2402.17152"),
-    ("HSTU, large", 0.189, 0.329, "arXiv 2402.17152"),
-    ("HSTU, large", 0.216, 0.364, "RecTools"),
+    ("GRU4Rec", 0.155, 0.278, f"RecBole's results, {COLLECTED}"),
+    ("GRU4Rec", 0.165, 0.281, f"arXiv 2309.07602, by the {TABLE}"),
+    ("SASRec, one sampled negative", 0.126, 0.239, f"its own loss (arXiv 1808.09781), later runs, {COLLECTED}"),
+    ("SASRec, sampled softmax", 0.160, 0.285, f"arXiv 2402.17152, {TABLE}"),
+    ("SASRec, softmax", 0.178, 0.306, f"RecTools, {COLLECTED}"),
+    ("gSASRec", 0.173, 0.300, f"arXiv 2308.07192, {COLLECTED}"),
+    ("BERT4Rec", 0.152, 0.282, COLLECTED),
+    ("BERT4Rec", 0.154, 0.284, f"arXiv 2309.07602, by the {TABLE}"),
+    ("HSTU *", 0.172, 0.310, f"arXiv 2402.17152, {TABLE}"),
+    ("HSTU, large *", 0.189, 0.329, f"arXiv 2402.17152, {TABLE}"),
+    ("HSTU, large *", 0.216, 0.364, f"RecTools, {COLLECTED}"),
 )
-"""Name, NDCG@10, HR@10 and where it stands."""
+"""Name, NDCG@10, HR@10 and where it stands; a star for what reads times."""
+NOTE = """\
+* reads when each event was. ml-1m.txt has no times, and the lab's encoders know the order alone; its HSTU is one layer
+of HSTU's attention on the states of a GRU, and not the published stack."""
 
 MARKS = (0.126, 0.160)
 """NDCG@10 to which the time is told."""
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """The experiment, as its own command."""
-    command = [sys.executable, "-m", "lab.run", "experiments/ml1m.py", "--source.path", arguments.path]
-    command += ["--seeds", str(arguments.seeds), "--out", str(arguments.out), "--tracking.mode", "off"]
-    command += ["--cache", str(arguments.cache)] if arguments.cache else []
-    command += ["--only", *arguments.only] if arguments.only else []
-    if subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode:
-        raise SystemExit("The run did not end well; what it said stands above.")
+def arguments_of(asked: argparse.Namespace) -> list[str]:
+    """What `python -m lab.run` is told after the file."""
+    told = ["--source.path", str(asked.path), "--seeds", str(asked.seeds), "--out", str(asked.out)]
+    told += ["--tracking.mode", "off"]
+    told += ["--cache", str(asked.cache)] if asked.cache else []
+    return [*told, *(["--only", *asked.only] if asked.only else [])]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The experiment, as its own command; its exit code."""
+    return subprocess.run([sys.executable, "-m", "lab.run", EXPERIMENT, *arguments], cwd=ROOT, check=False).returncode
+
+
+def planned(arguments: Sequence[str]) -> tuple[Store, list[CellRecord]]:
+    """The results folder of that command, and the cells that it plans by the settings, log and code of now."""
+    declared, about = load_experiment(ROOT / EXPERIMENT)
+    experiment, options = parse(declared, f"python -m lab.run {EXPERIMENT}", about, arguments)
+    ready = Run(experiment, Place(options.out, options.cache, options.tracking, Console(quiet=True), options.only))
+    return ready.store, [cell.record("missing") for cell in ready.cells]
 
 
 def reached(store: Store, cell: CellRecord, mark: float) -> float:
-    """Seconds of training until a look at the valid split first saw that NDCG@10; NaN for never.
+    """Seconds of its share until a look at the valid split first saw that NDCG@10; infinity for never.
 
-    Of all seconds of its training, in proportion to the steps: looks are as far apart.
+    Of all seconds of its training, in proportion to the steps.
     """
     curve = store.curve(cell.id)
     seen = np.flatnonzero(1 - curve["valid_loss"] >= mark)
-    return cell.timing["train"] * curve["step"][seen[0]] / curve["step"][-1] if len(seen) else np.nan
+    return float(cell.timing["train"] * curve["step"][seen[0]] / curve["step"][-1]) if len(seen) else inf
 
 
-def spread(values: list[float]) -> str:
+def typical(times: Sequence[float]) -> str:
+    """`1,234 (2 of 3)`: the median, where a miss is infinite, and how many reached it."""
+    middle, there = median(times), sum(not isinf(time) for time in times)
+    return f"{'never' if isinf(middle) else f'{middle:,.0f}'} ({there} of {len(times)})"
+
+
+def spread(values: Sequence[float]) -> str:
     """`.1712 ±.0009`: mean and standard deviation over seeds."""
     return f"{np.mean(values):.4f}" + (f" ±{np.std(values, ddof=1):.4f}" if len(values) > 1 else "")
 
 
-def show(store: Store) -> None:
-    """Print our rows, the published ones and the times."""
+def show(store: Store, planned: Sequence[CellRecord]) -> None:
+    """Print our rows, the published ones and the times, of those planned cells that are done."""
     lines: dict[str, list[CellRecord]] = defaultdict(list)
-    for cell in store.records():
+    for cell in store.plan(planned):
         if cell.status == "done":
             lines[cell.model].append(cell)
-    print(f"\n{'':34s}{'NDCG@10':>15s}{'HR@10':>15s}{'valid':>15s}{'seconds':>9s}")
+    print(f"\n{'':34s}{'seeds':>6s}{'NDCG@10':>15s}{'HR@10':>15s}{'valid NDCG@10':>15s}{'share, s':>10s}")
     for name, cells in lines.items():
         ndcg, hr = ([cell.value("test", "all", metric) for cell in cells] for metric in ("ndcg@10", "hr@10"))
         trained = cells[0].kind == "model"
+        seeds = str(len(cells)) if trained else ""
         valid = spread([1 - cell.value("valid", "all", "loss") for cell in cells]) if trained else ""
-        seconds = f"{np.median([c.timing['train'] for c in cells]):.0f}" if trained else ""
-        print(f"{name:34s}{spread(ndcg):>15s}{spread(hr):>15s}{valid:>15s}{seconds:>9s}")
+        share = f"{median(c.timing['train'] for c in cells):,.0f}" if trained else ""
+        print(f"{name:34s}{seeds:>6s}{spread(ndcg):>15s}{spread(hr):>15s}{valid:>15s}{share:>10s}")
+    if left := len(planned) - sum(map(len, lines.values())):
+        print(f"left out: {left} of {len(planned)} planned cells are not done")
     print("as published")
     for name, ndcg, hr, source in PUBLISHED:
-        print(f"{name:34s}{ndcg:>15.3f}{hr:>15.3f}  {source}")
-    print("\nmedian seconds of training to an NDCG@10 on valid of", *(f"{mark:.3f}{'':4s}" for mark in MARKS))
+        print(f"{name:40s}{ndcg:>15.3f}{hr:>15.3f}  {source}")
+    print(NOTE)
+    print("\nmedian seconds of a cell's share of the machine until an NDCG@10 on valid, and how many seeds reached it:")
+    print(f"{'':34s}" + "".join(f"{mark:>18.3f}" for mark in MARKS))
     for name, cells in lines.items():
         if cells[0].kind == "model":
-            times = [np.median([reached(store, cell, mark) for cell in cells]) for mark in MARKS]
-            print(f"{name:50s}", *(f"{time:8.0f}" if time == time else "   never" for time in times))
+            times = [typical([reached(store, cell, mark) for cell in cells]) for mark in MARKS]
+            print(f"{name:34s}" + "".join(f"{time:>18s}" for time in times))
 
 
-def main() -> None:
+def main() -> int:
+    """Run what is missing, then show what is there."""
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--path", required=True, help="the log: `user item` lines in order")
+    # Resolved, since the run has the repository's root for its folder and this process the caller's.
+    parser.add_argument("--path", type=here, required=True, help="the log: `user item` lines in order")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[], help="some cells, such as model=gru")
-    parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("--cache", type=Path, help="where the prepared log is kept")
-    arguments = parser.parse_args()
-    run(arguments)
-    show(Store(arguments.out / "ml1m"))
+    parser.add_argument("--out", type=here, default=here("results"))
+    parser.add_argument("--cache", type=here, help="where the prepared log is kept")
+    arguments = arguments_of(parser.parse_args())
+    if code := run(arguments):
+        print("The run did not end well; what it said stands above.", file=sys.stderr)
+        return code
+    show(*planned(arguments))
+    return 0
+
+
+def here(path: str) -> Path:
+    """The path, whole."""
+    return Path(path).expanduser().resolve()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(ended(main))

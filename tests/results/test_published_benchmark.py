@@ -1,0 +1,69 @@
+"""What is shown beside published numbers: of which cells, and how their times are told."""
+
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import published
+from benchmarks.published import arguments_of, planned, reached, show, typical
+from lab.cell_record import CellRecord, Metric
+from lab.store import Store
+
+
+def cell(
+    store: Store, name: str, seed: int, ndcg: float, curve: tuple[float, ...], seconds: float = 80.0
+) -> CellRecord:
+    """A planned cell, of which a finished one lies in the store."""
+    place = dict(kind="model", model=name, features="ids", target="next_item", horizon=1.0, fold=0, seed=seed)
+    record = CellRecord(id=f"{name}-{seed}-{ndcg}", status="missing", **place)  # type: ignore[arg-type]
+    metrics = (
+        Metric("test", "all", "ndcg@10", ndcg),
+        Metric("test", "all", "hr@10", 2 * ndcg),
+        Metric("valid", "all", "loss", 1 - curve[-1]),
+    )
+    steps = np.arange(1, len(curve) + 1) * 100
+    done = replace(record, status="done", metrics=metrics, timing={"train": seconds})
+    store.write(done, curve={"step": steps, "valid_loss": 1 - np.array(curve)})
+    return record
+
+
+def test_a_mark_is_reached_at_the_first_look_that_sees_it(tmp_path: Path):
+    store = Store(tmp_path)
+    done = store.read(cell(store, "GRU", 0, 0.2, (0.1, 0.15, 0.13, 0.17)).id)
+    assert [reached(store, done, mark) for mark in (0.05, 0.14, 0.16, 0.2)] == [20, 40, 80, inf]
+
+
+def test_a_miss_is_infinite_in_the_median():
+    assert typical([30.0, inf, 1234.0]) == "1,234 (2 of 3)"
+    assert typical([inf, 30.0, inf]) == "never (1 of 3)"
+    assert typical([inf, 30.0]) == "never (1 of 2)"
+    assert typical([20.0, 30.0]) == "25 (2 of 2)"
+
+
+def test_only_planned_cells_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    store = Store(tmp_path)
+    plan = [
+        cell(store, "GRU", 0, 0.18, (0.13, 0.17)),
+        cell(store, "GRU", 1, 0.20, (0.10, 0.14), seconds=100),
+        cell(store, "GRU", 2, 0.22, (0.13, 0.17), seconds=60),
+    ]
+    cell(store, "GRU", 0, 0.9, (0.9, 0.9))  # of older code, say
+    missing = replace(plan[0], id="GRU-3-missing", seed=3)
+    show(store, [*plan, missing])
+    told = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in told if line.startswith("GRU ")]
+    assert rows[0] == ["GRU", "3", "0.2000", "±0.0200", "0.4000", "±0.0400", "0.1600", "±0.0173", "80"]
+    assert rows[1] == ["GRU", "40", "(3", "of", "3)", "80", "(2", "of", "3)"]
+    assert "left out: 1 of 4 planned cells are not done" in told
+
+
+def test_what_is_planned_are_the_cells_of_the_run(tmp_path: Path):
+    log = tmp_path / "log.txt"
+    log.write_text("".join(f"{user} {(user * 3 + place) % 11}\n" for user in range(12) for place in range(8)))
+    asked = published.argparse.Namespace(path=log, seeds=2, only=["model=gru"], out=tmp_path / "out", cache=tmp_path)
+    store, cells = planned(arguments_of(asked))
+    assert store.root == tmp_path / "out" / "ml1m"
+    assert sorted(one.seed for one in cells if one.kind == "model") == [0, 1]  # type: ignore[type-var]
