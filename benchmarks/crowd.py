@@ -152,7 +152,8 @@ def trained(experiment: Experiment, data: Dataset, model: Model, count: int, dty
     assert assembly.program.steps >= UPDATES  # or the rest of them would be no updates, and be timed as such
     trial = Trial(data, assembly)
     trial.start()
-    trial.steps(UPDATES), trial.look()
+    trial.steps(UPDATES)
+    trial.look()
     update = sorted(trial.steps(UPDATES) for _ in range(3))[1] / UPDATES
     return update, sorted(trial.look() for _ in range(3))[1]
 

@@ -1,5 +1,6 @@
 """What is shown beside published numbers: of which cells, and how their times are told."""
 
+from argparse import Namespace
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import published
 from benchmarks.published import arguments_of, planned, reached, show, typical
 from lab.cell_record import CellRecord, Metric
 from lab.store import Store
@@ -63,7 +63,7 @@ def test_only_planned_cells_are_shown(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_what_is_planned_are_the_cells_of_the_run(tmp_path: Path):
     log = tmp_path / "log.txt"
     log.write_text("".join(f"{user} {(user * 3 + place) % 11}\n" for user in range(12) for place in range(8)))
-    asked = published.argparse.Namespace(path=log, seeds=2, only=["model=gru"], out=tmp_path / "out", cache=tmp_path)
+    asked = Namespace(path=log, seeds=2, only=["model=gru"], out=tmp_path / "out", cache=tmp_path)
     store, cells = planned(arguments_of(asked))
     assert store.root == tmp_path / "out" / "ml1m"
     assert sorted(one.seed for one in cells if one.kind == "model") == [0, 1]  # type: ignore[type-var]
