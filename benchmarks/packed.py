@@ -27,6 +27,9 @@ from lab.training.step import Learner, initial_params
 MODELS: tuple[Model, ...] = (RNN(), LSTM(), GRU(), Transformer(layers=2, heads=2))
 ENCODERS: tuple[Model, ...] = (*MODELS, HSTU(layers=4, heads=2))
 """The same and what PyTorch has none of."""
+Name = Literal["RNN", "LSTM", "GRU", "Transformer"]
+EncoderName = Literal["RNN", "LSTM", "GRU", "Transformer", "HSTU"]
+"""Their names, for a command line that refuses others."""
 BATCH, LENGTH, CLASSES = 256, 50, 100
 Dtype = Literal["float32", "bfloat16"]
 IDS = 1_000

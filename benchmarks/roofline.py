@@ -42,6 +42,7 @@ from benchmarks.packed import (
     IDS,
     LENGTH,
     Dtype,
+    EncoderName,
     packed_rows,
     stepper,
     steps_here,
@@ -65,7 +66,7 @@ PARTS = 6
 
 
 def main(
-    rounds: int = 7, models: tuple[str, ...] = (), cells: int = 1, dtype: Dtype = "float32", width: int = 64
+    rounds: int = 7, models: tuple[EncoderName, ...] = (), cells: int = 1, dtype: Dtype = "float32", width: int = 64
 ) -> None:
     """Print the machine's limits, then each model's step and its largest parts.
 

@@ -5,7 +5,8 @@ dropout 0.1, clipping and AdamW. Contenders take turns, so that whatever else th
 
 On CPU `one device` is one of JAX's CPU devices, which uses what cores are free for its matrix products; `split` shares
 each batch between a device for every core; `cells` trains a cell on each, as a grid does. PyTorch runs with one thread
-and with a thread for every core, and the better of the two is what the lab is compared with.
+and with a thread for every core, and the better of the two is what the lab is compared with: the better of the first
+two, which train one model as PyTorch does, and apart from it `cells`.
 
 On a GPU the lab trains each of `--cells` side by side as one program; PyTorch trains one model as written, and as a
 CUDA graph of its whole update, and the better of the two is what the lab is compared with. Both take the matrix units'
@@ -15,7 +16,7 @@ First BATCH rows of LENGTH ids, all full, and CLASSES classes. Then histories of
 events: PyTorch has a row for each history, padded to LONGEST behind; the lab packs them into rows of LONGEST. The
 events and labels are the same, a batch has as many places, and only events count as tokens. Where PyTorch has a row
 for each history at each weekly cutoff, since its label is another one then, it reads every event several times, and the
-lab still once: `read again` says how often.
+lab still once: `read again` says how often, of events that are among the last LONGEST.
 
 Needs: pip install -r benchmarks/requirements-torch.txt
 Passive, since threads that wait actively take the cores from everything else, PyTorch included, where other work runs.
@@ -39,13 +40,13 @@ import numpy as np
 import torch
 import tyro
 
-from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, Dtype, packed_rows, stepper, steps_here
+from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, Dtype, Name, packed_rows, stepper, steps_here
 from benchmarks.pytorch import graphed, trainer
+from benchmarks.ratios import CELLS, TORCH, ratios, read_again
 from lab.backend import prepare_backend
 from lab.data.batch import Rows
 from lab.data.cache import prepare
 from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Taobao
-from lab.data.timeline import DAY
 from lab.models.base import Model
 from lab.training.devices import Layout
 
@@ -61,7 +62,7 @@ Contenders = dict[str, tuple[Callable[[], None], int]]
 def main(
     logs: tuple[tuple[Public, str], ...] = (),
     rounds: int = 7,
-    models: tuple[str, ...] = (),
+    models: tuple[Name, ...] = (),
     dtypes: tuple[Dtype, ...] = ("float32",),
     cells: tuple[int, ...] = (1, 8, 32),
 ) -> None:
@@ -81,24 +82,15 @@ def main(
     chosen = [model for model in MODELS if not models or type(model).__name__ in models]
     rng = np.random.default_rng(0)
     full = list(rng.integers(1, IDS + 1, (BATCH, LENGTH)))
-    wanted = Wanted(chosen, dtypes, cells, rounds)
+    wanted = Wanted(chosen, dtypes, tuple(sorted(set(cells))), rounds)
     compare(f"{BATCH} x {LENGTH}, all places full", full, LENGTH, wanted)
     for source in [SyntheticShop(users=2_000, days=180)] + [SOURCES[name](path=path) for name, path in logs]:
         found = prepare(source)
         ids = np.asarray(found.item if found.category is None else found.category).astype(np.int64) % IDS + 1
         bounds = list(pairwise(found.offsets))
         histories = [ids[begin:stop][-LONGEST:] for begin, stop in bounds if stop > begin]
-        again = read_again([np.asarray(found.time[begin:stop]) for begin, stop in bounds if stop > begin])
+        again = read_again([np.asarray(found.time[begin:stop]) for begin, stop in bounds if stop > begin], LONGEST)
         compare(f"{source.name}, read again {again:.1f} times", histories, LONGEST, wanted)
-
-
-def read_again(times: list[np.ndarray]) -> float:
-    """Events in rows of their own for each user and week from the first event to the last, for each event."""
-    read = 0
-    for time_ in times:
-        weeks = np.arange(time_[0], time_[-1] + 7 * DAY, 7 * DAY)
-        read += np.minimum(np.searchsorted(time_, weeks, side="right"), LONGEST).sum()
-    return read / sum(map(len, times))
 
 
 @dataclass(frozen=True)
@@ -112,7 +104,7 @@ class Wanted:
 
 
 def compare(name: str, histories: list[np.ndarray], length: int, wanted: Wanted) -> None:
-    """Print a line for each model: tokens per second of each contender, and the lab's best over PyTorch's best."""
+    """Print a line for each model: tokens per second of each contender, and the lab's over PyTorch's best."""
     rng = np.random.default_rng(1)
     histories = [histories[i] for i in rng.permutation(len(histories))]
     labels = rng.integers(0, CLASSES, len(histories))
@@ -130,17 +122,10 @@ def compare(name: str, histories: list[np.ndarray], length: int, wanted: Wanted)
 
 
 def show(model: Model, dtype: Dtype, speeds: dict[str, float]) -> None:
-    """A model's line; where cells lie side by side also how much longer an update of the most takes than of the
-    fewest."""
-    theirs, ours = ({n: s for n, s in speeds.items() if n.startswith("PyTorch") == torch_} for torch_ in (True, False))
+    """A model's line."""
     lines = "  ".join(f"{name} {speed / 1e3:6.1f}" for name, speed in speeds.items())
-    print(f"{type(model).__name__:12s}{dtype:9s} {lines}; lab / PyTorch", end="")
-    if jax.devices()[0].platform == "cpu":
-        print(f" {max(ours.values()) / max(theirs.values()):.2f}", flush=True)
-        return
-    print("".join(f" {speed / max(theirs.values()):.2f}" for speed in ours.values()), end="")
-    (fewest, slowest), *_, (most, fastest) = ((int(name.split()[0]), speed) for name, speed in ours.items())
-    print(f"; {most} cells take {most / fastest / (fewest / slowest):.2f} times as long as {fewest}", flush=True)
+    print(f"{type(model).__name__:12s}{dtype:9s} {lines}; lab / PyTorch ", end="")
+    print(ratios(speeds, jax.devices()[0].platform == "cpu"), flush=True)
 
 
 def of_torch(
@@ -174,9 +159,9 @@ def of_torch(
 
     tokens = int(sizes.sum()) * times
     if device == "cuda":
-        runs = {"PyTorch": of(update), "PyTorch, graph": of(graphed(update))}
+        runs = {TORCH: of(update), f"{TORCH}, graph": of(graphed(update))}
     else:
-        runs = {f"PyTorch, {count} threads": using(count) for count in sorted({1, THREADS})}
+        runs = {f"{TORCH}, {count} threads": using(count) for count in sorted({1, THREADS})}
     return {name: (run, tokens) for name, run in runs.items()}
 
 
@@ -193,7 +178,7 @@ def of_lab(model: Model, rows: Rows, batch: int, filled: float, dtype: Dtype, ce
     else:
         layouts = {"one device": Layout("cells", devices[:1], 1)}
         if len(devices) > 1:
-            layouts |= {"split": Layout("batch", devices, 1), "cells": Layout("cells", devices, 1)}
+            layouts |= {"split": Layout("batch", devices, 1), CELLS: Layout("cells", devices, 1)}
         batch -= batch % len(devices)
     tokens = int(steps_here() * batch * rows.start.shape[1] * filled)
 
