@@ -106,9 +106,7 @@ def crowds(experiment: Experiment, data: Dataset, model: Model, asked: argparse.
         return
     count = fitting(peaks, limit())
     if count is None:
-        print(
-            "how many fit is not known: a cell more did not raise what the device says that it held at most, if it says"
-        )
+        print("how many fit is not known: a cell more did not raise what the device held at most, if it tells that")
         return
     most: float | None = None
     while count > peaks[-1][0]:
