@@ -47,6 +47,7 @@ def test_an_unknown_model_is_refused():
     assert run.returncode == 2 and "Mamba" in run.stderr and "Traceback" not in run.stderr
 
 
+@pytest.mark.usefixtures("quick_compile")
 def test_ways_to_attend_that_are_timed_give_the_same_gradients():
     calls = attention.contenders((2, 9, 3, 2, 4), jnp.dtype("float32"))
     assert list(calls) == ["lab", "library"]
