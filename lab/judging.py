@@ -177,8 +177,8 @@ def query_blocks(queries: int, candidates: int) -> Iterable[np.ndarray]:
 def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
     """Fit a baseline on the training and valid splits and score the test queries."""
     split = data.splits
-    train = Asked(split["train"].queries, split["train"].labels[horizon])
-    valid = Asked(split["valid"].queries, split["valid"].labels[horizon])
+    repeats = target.repeats if isinstance(target, NextItem) else True
+    train, valid = (Asked(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
     fitted = baseline.fit(data.view, train, valid, data.view.fold.horizons[horizon])
     judge = target.judge(data, horizon)
     for index in query_blocks(len(split["test"].queries), data.view.candidates):

@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from lab.data.queries import FoldView, Labels, Queries
+from lab.data.seen import seen_by
 from lab.errors import InputError
 from lab.evaluation.ranking import label_ranks, rank_candidates, ranking_metrics
 
@@ -22,6 +23,8 @@ class Asked:
 
     queries: Queries
     labels: Labels
+    repeats: bool = True
+    """Whether what a user has taken is ranked like all else; if not, the test leaves it out, unless it is a label."""
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -31,13 +34,40 @@ class Asked:
         size = np.diff(self.labels.offsets)
         kept = np.isin(np.repeat(np.arange(len(self)), size), rows)
         offsets = np.append(0, np.cumsum(size[rows]))
-        return Asked(self.queries[rows], Labels(offsets, self.labels.ids[kept], self.labels.weights[kept]))
+        labels = Labels(offsets, self.labels.ids[kept], self.labels.weights[kept])
+        return Asked(self.queries[rows], labels, self.repeats)
 
     def thinned(self, most: int) -> "Asked":
         """The queries that have a label, evenly spaced so that at most `most` remain, in their order."""
         answered = np.flatnonzero(np.diff(self.labels.offsets))
         step = max(1, -(-len(answered) // most))
         return self[answered[::step]]
+
+    @property
+    def labelled(self) -> tuple[np.ndarray, np.ndarray]:
+        """The query, int64[M], and the candidate, int32[M], of each label."""
+        return np.repeat(np.arange(len(self)), np.diff(self.labels.offsets)), self.labels.ids
+
+    def left_out(self, view: FoldView) -> np.ndarray | None:
+        """bool[Q, C]: the candidates that the test leaves out of such a query's ranking; None where it ranks all."""
+        if self.repeats:
+            return None
+        out = seen_by(view, self.queries)
+        out[self.labelled] = False
+        return out
+
+    def ndcg(self, view: FoldView, scores: np.ndarray) -> float:
+        """Mean NDCG@10 of scores float32[Q, C], ranked as the test ranks: what settings are chosen by.
+
+        Every query has a label.
+        """
+        is_label = np.zeros(scores.shape, bool)
+        is_label[self.labelled] = True
+        out = self.left_out(view)
+        ranked = rank_candidates(
+            scores if out is None else np.where(out, -np.inf, scores), is_label, np.zeros_like(is_label)
+        )
+        return float(ranking_metrics(label_ranks(ranked, "all"))["ndcg@10"].mean())
 
 
 class Scorer(Protocol):
@@ -78,8 +108,9 @@ class Baseline:
         """Fit on events up to the valid cutoff, on training windows closed by then, and on valid labels.
 
         train and valid hold the queries of those splits with their labels at `horizon` (microseconds);
-        training queries whose window closes after the valid cutoff are left out. Raises InputError when
-        no valid query has a label, since nothing can be chosen then.
+        training queries whose window closes after the valid cutoff are left out. What is chosen on valid is
+        chosen by what the test will rank (`Asked.ndcg`). Raises InputError when no valid query has a label,
+        since nothing can be chosen then.
         """
         closed = train.queries.cutoff + horizon <= view.fold.valid_cutoff
         valid = valid.thinned(max(1, TUNING_SCORES // view.candidates))
@@ -90,7 +121,7 @@ class Baseline:
             )
         scorer = self.fit_scorer(view, train[np.flatnonzero(closed)], valid, horizon)
         scores = shaped(self.name, scorer.scores(view, valid.queries), len(valid), view.candidates)
-        return Fitted(scorer, _best_smoothing(scores, valid.labels))
+        return Fitted(scorer, _best_smoothing(scores, valid, valid.left_out(view)))
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Scorer:
         raise TypeError(f"{type(self).__name__} fits nothing")
@@ -106,14 +137,6 @@ def shaped(name: str, scores: np.ndarray, queries: int, candidates: int) -> np.n
     return scores
 
 
-def mean_ndcg(scores: np.ndarray, labels: Labels) -> float:
-    """Mean NDCG@10 over all candidates of queries that all have labels: what settings are chosen by."""
-    is_label = np.zeros(scores.shape, bool)
-    is_label[np.repeat(np.arange(len(labels)), np.diff(labels.offsets)), labels.ids] = True
-    ranked = rank_candidates(scores, is_label, np.zeros_like(is_label))
-    return float(ranking_metrics(label_ranks(ranked, "all"))["ndcg@10"].mean())
-
-
 def _shares(scores: np.ndarray) -> np.ndarray:
     total = scores.sum(axis=1, keepdims=True, dtype=np.float64)
     return np.where(total > 0, scores / np.where(total > 0, total, 1), 1 / scores.shape[1])
@@ -123,9 +146,15 @@ def _smooth(shares: np.ndarray, smoothing: float) -> np.ndarray:
     return (1 - smoothing) * shares + smoothing / shares.shape[1]
 
 
-def _best_smoothing(scores: np.ndarray, labels: Labels) -> float:
-    query = np.repeat(np.arange(len(labels)), np.diff(labels.offsets))
-    shares = _shares(scores)
-    of_label = shares[query, labels.ids]
-    loss = [-(labels.weights * np.log((1 - e) * of_label + e / scores.shape[1])).sum() for e in SMOOTHINGS]
-    return SMOOTHINGS[int(np.argmin(loss))]
+def _best_smoothing(scores: np.ndarray, asked: Asked, left_out: np.ndarray | None) -> float:
+    """The smoothing with the least log loss over the candidates that are not left out (bool[Q, C])."""
+    shares, candidates = _shares(scores), scores.shape[1]
+    of_label = shares[asked.labelled]
+    loss = [np.log((1 - e) * of_label + e / candidates) for e in SMOOTHINGS]
+    if left_out is not None:
+        query, _ = asked.labelled
+        ranked, count = shares.sum(axis=1, where=~left_out)[query], (~left_out).sum(axis=1)[query]
+        loss = [
+            log - np.log((1 - e) * ranked + e * count / candidates) for e, log in zip(SMOOTHINGS, loss, strict=True)
+        ]
+    return SMOOTHINGS[int(np.argmin([-(asked.labels.weights * log).sum() for log in loss]))]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked, mean_ndcg
+from lab.baselines.base import Asked
 from lab.baselines.known import Past, past, popularity
 from lab.baselines.popularity import Windowed
 from lab.data.queries import FoldView, Queries
@@ -95,7 +95,7 @@ class Markov(Windowed):
         own, everyone = past(view, valid.queries).runs(), popularity(view, valid.queries, window)
 
         def quality(scorer: MarkovScorer) -> float:
-            return mean_ndcg(scorer.follow(own, everyone), valid.labels)
+            return valid.ndcg(view, scorer.follow(own, everyone))
 
         best = max((MarkovScorer(transitions, self.last, 0.8, k, window) for k in self.priors), key=quality)
         return max((MarkovScorer(transitions, self.last, d, best.prior, window) for d in self.decays), key=quality)

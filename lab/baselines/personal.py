@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked, mean_ndcg
+from lab.baselines.base import Asked
 from lab.baselines.known import past, popularity
 from lab.baselines.popularity import Windowed
 from lab.data.queries import FoldView, Queries
@@ -71,7 +71,7 @@ class DecayedPersonal(Windowed):
         own = past(view, valid.queries)
 
         def quality(scorer: DecayedScorer) -> float:
-            return mean_ndcg(scorer.mix(shares(own.counts(scorer.days)), everyone), valid.labels)
+            return valid.ndcg(view, scorer.mix(shares(own.counts(scorer.days)), everyone))
 
         best = max((DecayedScorer(tau, 0.7, window) for tau in self.taus), key=quality)
         return max((DecayedScorer(best.days, share, window) for share in self.own_shares), key=quality)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline, mean_ndcg
+from lab.baselines.base import Asked, Baseline
 from lab.baselines.known import popularity
 from lab.data.queries import FoldView, Queries
 
@@ -29,7 +29,7 @@ class Windowed(Baseline):
         """The window by whose popularity the valid queries are ranked best."""
 
         def quality(days: float) -> float:
-            return mean_ndcg(PopularityScorer(days).scores(view, valid.queries), valid.labels)
+            return valid.ndcg(view, PopularityScorer(days).scores(view, valid.queries))
 
         return max(self.windows, key=quality)
 

@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from lab.baselines import (
     RecentPopularity,
     default_baselines,
 )
-from lab.baselines.base import mean_ndcg
+from lab.baselines.base import SMOOTHINGS
 from lab.baselines.known import everybody, past
 from lab.baselines.markov import count_transitions
 from lab.baselines.personal import FrequencyScorer
@@ -221,7 +221,7 @@ def test_logistic_learns_what_counts_and_repeats_itself_exactly(loyal: bool) -> 
     view = replace(view, fold=replace(view.fold, valid_cutoff=microseconds(43 + HORIZON)))
     first, second = (Logistic().fit(view, train, test, microseconds(HORIZON)) for _ in range(2))
     scores = first.scores(view, test.queries)
-    assert mean_ndcg(scores, test.labels) > 0.9
+    assert test.ndcg(view, scores) > 0.9
     assert scores.tobytes() == second.scores(view, test.queries).tobytes()
 
 
@@ -259,6 +259,71 @@ def test_thinning_keeps_answered_queries_with_their_labels() -> None:
     assert some.queries.user.tolist() == [0, 2] and np.all(some.queries.cutoff == microseconds(VALID))
     assert some.labels.offsets.tolist() == [0, 1, 2]
     assert view.names[some.labels.ids].tolist() == ["a", "c"]
+
+
+def never_again() -> tuple[FoldView, Asked]:
+    """Twenty users who all took `a` lately and `d` once, and of whom each goes on to what it has not had."""
+    drawn: list[Event] = [(20, "i", "e", 5)]
+    for user in range(20):
+        drawn += [(user, "i", "a", day) for day in (36, 37, 38)]
+        drawn += [(user, "i", "b", day) for day in (2, 3)] if user % 4 == 0 else [(user, "i", "c", 30)]
+        drawn += [(user, "i", "d", 20), (user, "i", "e" if user % 2 else "c" if user % 4 == 0 else "b", 44)]
+    view = small_view(small_histories(drawn, categories=CATEGORIES), VALID, TEST, (HORIZON,))
+    return view, replace(asked(view, [VALID])[np.arange(20)], repeats=False)
+
+
+def test_what_the_test_leaves_out_is_left_out_when_settings_are_chosen() -> None:
+    view, valid = never_again()
+    out = valid.left_out(view)
+    assert out is not None and [view.names[row].tolist() for row in out[:2]] == [["a", "b", "d"], ["a", "c", "d"]]
+    assert replace(valid, repeats=True).left_out(view) is None
+    rows = np.array([1, 4, 7])
+    np.testing.assert_array_equal(valid[rows].left_out(view), out[rows])
+    # On day 36 all have taken `a`, and take it again: a label is never left out.
+    again = replace(asked(view, [36])[np.arange(20)], repeats=False)
+    out = again.left_out(view)
+    assert out is not None and not out[again.labelled].any() and not out[:, 0].any() and out[:, 3].all()
+    # Ranked among `c` and `e` alone, or `b` and `e`: what is at the top is no matter.
+    scores = np.tile(np.array([9, 3, 3, 8, 2], np.float32), (20, 1))
+    places = np.where(valid.labels.ids == 4, 1, 0)
+    assert valid.ndcg(view, scores) == pytest.approx((1 / np.log2(places + 2)).mean())
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """Scores that say `a` with nearly all their weight, and of the rest what is right; and what its baseline chose."""
+
+    chosen: float
+
+    def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
+        return np.array([[1000, 0, 0, 0, 9] if user % 2 else [1000, 9, 9, 0, 0] for user in queries.user], np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(Baseline):
+    """A baseline of one's own, which chooses as those of the lab do."""
+
+    name: ClassVar[str] = "mine"
+
+    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Shaped:
+        return Shaped(valid.ndcg(view, Shaped(0).scores(view, valid.queries)))
+
+
+def test_smoothing_is_chosen_among_what_is_left() -> None:
+    view, valid = never_again()
+    fitted = fit(Mine(), view, valid)
+    assert getattr(fitted.scorer, "chosen") == valid.ndcg(view, fitted.scores(view, valid.queries))  # noqa: B009
+    # Slowly and plainly: the log loss of each smoothing among what is left, the label being one of these.
+    out, losses = valid.left_out(view), []
+    assert out is not None
+    for smoothing in SMOOTHINGS:
+        p = np.exp(Fitted(fitted.scorer, smoothing).log_probabilities(fitted.scores(view, valid.queries)).astype(float))
+        losses.append(
+            -np.mean([np.log(p[q, label] / p[q, ~out[q]].sum()) for q, label in zip(*valid.labelled, strict=True)])
+        )
+    assert fitted.smoothing == SMOOTHINGS[int(np.argmin(losses))]
+    # Where `a` is ranked too, it takes more to make up for it.
+    assert fitted.smoothing == SMOOTHINGS[0] and fit(Mine(), view, replace(valid, repeats=True)).smoothing > 0.1
 
 
 def test_what_is_known() -> None:
