@@ -28,7 +28,8 @@ NEXT_METRICS = {
     "cold": "events whose next item was not; no query counts them",
     "log_loss": "minus the log probability of the label in the softmax over the candidates, in nats",
     "coverage@k": "share of the candidates that are among the first k of some query",
-    "popularity@k, popularity@label": "mean known events of the first k, or of the labels, over that of all candidates",
+    "popularity@k, popularity@label": "mean known events of the first k, or of the labels, over all candidates': "
+    "those up to the valid cutoff, less cancellations, of the users that baselines learn from",
     "valid loss, step": "the smallest 1 - ndcg@10 (or log loss: target.stop_by) on the valid split, and its step",
 }
 """The same for next items."""

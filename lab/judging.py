@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from lab.baselines.base import Asked, Baseline, shaped
+from lab.baselines.known import everybody
 from lab.cell_record import Metric
 from lab.data.dataset import Dataset
 from lab.data.queries import FoldView, Queries
@@ -14,7 +15,7 @@ from lab.data.seen import label_seen, seen_by
 from lab.errors import FaultError
 from lab.evaluation.calibration import BINS
 from lab.evaluation.metrics import SLICES, InterestMetrics, mean
-from lab.evaluation.next_item import Placed, of_cell, per_query, place
+from lab.evaluation.next_item import Placed, log_probability, of_cell, per_query, place
 from lab.targets.base import Target
 from lab.targets.next_item import DEPTH, NextAnswers, NextItem
 
@@ -102,7 +103,7 @@ class NextItemJudge:
         self._cold = labels.cold
         self._label = np.full(len(labels), -1, np.int32)
         self._label[np.diff(labels.offsets) > 0] = labels.ids
-        self._share = np.exp(data.splits["train"].tables["head"]["prior"]).astype(np.float64)
+        self._known = everybody(data.view, data.view.fold.valid_cutoff)
         self._parts: list[tuple[np.ndarray, ...]] = []
 
     def answers(self, index: np.ndarray, answers: NextAnswers) -> None:
@@ -115,7 +116,7 @@ class NextItemJudge:
         index, label = index[known], self._label[index[known]]
         left_out = None if self._target.repeats else seen_by(self._view, self._queries[index])
         rank, first = place(scores[known], label, left_out, DEPTH)
-        self._add(index, rank, first, log_probabilities[known][np.arange(len(index)), label])
+        self._add(index, rank, first, log_probability(log_probabilities[known], label, left_out))
 
     def _add(self, index: np.ndarray, rank: np.ndarray, first: np.ndarray, log_p: np.ndarray) -> None:
         if np.isnan(log_p).any():
@@ -140,7 +141,7 @@ class NextItemJudge:
             yield Metric("test", name, "queries", float((~np.isnan(own["log_loss"])).sum()))
             yield from (Metric("test", name, metric, mean(value)) for metric, value in own.items())
         yield Metric("test", "all", "cold", float(self._cold))
-        yield from (Metric("test", "all", metric, value) for metric, value in of_cell(placed, self._share).items())
+        yield from (Metric("test", "all", metric, value) for metric, value in of_cell(placed, self._known).items())
 
     def reliability(self) -> dict[str, np.ndarray]:
         return {}

@@ -9,7 +9,8 @@ A label at rank r (0 is best; ties count against the model) gives, for k = 5, 10
 A query counts in the slice `repeat` where its user had taken the label before, else in `novel`. What only a whole cell
 has: coverage@k, the share of all candidates that are among the first k of some query; popularity@k, the mean number of
 known events of the first k, over that of all candidates (1: no bias); popularity@label, the same of the labels; cold,
-label events whose item was unknown at the valid cutoff, which no query counts.
+label events whose item was unknown at the valid cutoff, which no query counts. Known events are those up to the valid
+cutoff, less cancellations, of the users that baselines learn from.
 """
 
 from dataclasses import dataclass
@@ -49,14 +50,17 @@ def per_query(placed: Placed) -> dict[str, np.ndarray]:
     return {name: values[name] for name in PER_QUERY}
 
 
-def of_cell(placed: Placed, share: np.ndarray) -> dict[str, float]:
-    """What only all queries together have; `share` float[C] are the candidates' shares of the known events."""
-    times = share * len(share)
+def of_cell(placed: Placed, known: np.ndarray) -> dict[str, float]:
+    """What only all queries together have; `known` float[C] are the candidates' known events.
+
+    Popularity is NaN where cancellations leave none of these.
+    """
+    times = known / known.mean() if known.any() else np.full(len(known), np.nan)
     values = {"popularity@label": _mean(times[placed.label])}
     for k in CUTS:
         first = placed.first[:, :k]
         first = first[first >= 0]
-        values[f"coverage@{k}"] = len(np.unique(first)) / len(share)
+        values[f"coverage@{k}"] = len(np.unique(first)) / len(known)
         values[f"popularity@{k}"] = _mean(times[first])
     return values
 
@@ -78,6 +82,24 @@ def place(scores: np.ndarray, label: np.ndarray, left_out: np.ndarray | None, de
     own = scores[rows, label]
     rank = (scores >= own[:, None]).sum(1) - 1
     return rank, first_of(scores, depth)
+
+
+def log_probability(log_probabilities: np.ndarray, label: np.ndarray, left_out: np.ndarray | None) -> np.ndarray:
+    """float[Q], of each label among the candidates that are not left out, from float[Q, C] over all of them.
+
+    `left_out` as in `place`; NaN where no candidate that is left has any probability.
+    """
+    rows = np.arange(len(log_probabilities))
+    own = log_probabilities[rows, label]
+    if left_out is None:
+        return own
+    out = left_out.copy()
+    out[rows, label] = False
+    kept = np.where(out, -np.inf, log_probabilities)
+    best = kept.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # -inf less -inf
+        mass = np.exp(kept - best).sum(axis=1, dtype=np.float64)
+    return own - (best[:, 0] + np.log(mass))
 
 
 def first_of(scores: np.ndarray, depth: int) -> np.ndarray:
