@@ -15,7 +15,7 @@ from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
 from lab.data.queries import FoldView
 from lab.data.stray import odd_times, stray_times
-from lab.data.timeline import DAY, Timeline, date_text, instant
+from lab.data.timeline import Timeline, date_text, instant, log_days
 from lab.data.words import counted, span_text
 from lab.estimate import Part
 from lab.progress import duration
@@ -52,7 +52,7 @@ def _times(facts: Mapping[str, Any]) -> Iterable[str]:
         yield from leave_one_out(facts)
         return
     first, last = date_text(facts["first"]), date_text(facts["last"])
-    yield f"{first} to {last}, {(facts['last'] - facts['first']) / DAY:.4g} days"
+    yield f"{first} to {last}, {log_days(facts['last'] - facts['first'])} days"
     yield f"{facts['tied']:.1%} of the events share their time with another of the same user"
     yield from filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts)))
 

@@ -15,6 +15,7 @@ from lab.data.packing import cut, cut_per_query, pack
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.seen import seen_by
 from lab.data.steps import Steps
+from lab.data.stray import late_times, stray_times
 from lab.data.timeline import Timeline, date_text
 from lab.data.view import known_at
 from lab.errors import InputError
@@ -123,7 +124,7 @@ class _Plan:
             raise InputError(_nobody(self.view, self.timeline, name))
         steps, labels = self.target.answered(self.view, steps, name)
         if not any(len(answer.ids) for answer in labels):
-            raise InputError(_silent(self.view, name))
+            raise InputError(_silent(self.view, self.timeline, name))
         known = tables(self.groups, self.view, steps, self.states) | {"head": {"prior": prior}}
         return Split(name, steps.queries, labels, self._packed(steps, labels, name), known)
 
@@ -178,15 +179,29 @@ def _nobody(view: FoldView, timeline: Timeline, split: str) -> str:
     return (
         f"timeline: no user may be asked for the {split} split: at {date_text(view.fold.opens(split))} none has "
         f"{timeline.min_events} events{days}{_share(view)}. Lower timeline.min_events, raise timeline.active_days, "
-        f"use shorter horizons or fewer folds."
+        f"use shorter horizons or fewer folds.{_late(view, timeline, split)}"
     )
 
 
-def _silent(view: FoldView, split: str) -> str:
+def _silent(view: FoldView, timeline: Timeline, split: str) -> str:
     return (
         f"target: no user of the {split} split does anything that counts in the windows after its cutoffs "
         f"(until {date_text(view.fold.closes_by(split))}){_share(view)}; use longer horizons or a longer log."
+        f"{_late(view, timeline, split)}"
     )
+
+
+def _late(view: FoldView, timeline: Timeline, split: str) -> str:
+    """A sentence on events far behind all others, where these alone may have put the cutoffs where nobody is."""
+    if timeline.leaves_one_out:
+        return ""
+    # What a large log holds is known of the whole of it, and it may be another shard that has the late events.
+    said = (
+        stray_times(view.histories.facts)
+        if len(view.rest)
+        else late_times(np.asarray(view.histories.time), view.fold.opens(split), view.fold.longest)
+    )
+    return f" {said}." if said else ""
 
 
 def _share(view: FoldView) -> str:

@@ -18,7 +18,7 @@ from lab.data.histories import Histories
 from lab.data.listing import LABEL, WIDTH, listing, names
 from lab.data.sources.base import Source
 from lab.data.stray import odd_times, stray_times
-from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, microseconds
+from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, log_days, microseconds
 from lab.data.words import counted
 from lab.leaving import ended, helped
 from lab.nearest import did_you_mean
@@ -179,9 +179,9 @@ def _read_as(facts: Mapping[str, Any]) -> str | None:
 
 
 def _span(facts: Mapping[str, Any]) -> str:
-    days = (facts["last"] - facts["first"]) / DAY
+    days = log_days(facts["last"] - facts["first"])
     resolution = UNITS[facts["resolution"]]
-    return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days:,.4g} days), times to {resolution}"
+    return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days} days), times to {resolution}"
 
 
 def _missing(facts: Mapping[str, Any]) -> str:

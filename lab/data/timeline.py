@@ -67,7 +67,12 @@ def days_text(span: int) -> str:
 def floored_days(span: int, parts: int = 1, digits: int = 3) -> str:
     """A part of a span in days, rounded down: what is said to fit does fit."""
     rounding = Context(prec=digits, rounding=ROUND_FLOOR)
-    return f"{float(rounding.divide(Decimal(span), Decimal(parts * DAY))):g}"
+    return f"{float(rounding.divide(Decimal(span), Decimal(parts * DAY))):,g}"
+
+
+def log_days(span: int) -> str:
+    """How long a log is, in days, wherever it is said: rounded down, so that a horizon it lacks room for shows."""
+    return floored_days(span, digits=4)
 
 
 def date_text(moment: int) -> str:
@@ -160,7 +165,8 @@ class Fold:
         if count > MOST_TICKS:
             raise InputError(
                 f"timeline.query_every: a tick every {days_text(self.query_every)} days is {count:,} of them over this "
-                f"log, more than the {MOST_TICKS:,} that can be laid; use a longer one, or longer horizons."
+                f"log, more than the {MOST_TICKS:,} that can be laid; use a longer one, or longer horizons, or leave "
+                f"out stray times with --cleaning.since and --cleaning.until."
             )
         ticks = anchor - np.arange(max(count, 1), dtype=np.int64)[::-1] * self.query_every
         return ticks[ticks + min(self.horizons) <= anchor] if split == "train" else ticks
@@ -204,7 +210,7 @@ def _too_short(span: int, horizons: tuple[float, ...], timeline: Timeline) -> st
     said = f"of those asked, {', '.join(f'{h:g}' for h in fits)} would fit" if fits else "none of those asked fits"
     counted = "1 fold" if timeline.folds == 1 else f"{timeline.folds} folds"
     return (
-        f"horizons: the log spans {floored_days(span, digits=4)} days, and a horizon of {max(horizons):g} days with "
+        f"horizons: the log spans {log_days(span)} days, and a horizon of {max(horizons):g} days with "
         f"{counted} needs {(2 + timeline.folds) * max(horizons):g} (a training, a valid and a test "
         f"window each); {said}. The longest that fits is {most} days."
     )

@@ -5,13 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from lab.data.cache import prepare
 from lab.data.cleaning import Cleaning
+from lab.data.dataset import Dataset, build_dataset
 from lab.data.describe import description
 from lab.data.sources import Table
-from lab.data.stray import bulk, odd_times, stray_times
-from lab.data.timeline import DAY, instant
+from lab.data.stray import bulk, late_times, odd_times, stray_times
+from lab.data.timeline import DAY, SHARD_EVENTS, Timeline, folds, instant
+from lab.data.view import look
+from lab.errors import InputError
+from lab.targets import Interest
 
 
 def test_nearly_all_events_lie_between_two_ends() -> None:
@@ -28,6 +33,7 @@ def test_times_before_shops_kept_logs_or_still_to_come_are_remarked_on() -> None
     assert said is not None and said.startswith(
         "the first event is of 1915-05-01 and the last event is of 2074-02-03, still to come: is that right?"
     )
+    assert "--cleaning.since" in said and "--cleaning.until" in said
 
 
 def test_a_dense_log_has_no_stray_times() -> None:
@@ -41,10 +47,64 @@ def test_the_advice_leaves_out_the_stray_events_alone(tmp_path: Path) -> None:
     rows = {"user": [k % 9 for k in range(3002)], "item": [k % 7 for k in range(3002)], "time": times}
     found = prepare(Table(frame=pl.DataFrame(rows)), cache=tmp_path)
     said = stray_times(found.facts)
-    assert said is not None and "(10.5 of 2,314.8 days)" in said
+    assert said is not None and "(10.5 of 2,314 days)" in said
     assert "stray times     99.8 % of the events lie between" in "\n".join(description(found))
     since, until = (said.split(f"--cleaning.{name} ")[1].split()[0] for name in ("since", "until"))
     kept = prepare(Table(frame=pl.DataFrame(rows)), Cleaning(since=since, until=until), cache=tmp_path)
     assert kept.facts["last"] - kept.facts["first"] < 11 * DAY
     assert kept.events > 0.995 * found.events
     assert stray_times(kept.facts) is None
+
+
+def sixty_days(
+    cache: Path,
+    late: tuple[str, ...],
+    active_days: float | None,
+    users: int = 9,
+    shard_events: int = SHARD_EVENTS,
+    **cleaning: str,
+) -> Dataset:
+    """The newest fold of users who do something each day of two months, and of a few rows more."""
+    days = [str(np.datetime64("2020-01-01") + k) for k in range(60)]
+    rows = {"user": [u for u in range(users) for _ in days], "item": [k % 7 for k in range(60)] * users}
+    more = {"user": [1] * len(late), "item": [1] * len(late), "time": late}
+    frame = pl.concat([pl.DataFrame(rows | {"time": days * users}), pl.DataFrame(more)])
+    timeline = Timeline(active_days=active_days)
+    log = prepare(Table(frame=frame), Cleaning(**cleaning), timeline, (7,), cache)  # type: ignore[arg-type]
+    fold = folds(timeline, (7,), log.facts["first"], log.facts["last"])[0]
+    view, _ = look(log, fold, Interest().categories, shard_events)
+    return build_dataset(view, timeline, Interest(), (), 64, 16)
+
+
+@pytest.mark.parametrize("late", [("2074-02-03",), ("2074-02-03", "2076-01-01", "2090-05-05")])
+@pytest.mark.parametrize(("active_days", "said"), [(365, "no user may be asked"), (None, "no user of the valid split")])
+def test_rows_of_the_far_future_are_named_where_nobody_is_left_to_ask(
+    tmp_path: Path, late: tuple[str, ...], active_days: float | None, said: str
+) -> None:
+    with pytest.raises(InputError, match=said) as refused:
+        sixty_days(tmp_path, late, active_days)
+    complaint = str(refused.value)
+    one = "1 of the 541 events lies" if len(late) == 1 else "3 of the 543 events lie"
+    assert f"{one} 19,690 days after all others" in complaint
+    until = complaint.split("--cleaning.until ")[1].removesuffix(".")
+    assert until == "2020-02-29"
+    assert sixty_days(tmp_path, late, active_days, until=until).view.histories.events == 540
+
+
+def test_of_a_log_in_shards_the_whole_is_looked_at(tmp_path: Path) -> None:
+    # Of two thousand events one may be stray.
+    with pytest.raises(
+        InputError, match=r"no user may be asked.*99\.8 % of the events lie .*--cleaning\.until 2020-02-29"
+    ):
+        sixty_days(tmp_path, ("2074-02-03",), 365, users=40, shard_events=300)
+
+
+def test_late_times_lie_behind_the_longest_gap() -> None:
+    time = np.array([50, 0, 2, 1, 53]) * DAY
+    said = late_times(time, 40 * DAY, 7 * DAY)
+    assert said is not None and said.startswith("2 of the 5 events lie 48 days after all others")
+    assert said.endswith("--cleaning.until 1970-01-03")
+    assert late_times(time, DAY, 7 * DAY) is None and late_times(time, 40 * DAY, 48 * DAY) is None
+    assert late_times(time[:1], 99 * DAY, DAY) is None and late_times(time[:0], 99 * DAY, DAY) is None
+    # Rounded up, so that no event before the gap is left out.
+    assert (late_times(time + 1, 40 * DAY, DAY) or "").endswith("--cleaning.until 1970-01-03T01:00:00")

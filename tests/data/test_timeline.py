@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.data.timeline import DAY, Timeline, date_text, fitting, folds, instant, microseconds
+from lab.data.describe import _span
+from lab.data.timeline import DAY, Timeline, date_text, fitting, folds, instant, log_days, microseconds
 from lab.errors import InputError
+from lab.plan import _times
 
 
 @given(
@@ -53,6 +55,19 @@ def test_a_log_that_is_too_short_says_what_fits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("days", "text"), [(0, "0"), (20, "20"), (42.6666, "42.66"), (89.9999, "89.99"), (12345.6, "12,340")]
+)
+def test_a_log_is_as_long_wherever_it_is_said(days: float, text: str) -> None:
+    """A log that has no room for a horizon is not said to have it."""
+    assert log_days(microseconds(days)) == text
+    with pytest.raises(InputError, match=rf"the log spans {text} days, and a horizon of 5000 days"):
+        folds(Timeline(), (5000,), 0, microseconds(days))
+    facts = {"first": 0, "last": microseconds(days), "resolution": 1, "tied": 0, "bulk": [0, microseconds(days)]}
+    assert f" UTC ({text} days), times to" in _span(facts)
+    assert f", {text} days" in next(iter(_times(facts)))
+
+
+@pytest.mark.parametrize(
     ("text", "microseconds_"),
     [
         ("1970-01-02", DAY),
@@ -76,8 +91,11 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
 
 def test_a_calendar_of_more_ticks_than_can_be_laid_is_refused() -> None:
     (fold,) = folds(Timeline(), (1e-7, 7), 0, 60 * DAY)
-    with pytest.raises(InputError, match=r"timeline\.query_every: a tick every 1e-07 days is 460,000,001 of them"):
+    with pytest.raises(
+        InputError, match=r"timeline\.query_every: a tick every 1e-07 days is 460,000,001 of them"
+    ) as said:
         fold.ticks("train")
+    assert "--cleaning.until" in str(said.value)
 
 
 def test_dates_are_written_short() -> None:
