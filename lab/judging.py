@@ -178,7 +178,7 @@ def query_blocks(queries: int, candidates: int) -> Iterable[np.ndarray]:
 def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
     """Fit a baseline on the training and valid splits and score the test queries."""
     split = data.splits
-    repeats = target.repeats if isinstance(target, NextItem) else True
+    repeats = not target.leaves_taken_out
     train, valid = (Asked(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
     fitted = baseline.fit(data.view, train, valid, data.view.fold.horizons[horizon])
     judge = target.judge(data, horizon)

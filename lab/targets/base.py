@@ -76,6 +76,11 @@ class Target:
         """The step-side group whose vectors of the candidates score them too; empty for none."""
         return ""
 
+    @property
+    def leaves_taken_out(self) -> bool:
+        """Whether the test leaves out of a query's ranking what its user took before, unless it is a label."""
+        return False
+
     def looks_back(self, split: str) -> bool:
         """Whether it needs to know what each query's user has touched, beyond what models look at."""
         return False

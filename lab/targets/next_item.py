@@ -118,8 +118,12 @@ class NextItem(Target):
     def reads_candidates(self, view: FoldView) -> str:
         return ("item" if view.items else "category") if self.tied else ""
 
+    @property
+    def leaves_taken_out(self) -> bool:
+        return not self.repeats
+
     def looks_back(self, split: str) -> bool:
-        return not self.repeats and split != "train"
+        return self.leaves_taken_out and split != "train"
 
     def _next(self, view: FoldView, queries: Queries) -> np.ndarray:
         """int64[Q]: the next event of each query's user that counts; N where there is none."""
