@@ -92,7 +92,20 @@ def _version(name: str) -> str | None:
         return None
 
 
+VECTORS = r"avx|avx2|fma|avx512\w*|amx\w*|neon|asimd|sve2?"
+"""Instruction sets that compilers choose by; what has others rounds otherwise."""
+
+
 def _processor() -> str:
+    """Such as `AMD EPYC, family 25, model 1: avx avx2 fma`: names alone do not tell generations apart."""
     info = Path("/proc/cpuinfo")
-    named = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.M) if info.is_file() else None
-    return named[1].strip() if named else platform.processor() or platform.machine()
+    text = info.read_text() if info.is_file() else ""
+
+    def said(name: str) -> str:
+        found = re.search(rf"^{name}\s*:\s*(.+)$", text, re.M)
+        return found[1].strip() if found else ""
+
+    name = said("model name") or platform.processor() or platform.machine()
+    numbers = [f"{word} {said(key)}" for key, word in (("cpu family", "family"), ("model", "model")) if said(key)]
+    vectors = sorted({flag for flag in (said("flags") or said("Features")).split() if re.fullmatch(VECTORS, flag)})
+    return ", ".join([name, *numbers]) + (f": {' '.join(vectors)}" if vectors else "")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.truths import at_most
+from lab import environment
 from lab.data.cleaning import Cleaning
 from lab.data.sources import Table
 from lab.data.timeline import Timeline
@@ -150,6 +151,17 @@ def test_tolerance_is_by_metric_and_kind() -> None:
     assert judge_cell("tolerance", cell(), moved(0, 0.5 + 0.9 * far)).matched
     assert not judge_cell("tolerance", cell(), moved(0, 0.5 + 1.1 * far)).matched
     assert not judge_cell("tolerance", cell(kind="baseline"), moved(0, 0.5 + 0.9 * far)).matched
+    fitted = cell(kind="baseline", model="logistic")  # by descent, as a model is trained
+    assert judge_cell("tolerance", fitted, moved(0, 0.5 + 0.9 * far)).matched
+
+
+def test_a_processor_is_named_with_its_generation_and_what_compilers_choose_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = "model name\t: AMD EPYC\ncpu family\t: 25\nmodel\t\t: 1\nflags\t\t: fpu avx512f avx fma avx2 aes\n"
+    monkeypatch.setattr(Path, "is_file", lambda _: True)
+    monkeypatch.setattr(Path, "read_text", lambda _: info)
+    assert environment._processor() == "AMD EPYC, family 25, model 1: avx avx2 avx512f fma"
+    monkeypatch.setattr(Path, "read_text", lambda _: "BogoMIPS\t: 50\nFeatures\t: fp asimd sve\n")
+    assert environment._processor().endswith(": asimd sve")
 
 
 @pytest.mark.parametrize(("seeds", "found"), [(3, 0.49), (5, 0.77), (10, 0.97)])
