@@ -1,5 +1,6 @@
 """Losses and ranks over a catalogue against what is computed with all logits at hand."""
 
+from functools import cache
 from typing import Any
 
 import jax
@@ -138,11 +139,24 @@ def test_rare_ones_of_a_large_catalogue_are_drawn_as_often_as_their_share_says()
     assert (rare == 0).mean() == pytest.approx(np.exp(-share[200_000:] * len(found)).mean(), rel=0.02)
 
 
-@pytest.mark.parametrize("count", [1, 2, 1023, 1024, 1025, 3000])
+@pytest.mark.parametrize("count", [1, 1024, 1025, 3000])
 def test_every_size_is_drawn_from_whole(count: int) -> None:
     share = np.full(count, 1 / count, np.float32)
     found = np.bincount(np.asarray(by_share(jnp.asarray(share), (200 * count,), jax.random.key(1))), minlength=count)
     assert len(found) == count and found.min() > 100 and found.max() < 320
+
+
+@cache
+def compiled_ranks(queries: int, candidates: int) -> Any:
+    """`ranked` for a depth of 3, with so many queries and candidates at once."""
+
+    def run(hidden: Any, kernel: Any, bias: Any, label: Any, taken: Any) -> Any:
+        with pytest.MonkeyPatch.context() as patch:  # while it is traced
+            patch.setattr(catalogue_rank, "QUERIES_AT_ONCE", queries)
+            patch.setattr(catalogue_rank, "CANDIDATES_AT_ONCE", candidates)
+            return ranked(hidden, kernel, bias, label, taken, 3)
+
+    return jax.jit(run)
 
 
 @pytest.mark.usefixtures("broadcasting")
@@ -158,17 +172,13 @@ def test_ranks_are_those_of_all_scores_with_ties_against_the_label(
     hidden, kernel = (np.round(np.asarray(part)) for part in factors[:2])
     label = np.where(rng.random(N) < 0.2, -1, label)
     taken = rng.integers(0, C + 1, (N, 5))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalogue_rank, "QUERIES_AT_ONCE", queries)
-        patch.setattr(catalogue_rank, "CANDIDATES_AT_ONCE", candidates)
-        rank, first, log_p = ranked(
-            jnp.asarray(hidden),
-            jnp.asarray(kernel),
-            jnp.zeros(C),
-            jnp.asarray(label, jnp.int32),
-            jnp.asarray(taken, jnp.int32) if leave_out else None,
-            3,
-        )
+    rank, first, log_p = compiled_ranks(queries, candidates)(
+        jnp.asarray(hidden),
+        jnp.asarray(kernel),
+        jnp.zeros(C),
+        jnp.asarray(label, jnp.int32),
+        jnp.asarray(taken, jnp.int32) if leave_out else None,
+    )
     scores, known = (hidden @ kernel.T).astype(np.float32), label >= 0
     out = np.zeros((N, C + 1), bool)
     out[np.arange(N)[:, None], taken] = leave_out
