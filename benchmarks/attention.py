@@ -7,15 +7,14 @@ a mask costs it. The lab's own keeps the weights for its gradient; what it moves
 Run: python -m benchmarks.attention [--rows 16] [--length 200]
 """
 
-import time
 from collections.abc import Callable
-from statistics import median
 
 import jax
 import jax.numpy as jnp
 import tyro
 
 from benchmarks.packed import Dtype, steps_here
+from benchmarks.roofline import in_turn
 from lab.models.attention import attend, visible
 
 ROUNDS = 7
@@ -41,7 +40,8 @@ def main(
     for dtype in dtypes:
         for count in rows:
             calls = contenders((count, length, 3, heads, width // heads), jnp.dtype(dtype))
-            spent = ", ".join(f"{name} {1e3 * seconds:.3f}" for name, seconds in measured(calls).items())
+            seconds = in_turn(calls, ROUNDS)
+            spent = ", ".join(f"{name} {1e3 * each / steps_here():.3f}" for name, each in seconds.items())
             print(f"  {dtype:9s}{count:6,} rows: {spent}", flush=True)
 
 
@@ -74,18 +74,6 @@ def repeated(way: Callable[[jax.Array], jax.Array], qkv: jax.Array) -> Callable[
 
     run = jax.jit(lambda x: jax.lax.fori_loop(0, steps_here(), gradient, x))
     return lambda: run(qkv).block_until_ready()
-
-
-def measured(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of one gradient of each, in turn, after calls that do not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, call in calls.items():
-            call()
-            begun = time.perf_counter()
-            call()
-            seconds[name].append((time.perf_counter() - begun) / steps_here())
-    return {name: median(spent) for name, spent in seconds.items()}
 
 
 if __name__ == "__main__":

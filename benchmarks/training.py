@@ -27,12 +27,10 @@ On a GPU: python -m benchmarks.training --dtypes float32 bfloat16
 
 # pyright: reportMissingImports=false
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 from typing import Literal
 
 import jax
@@ -43,6 +41,7 @@ import tyro
 from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, Dtype, Name, packed_rows, stepper, steps_here
 from benchmarks.pytorch import graphed, trainer
 from benchmarks.ratios import CELLS, TORCH, ratios, read_again
+from benchmarks.roofline import in_turn
 from lab.backend import prepare_backend
 from lab.data.batch import Rows
 from lab.data.cache import prepare
@@ -195,15 +194,9 @@ def of_lab(model: Model, rows: Rows, batch: int, filled: float, dtype: Dtype, ce
 
 
 def measure(contenders: Contenders, rounds: int) -> dict[str, float]:
-    """Median tokens per second of each; every turn begins with a call that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, (run, _) in contenders.items():
-            run()
-            begun = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - begun)
-    return {name: tokens / median(seconds[name]) for name, (_, tokens) in contenders.items()}
+    """Median tokens per second of each."""
+    seconds = in_turn({name: run for name, (run, _) in contenders.items()}, rounds)
+    return {name: tokens / seconds[name] for name, (_, tokens) in contenders.items()}
 
 
 if __name__ == "__main__":
