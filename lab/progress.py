@@ -80,7 +80,8 @@ class Progress:
 class Estimate:
     """What is left of the work, from what was timed of each of its kinds; it is told the time and asks no clock.
 
-    Nothing is said while something is left of a kind of which nothing was timed: a baseline says nothing of training.
+    A kind of which nothing was timed has no time yet, since a baseline says nothing of training: while something of one
+    is left, what the others will take is the least that is left.
     """
 
     def __init__(self, total: float | Mapping[str, float]) -> None:
@@ -108,13 +109,19 @@ class Estimate:
     def elapsed(self, now: float) -> float:
         return now - self._start
 
-    def left(self, now: float) -> float | None:
-        """Seconds that are left; None before there is anything to go by."""
-        kinds = [kind for kind, amount in self._left.items() if amount]
-        if any(not self._timed[kind] for kind in kinds) or (self._last <= self._start and kinds):
+    def least(self, now: float) -> float | None:
+        """Seconds that are left at least, of the kinds that were timed; None before there is anything to go by."""
+        left = {kind: amount for kind, amount in self._left.items() if amount}
+        timed = [kind for kind in left if self._timed[kind]]
+        if left and (not timed or self._last <= self._start):
             return None
-        whole = sum(self._seconds[kind] / self._timed[kind] * self._left[kind] for kind in kinds)
+        whole = sum(self._seconds[kind] / self._timed[kind] * left[kind] for kind in timed)
         return max(self._last + whole - now, 0.0)
+
+    def left(self, now: float) -> float | None:
+        """Seconds that are left; None before something was timed of every kind."""
+        known = all(self._timed[kind] for kind, amount in self._left.items() if amount)
+        return self.least(now) if known else None
 
     def share(self, now: float) -> float | None:
         """Which share is done, of the time where the work has kinds, else of the work; None where that is not known."""
@@ -124,10 +131,10 @@ class Estimate:
         return None if left is None else self.elapsed(now) / max(self.elapsed(now) + left, 1e-9)
 
     def text(self, now: float) -> str:
-        """` 42 %, 1 min 20 s left`."""
-        share, left = self.share(now), self.left(now)
+        """` 42 %, 1 min 20 s left`, or `at least 20 s left`."""
+        share, left = self.share(now), self.least(now)
         if share is None:
-            return "no estimate yet"
+            return f"at least {duration(left)} left" if left else "no estimate yet"
         return f"{int(share * 100):3d} %" + ("" if left is None else f", {duration(left)} left")
 
 

@@ -85,6 +85,19 @@ def test_an_estimate_before_anything_is_done_says_nothing() -> None:
     assert estimate.left(105.0) is None and estimate.text(105.0) == "  0 %"
 
 
+def test_what_is_timed_says_how_long_it_is_at_least() -> None:
+    estimate = Estimate({"train": 100, "judge": 1, "train another": 100})
+    estimate.begin(0.0)
+    estimate.advance(20, 30.0, "train")
+    assert estimate.left(30.0) is None and estimate.share(30.0) is None
+    assert estimate.least(30.0) == pytest.approx(120) and estimate.text(40.0) == "at least 1 min 50 s left"
+    estimate.advance(80, 150.0, "train")
+    assert estimate.text(150.0) == "no estimate yet"
+    estimate.advance(1, 152.0, "judge")
+    estimate.advance(50, 202.0, "train another")
+    assert estimate.left(202.0) == estimate.least(202.0) == pytest.approx(50)
+
+
 def test_nothing_is_said_of_a_kind_of_which_nothing_was_timed() -> None:
     estimate = Estimate({"fit": 2, "start": 1, "train": 100})
     estimate.begin(0.0)
