@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.forking import Server, serving
 
 # Set before anything imports jax, and inherited by the processes that tests start.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -24,6 +28,43 @@ def real_data(name: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real log {name} is not at {folder}")
     return folder
+
+
+LONG = ("test_run", "training", "test_notebooks", "test_kills", "test_online", "test_report")
+"""What takes longest and begins first where workers share the tests, so that none works on alone for long."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        order = {name: place for place, name in enumerate(LONG)}
+        items.sort(key=lambda item: order.get(Path(_group(item.nodeid)).name, len(LONG)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """One worker has all tests of a file, and of a folder whose files share programs, so that each is made once."""
+    config.option.loadscopereorder = False
+    return ByGroup(config, log)
+
+
+class ByGroup(LoadScopeScheduling):
+    """Tests in groups; the marks that xdist has for it are lost under pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def _group(nodeid: str) -> str:
+    """The file, or its folder where the folder's files share programs."""
+    file = Path(nodeid.partition("::")[0])
+    return str(file.parent if file.parent.name == "training" else file.with_suffix(""))
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Server]:
+    """Starts processes of the lab's commands that need not import what each of them imports."""
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,15 @@
-"""Real processes of the main command, without the seconds that its imports take: forked from one that has them.
+"""Real processes of the lab's commands, without the seconds that their imports take: forked from one that has them.
 
-A server of requests, one a line, as JSON: {"run": [arguments], "said": file} starts a process and answers its number;
-{"wait": number} answers how it ended. With `limit` bytes, the system ends it in the middle of the write that would make
-a file longer than that; where `full`, it refuses the write instead, as a full disk does.
-One that is `obedient` writes nothing that permissions forbid, even as root; one with a number of `cores` sees no more.
+A server of requests, one a line, as JSON: {"module": "lab.run", "arguments": [...], "folder", "environment", "said",
+"complained"} starts a process and answers its number; {"wait": number} answers how it ended. With `limit` bytes, the
+system ends it in the middle of the write that would make a file longer than that; where `full`, it refuses the write
+instead, as a full disk does. One that is `obedient` writes nothing that permissions forbid, even as root; one with a
+number of `cores` sees no more.
 """
 
 import ctypes
+import importlib
+import itertools
 import json
 import os
 import resource
@@ -16,28 +19,22 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 class Server:
-    """Starts processes of `python -m lab.run` in a folder."""
+    """Forks processes, and waits for them."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def start(self, said: Path, *arguments: str, **how: Any) -> int:
-        return self._ask({"run": arguments, "said": str(said)} | how)
-
-    def wait(self, number: int) -> int:
-        """The exit code of a process; of one that was killed, the signal's number below zero."""
-        return self._ask({"wait": number})
-
-    def _ask(self, request: dict[str, Any]) -> Any:
+    def ask(self, **request: Any) -> Any:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -45,55 +42,124 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    environment = {"PYTHONPATH": str(ROOT), "LAB_CACHE": str(home / "cache"), "WANDB_MODE": "disabled"}
+def serving() -> Iterator[Server]:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.forking"],
-        cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | environment | {"COLUMNS": "80", "JAX_NUMPY_RANK_PROMOTION": "allow"},
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1", "JAX_NUMPY_RANK_PROMOTION": "allow"},
     ) as process:  # fmt: skip
         yield Server(process)
         assert process.stdin is not None
         process.stdin.close()
 
 
-def alive(number: int) -> bool:
-    """Whether a process runs: one that has ended is a zombie until it is waited for."""
-    return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+class Ended(NamedTuple):
+    """Exit code, what it said, and what it complained of."""
+
+    code: int
+    said: str
+    complained: str
 
 
-def wait_for(sight: Any, number: int, seconds: float = 300) -> bool:
+@dataclass(frozen=True)
+class Process:
+    """One that was started, what it says and what it complains of."""
+
+    number: int
+    _server: Server
+    _said: Path
+    _complained: Path
+
+    def wait(self) -> int:
+        """The exit code; of one that was killed, the signal's number below zero."""
+        return self._server.ask(wait=self.number)
+
+    def ended(self) -> Ended:
+        """What is known of it at its end, which is waited for."""
+        return Ended(self.wait(), self._said.read_text("utf-8"), self._complained.read_text("utf-8"))
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs: one that has ended is a zombie until it is waited for."""
+        return Path(f"/proc/{self.number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+
+    def signal(self, how: signal.Signals) -> None:
+        """To one that has ended and was not waited for, it does nothing."""
+        os.kill(self.number, how)
+
+
+class Home:
+    """A folder in which commands are run, as in a terminal of 80 columns, with a cache that all of them share."""
+
+    def __init__(self, server: Server, folder: Path, **environment: str) -> None:
+        self._server, self._folder, self._numbers = server, folder, itertools.count()
+        self._environment = {"LAB_CACHE": str(folder / "cache"), "WANDB_MODE": "disabled", "COLUMNS": "80"}
+        self._environment |= environment
+
+    def start(self, module: str, *arguments: str, **how: Any) -> Process:
+        number = next(self._numbers)
+        said, complained = (self._folder / f".{what}.{number}" for what in ("said", "complained"))
+        said.touch()  # a process killed at once has not come to make them
+        complained.touch()
+        place = {"folder": str(self._folder), "said": str(said), "complained": str(complained)}
+        asked = {"module": module, "arguments": arguments, "environment": self._environment}
+        return Process(self._server.ask(**asked, **place, **how), self._server, said, complained)
+
+    def run(self, module: str, *arguments: str) -> Ended:
+        """A process from its start to its end, without a traceback."""
+        ended = self.start(module, *arguments).ended()
+        assert "Traceback" not in ended.said + ended.complained, ended.complained
+        return ended
+
+
+def wait_for(sight: Any, process: Process, seconds: float = 300) -> bool:
     """Look until something is seen; False where the process ended before that."""
     deadline = time.monotonic() + seconds
     while not sight():
         assert time.monotonic() < deadline
-        if not alive(number):
+        if not process.alive:
             return False
         time.sleep(0.0005)
     return True
+
+
+PATIENCE = 300
+"""Seconds after which a process is killed that is waited for."""
 
 
 def _serve() -> None:
     import lab.backend
     import lab.command_line
     import lab.loading
-    import lab.runner  # noqa: F401
+    import lab.runner
+    import lab.verdicts  # noqa: F401
 
     # That other threads may hold locks: there are none before JAX has its devices.
     warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
     for line in sys.stdin:
         request = json.loads(line)
-        answer = os.waitpid(request["wait"], 0)[1] if "wait" in request else _fork(request)
-        print(json.dumps(os.waitstatus_to_exitcode(answer) if "wait" in request else answer), flush=True)
+        print(json.dumps(_wait(request["wait"]) if "wait" in request else _fork(request)), flush=True)
 
 
-def _fork(request: dict[str, Any]) -> int:
+def _wait(number: int) -> int:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        ended, how = os.waitpid(number, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(how)
+        if time.monotonic() > deadline:
+            os.kill(number, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def _fork(request: Mapping[str, Any]) -> int:
     number = os.fork()
     if number:
         return number
-    file = os.open(request["said"], os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
+    for stream, name in ((1, "said"), (2, "complained")):
+        os.dup2(os.open(request[name], os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), stream)
+    os.chdir(request["folder"])
+    os.environ.update(request["environment"])
     if limit := request.get("limit"):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -102,20 +168,19 @@ def _fork(request: dict[str, Any]) -> int:
         _obey_permissions()
     if cores := request.get("cores"):
         os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:cores])
-    from lab.run import main
-
-    sys.argv = ["lab.run", *request["run"]]
-    code: Any = 70
+    sys.argv = [request["module"], *request["arguments"]]
+    code: Any = 0
     try:
-        main()
+        code = importlib.import_module(request["module"]).main()
     except SystemExit as error:
         code = error.code
     except BaseException:
         traceback.print_exc()
+        code = 70
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        os._exit(code or 0)
     raise AssertionError
 
 

@@ -1,14 +1,12 @@
 """What the docs show can be run as it stands."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from lab.loading import load_experiment
+from tests.forking import Home, Server
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,13 +35,10 @@ def test_the_readme_s_experiment_loads(tmp_path: Path) -> None:
     assert experiment.horizons == (1, 7, 30) and len(experiment.models) == 2
 
 
-def test_the_classes_of_contributing_train(tmp_path: Path) -> None:
+def test_the_classes_of_contributing_train(tmp_path: Path, forks: Server) -> None:
     file = tmp_path / "mine.py"
     file.write_text("\n".join([*blocks("CONTRIBUTING.md"), EXPERIMENT]))
-    places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    command = [sys.executable, "-m", "lab.run", str(file), *places, "--tracking.mode", "off", "--no-report"]
-    environment = os.environ | {"JAX_NUMPY_RANK_PROMOTION": "allow"}
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    ran = Home(forks, tmp_path).run("lab.run", "mine.py", "--out", "out", "--no-report")
+    assert ran.code == 0, ran.complained
     cells = pd.read_csv(tmp_path / "out" / "docs" / "cells.csv")
     assert set(cells[cells.features == "mine"].status) == {"done"}

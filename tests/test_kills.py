@@ -5,13 +5,13 @@ import random
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.forking import Server, serving, wait_for
+from tests.forking import Home, Process, Server, wait_for
 
 EXPERIMENT = '''"""A tiny experiment, looked at often."""
 from lab import Experiment, Training, register
@@ -43,15 +43,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(home: Path) -> Iterator[Server]:
-    with serving(home) as server:
-        yield server
+def commands(home: Path, forks: Server) -> Home:
+    return Home(forks, home)
 
 
 @pytest.fixture(scope="module")
-def whole(home: Path, server: Server) -> Path:
+def whole(home: Path, commands: Home) -> Path:
     """The results of a run that was left alone, and kept nothing of a cell in training."""
-    assert server.wait(server.start(home / "whole.txt", "tiny.py", "--out", "whole", "--no-report")) == 0
+    assert commands.run("lab.run", "tiny.py", "--out", "whole", "--no-report")[0] == 0
     return home / "whole" / "tiny"
 
 
@@ -65,18 +64,16 @@ def bits(folder: Path) -> dict[str, bytes]:
 class Lives:
     """One run after the other into a folder, each ended by something, until one is left alone."""
 
-    def __init__(self, home: Path, server: Server, out: str) -> None:
-        self.folder, self._home, self._server, self._out = home / out / "tiny", home, server, out
+    def __init__(self, home: Path, commands: Home, out: str) -> None:
+        self.folder, self._commands, self._out = home / out / "tiny", commands, out
         self.said: list[str] = []
 
-    def live(self, end: Callable[[int], None], *more: str, **how: Any) -> int:
+    def live(self, end: Callable[[Process], None], *more: str, **how: Any) -> int:
         """A process, from its start to its end, which `end` brings about; its exit code."""
-        said = self._home / f"{self._out}-{len(self.said)}.txt"
-        said.touch()  # a process killed at once has not come to make it
-        number = self._server.start(said, "tiny.py", "--out", self._out, *OFTEN, *more, **how)
-        end(number)
-        code = self._server.wait(number)
-        self.said.append(said.read_text())
+        process = self._commands.start("lab.run", "tiny.py", "--out", self._out, *OFTEN, *more, **how)
+        end(process)
+        code, said, complained = process.ended()
+        self.said.append(said + complained)
         assert "Traceback" not in self.said[-1]
         return code
 
@@ -89,14 +86,14 @@ class Lives:
         return list(self.folder.glob("cells/*/.unfinished.*.partial"))
 
 
-def after(lives: Lives, how: signal.Signals, looks: int, more: float) -> Callable[[int], None]:
+def after(lives: Lives, how: signal.Signals, looks: int, more: float) -> Callable[[Process], None]:
     """A signal, so many looks after the start and a moment more."""
     before = lives.looks()
 
-    def end(number: int) -> None:
-        assert wait_for(lambda: lives.looks() >= before + 2 * looks, number), "it was done too early"
+    def end(process: Process) -> None:
+        assert wait_for(lambda: lives.looks() >= before + 2 * looks, process), "it was done too early"
         time.sleep(more)
-        os.kill(number, how)
+        process.signal(how)
 
     return end
 
@@ -121,12 +118,12 @@ def killed_in_a_write(lives: Lives) -> None:
     """The system ends the process at the byte at which a checkpoint becomes longer than those that are there."""
     sizes = [path.stat().st_size for path in lives.folder.glob("cells/*/unfinished.*")]
     before = lives.partials()
-    assert lives.live(lambda number: None, limit=max(sizes) + 200) == -signal.SIGXFSZ
+    assert lives.live(lambda process: None, limit=max(sizes) + 200) == -signal.SIGXFSZ
     assert len(lives.partials()) > len(before)
 
 
-def test_killed_stopped_and_damaged_it_ends_in_the_same_bits(home: Path, server: Server, whole: Path) -> None:
-    lives, rng, damaged = Lives(home, server, "killed"), random.Random(1), []
+def test_killed_stopped_and_damaged_it_ends_in_the_same_bits(home: Path, commands: Home, whole: Path) -> None:
+    lives, rng, damaged = Lives(home, commands, "killed"), random.Random(1), []
     for place, how in enumerate(ends()):
         # A kill may come at once, a polite request only once there is someone to answer it.
         looks = rng.randint(0 if how == signal.SIGKILL else 1, 5)
@@ -136,7 +133,7 @@ def test_killed_stopped_and_damaged_it_ends_in_the_same_bits(home: Path, server:
             killed_in_a_write(lives)
         if place == 4:
             damaged = damage(lives)
-    assert lives.live(lambda number: None) == 0
+    assert lives.live(lambda process: None) == 0
     assert bits(lives.folder) == bits(whole)
     assert not [path for path in lives.folder.rglob("*") if "unfinished" in path.name or "partial" in path.name]
     assert not list((lives.folder / "claims").iterdir())
@@ -148,16 +145,16 @@ def test_killed_stopped_and_damaged_it_ends_in_the_same_bits(home: Path, server:
         assert f"{path.name}: is damaged. {path.parent.name} goes on from the checkpoint before it" in said
 
 
-def test_a_full_disk_is_said_and_where_there_is_room_again_it_goes_on(home: Path, server: Server, whole: Path) -> None:
-    lives = Lives(home, server, "full")
+def test_a_full_disk_is_said_and_where_there_is_room_again_it_goes_on(home: Path, commands: Home, whole: Path) -> None:
+    lives = Lives(home, commands, "full")
     # Room for the oracle, and not for a checkpoint or the curve of a cell.
-    assert lives.live(lambda number: None, limit=9_000, full=True) == 1
+    assert lives.live(lambda process: None, limit=9_000, full=True) == 1
     said = " ".join(lives.said[-1].split())
     assert said.count("No checkpoint of a cell in training: ") == 1 and "Training goes on." in said
     assert re.search(r"error: full/tiny/\S+: the disk is full or its quota used up; what was finished before is", said)
     assert len(list(lives.folder.glob("cells/*/cell.json"))) == 1
     assert not list(lives.folder.rglob("*.partial"))
-    assert lives.live(lambda number: None) == 0
+    assert lives.live(lambda process: None) == 0
     assert bits(lives.folder) == bits(whole)
 
 
@@ -166,12 +163,12 @@ def folders(root: Path) -> list[Path]:
 
 
 def test_a_folder_that_turns_read_only_is_said_and_where_it_may_be_written_to_it_goes_on(
-    home: Path, server: Server, whole: Path
+    home: Path, commands: Home, whole: Path
 ) -> None:
-    lives = Lives(home, server, "forbidden")
+    lives = Lives(home, commands, "forbidden")
 
-    def forbid(number: int) -> None:
-        assert wait_for(lambda: lives.looks() >= 4, number), "it was done too early"
+    def forbid(process: Process) -> None:
+        assert wait_for(lambda: lives.looks() >= 4, process), "it was done too early"
         for folder in folders(lives.folder):
             folder.chmod(0o555)
 
@@ -184,18 +181,18 @@ def test_a_folder_that_turns_read_only_is_said_and_where_it_may_be_written_to_it
     assert said.count("No checkpoint of a cell in training: ") == 1 and "Training goes on." in said
     assert re.search(r"error: forbidden/tiny/\S+: the folder may not be written to; what was finished before is", said)
     assert not lives.partials()
-    assert lives.live(lambda number: None) == 0
+    assert lives.live(lambda process: None) == 0
     assert "training goes on after step" in " ".join(lives.said[-1].split())
     assert bits(lives.folder) == bits(whole)
 
 
 def test_a_checkpoint_of_other_settings_is_not_gone_on_with_and_that_is_said(
-    home: Path, server: Server, whole: Path
+    home: Path, commands: Home, whole: Path
 ) -> None:
-    lives = Lives(home, server, "moved")
+    lives = Lives(home, commands, "moved")
     lives.live(after(lives, signal.SIGKILL, 3, 0), "--training.learning-rate", "0.004")
     begun = {path.parent.name for path in lives.folder.glob("cells/*/unfinished.*")}
-    assert begun and lives.live(lambda number: None) == 0
+    assert begun and lives.live(lambda process: None) == 0
     said = " ".join(lives.said[-1].split())
     assert "kept in mid-training, of other settings, data, code or packages; not gone on with." in said
     assert min(begun) in said and "training goes on after step" not in said
@@ -240,17 +237,18 @@ class Greedy(Model):
 '''
 
 
-def test_where_memory_does_not_suffice_half_as_many_cells_end_in_the_same_bits(home: Path, server: Server) -> None:
+def test_where_memory_does_not_suffice_half_as_many_cells_end_in_the_same_bits(home: Path, commands: Home) -> None:
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("one core is one device, which trains one cell at once")
     head, _, tail = EXPERIMENT.replace("RNN(width=8)", "Greedy(width=8)").partition("register(")
     (home / "greedy.py").write_text(head + GREEDY + "register(" + tail)
     few = ("--training.steps", "10", "--only", "features=ids", "--no-report")
-    assert server.wait(server.start(home / "greedy.txt", "greedy.py", "--out", "greedy", *few)) == 0
-    said = " ".join((home / "greedy.txt").read_text().split())
+    code, said, complained = commands.run("lab.run", "greedy.py", "--out", "greedy", *few)
+    assert code == 0
+    said = " ".join((said + complained).split())
     assert said.count("memory does not suffice for 2 cells at once; half as many are tried.") == 1
     assert said.count("half as many") == 1 and "failed" not in said
     assert "Traceback" not in said
-    assert server.wait(server.start(home / "lone.txt", "greedy.py", "--out", "lone", *few, cores=1)) == 0
-    assert "half as many" not in (home / "lone.txt").read_text()
+    code, said, complained = commands.start("lab.run", "greedy.py", "--out", "lone", *few, cores=1).ended()
+    assert code == 0 and "half as many" not in said + complained
     assert bits(home / "greedy" / "tiny") == bits(home / "lone" / "tiny")

@@ -22,7 +22,8 @@ from lab.features import FeatureGroup
 from lab.models import RNN, Model
 from lab.own_code import blamed
 from lab.targets import Interest
-from tests.test_run import SHOP, TINY, run
+from tests.forking import Home, Server
+from tests.test_run import SHOP, TINY
 from tests.whole_path import fold_of, prepared, shop_events
 
 
@@ -203,11 +204,11 @@ class Counted(Interest):
 """
 
 
-def test_a_target_says_how_models_baselines_and_truth_are_judged(tmp_path: Path) -> None:
+def test_a_target_says_how_models_baselines_and_truth_are_judged(tmp_path: Path, forks: Server) -> None:
     text = TINY.format(**SHOP).replace("\nregister(", JUDGED + "register(", 1).replace("Interest(),", "Counted(),")
     (tmp_path / "own.py").write_text(text)
     few = ("--seeds", "1", "--training.steps", "2", "--training.evaluate-every", "1", "--no-report")
-    code, _, complained = run(tmp_path, "own.py", *few)
+    code, _, complained = Home(forks, tmp_path).run("lab.run", "own.py", *few)
     assert code == 0, complained
     root = tmp_path / "results" / "tiny"
     cells = pd.read_csv(root / "cells.csv")
@@ -233,10 +234,10 @@ class Typo(FeatureGroup):
 """
 
 
-def test_a_run_says_in_one_line_where_a_group_failed(tmp_path: Path) -> None:
+def test_a_run_says_in_one_line_where_a_group_failed(tmp_path: Path, forks: Server) -> None:
     text = TINY.format(**SHOP).replace("\nregister(", OWN + "register(", 1).replace('"price"', '"typo"')
     (tmp_path / "own.py").write_text(text)
-    code, said, complained = run(tmp_path, "own.py")
+    code, said, complained = Home(forks, tmp_path).run("lab.run", "own.py")
     line = 1 + text.splitlines().index('        return {"number": wekday}')
     assert code == 2 and "stopped after" not in said
     assert complained == f"error: own.py:{line}: in Typo.transform: NameError: name 'wekday' is not defined.\n"

@@ -1,15 +1,13 @@
 """Reproducing a pin with the command, in fresh processes."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.forking import Home, Server
+
 COMMITTED = Path(__file__).parent / "pins" / "tiny.json"
 """A pin of an experiment on the embedded shop, made on some machine once."""
 
@@ -34,39 +32,34 @@ register(Experiment(
 '''
 
 
-def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    said = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=home, capture_output=True, text=True, timeout=200,
-        env=os.environ
-        | {"PYTHONPATH": str(REPOSITORY), "LAB_CACHE": str(home / "cache"), "WANDB_MODE": "disabled"}
-        | {"COLUMNS": "80", "JAX_NUMPY_RANK_PROMOTION": "allow"},
-    )  # fmt: skip
-    assert "Traceback" not in said.stdout + said.stderr, said.stderr
-    return said
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder where the tiny experiment has run."""
+    """A folder with the tiny experiment and its log."""
     home = tmp_path_factory.mktemp("pinned")
     (home / "logs").mkdir()
     lines = [f"secret{i % 20},i{i % 7},c{i * i % 5},{1_700_000_000 + i * 4_000}" for i in range(400)]
     (home / "logs" / "log.csv").write_text("\n".join(["user,item,category,time", *lines]) + "\n")
     (home / "tiny.py").write_text(TINY)
-    ran = command(home, "lab.run", "tiny.py")
-    assert ran.returncode == 0, ran.stderr
     return home
+
+
+@pytest.fixture(scope="module")
+def commands(home: Path, forks: Server) -> Home:
+    """Commands in that folder, after the tiny experiment has run there."""
+    commands = Home(forks, home)
+    ran = commands.run("lab.run", "tiny.py")
+    assert ran.code == 0, ran.complained
+    return commands
 
 
 def pin_of(home: Path, out: str = "results") -> dict[str, Any]:
     return json.loads((home / out / "tiny" / "pin.json").read_text())
 
 
-def test_the_pin_is_private_and_the_same_but_for_its_times(home: Path) -> None:
+def test_the_pin_is_private_and_the_same_but_for_its_times(home: Path, commands: Home) -> None:
     text = (home / "results" / "tiny" / "pin.json").read_text()
     assert str(home) not in text and "secret" not in text and "price help" in text
-    assert command(home, "lab.run", "tiny.py", "--out", "again", "--no-report").returncode == 0
+    assert commands.run("lab.run", "tiny.py", "--out", "again", "--no-report").code == 0
     pins = [pin_of(home), pin_of(home, "again")]
     for pin in pins:
         assert pin.pop("run")["seconds"] > 0
@@ -74,33 +67,33 @@ def test_the_pin_is_private_and_the_same_but_for_its_times(home: Path) -> None:
     assert pins[0] == pins[1]
 
 
-def test_a_pin_comes_out_again_to_the_bit(home: Path) -> None:
-    said = command(home, "lab.reproduce", "results/tiny/pin.json", "--source.path", "logs/log.csv")
-    assert said.returncode == 0, said.stdout + said.stderr
-    assert "3 of 3 matched at level bitwise" in said.stdout
-    assert max(map(len, said.stdout.splitlines())) <= 80
+def test_a_pin_comes_out_again_to_the_bit(home: Path, commands: Home) -> None:
+    told = commands.run("lab.reproduce", "results/tiny/pin.json", "--source.path", "logs/log.csv")
+    assert told.code == 0, told.said + told.complained
+    assert "3 of 3 matched at level bitwise" in told.said
+    assert max(map(len, told.said.splitlines())) <= 80
 
 
-def test_another_metric_in_the_pin_fails(home: Path) -> None:
+def test_another_metric_in_the_pin_fails(home: Path, commands: Home) -> None:
     pin = pin_of(home)
     changed = next(cell for cell in pin["cells"] if cell["kind"] == "baseline")
     place = next(i for i, metric in enumerate(changed["metrics"]) if metric[2] == "ndcg@10")
     changed["metrics"][place][3] += 1e-4
     pin["machine"]["processor"] = "another"
     (home / "wrong.json").write_text(json.dumps(pin))
-    said = command(home, "lab.reproduce", "wrong.json", "--source.path", "logs/log.csv", "--out", "reproduced")
-    assert said.returncode == 1 and "differs" in said.stdout
-    assert "machine.processor: another in the pin" in said.stdout and "2 of 3 matched at level tolerance" in said.stdout
+    told = commands.run("lab.reproduce", "wrong.json", "--source.path", "logs/log.csv", "--out", "reproduced")
+    assert told.code == 1 and "differs" in told.said
+    assert "machine.processor: another in the pin" in told.said and "2 of 3 matched at level tolerance" in told.said
 
 
-def test_other_data_are_refused_before_anything_is_computed(home: Path) -> None:
+def test_other_data_are_refused_before_anything_is_computed(home: Path, commands: Home) -> None:
     (home / "other.csv").write_text((home / "logs" / "log.csv").read_text() + "u1,i1,c1,1700000001\n")
-    said = command(home, "lab.reproduce", "results/tiny/pin.json", "--source.path", "other.csv")
-    assert said.returncode == 2 and "other.csv" in said.stderr and "is not the pinned log.csv" in said.stderr
+    told = commands.run("lab.reproduce", "results/tiny/pin.json", "--source.path", "other.csv")
+    assert told.code == 2 and "other.csv" in told.complained and "is not the pinned log.csv" in told.complained
 
 
-def test_the_committed_pin_comes_out_again(tmp_path: Path) -> None:
+def test_the_committed_pin_comes_out_again(tmp_path: Path, forks: Server) -> None:
     """At the strongest level that applies on this machine: a small pin of the embedded shop."""
-    said = command(tmp_path, "lab.reproduce", str(COMMITTED))
-    assert said.returncode == 0, said.stdout + said.stderr
-    assert "3 of 3 matched at level" in said.stdout
+    told = Home(forks, tmp_path).run("lab.reproduce", str(COMMITTED))
+    assert told.code == 0, told.said + told.complained
+    assert "3 of 3 matched at level" in told.said

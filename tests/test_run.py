@@ -16,6 +16,7 @@ import pytest
 from lab.errors import InputError
 from lab.report.contents import read_contents
 from lab.report.write import drawn_figures
+from tests.forking import ROOT, Ended, Home, Server, wait_for
 
 TINY = '''"""A tiny experiment."""
 from lab import Experiment, Training, register
@@ -49,8 +50,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def start(home: Path, *arguments: str, hash_seed: int = 1) -> subprocess.Popen[str]:
-    repository = Path(__file__).resolve().parents[1]
+@pytest.fixture(scope="module")
+def commands(home: Path, forks: Server) -> Home:
+    return Home(forks, home)
+
+
+def anew(home: Path, hash_seed: int, *arguments: str) -> subprocess.Popen[str]:
+    """The command as a shell starts it, with a hash seed of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "lab.run", *arguments],
         cwd=home,
@@ -58,28 +64,20 @@ def start(home: Path, *arguments: str, hash_seed: int = 1) -> subprocess.Popen[s
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ
-        | {"PYTHONPATH": str(repository), "PYTHONHASHSEED": str(hash_seed), "LAB_CACHE": str(home / "cache")}
+        | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": str(hash_seed), "LAB_CACHE": str(home / "cache")}
         | {"WANDB_MODE": "disabled", "COLUMNS": "80", "JAX_NUMPY_RANK_PROMOTION": "allow"},
     )
 
 
-def run(home: Path, *arguments: str, hash_seed: int = 1) -> tuple[int, str, str]:
-    """Exit code, what it said, and what it complained of."""
-    with start(home, *arguments, hash_seed=hash_seed) as process:
-        said, complained = process.communicate(timeout=120)
-    assert "Traceback" not in complained + said
-    return process.returncode, said, complained
-
-
 @pytest.fixture(scope="module")
-def first(home: Path) -> tuple[int, str, str]:
+def first(commands: Home) -> Ended:
     """What an uninterrupted run of the tiny experiment says; its results lie in `results`."""
-    return run(home, "tiny.py")
+    return commands.run("lab.run", "tiny.py")
 
 
-def test_a_log_in_shards_is_said_and_judged_by_users_of_the_first(home: Path) -> None:
+def test_a_log_in_shards_is_said_and_judged_by_users_of_the_first(home: Path, commands: Home) -> None:
     few = ("--seeds", "1", "--training.steps", "50", "--out", "shards", "--no-report")
-    code, said, complained = run(home, "tiny.py", "--timeline.shard-events", "800", *few)
+    code, said, complained = commands.run("lab.run", "tiny.py", "--timeline.shard-events", "800", *few)
     assert code == 0, complained
     events, users = (int(n) for n in re.search(r"shard 1 of \d, ([\d,]+) events of (\d+) users", said).groups())  # type: ignore[union-attr]
     assert 400 < events < 2000 and users < 40
@@ -104,13 +102,15 @@ def kept(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_run_in_which_every_model_diverged_has_failed(home: Path) -> None:
+def test_a_run_in_which_every_model_diverged_has_failed(home: Path, commands: Home) -> None:
     few = ("--seeds", "1", "--training.steps", "20", "--training.evaluate-every", "20", "--only", "features=ids")
-    code, said, complained = run(home, "tiny.py", "--training.learning-rate", "1e38", *few, "--out", "diverged")
+    code, said, complained = commands.run(
+        "lab.run", "tiny.py", "--training.learning-rate", "1e38", *few, "--out", "diverged"
+    )
     assert (code, complained) == (1, "") and "1 of 1 diverged" in said
 
 
-def test_a_run_leaves_cells_and_tables(home: Path, first: tuple[int, str, str]) -> None:
+def test_a_run_leaves_cells_and_tables(home: Path, commands: Home, first: Ended) -> None:
     code, said, complained = first
     assert (code, complained) == (0, "")
     found = cells(home / "results" / "tiny")
@@ -126,7 +126,7 @@ def test_a_run_leaves_cells_and_tables(home: Path, first: tuple[int, str, str]) 
     assert max(map(len, said.splitlines())) <= 80
 
 
-def test_a_run_leaves_figures_and_a_page(home: Path, first: tuple[int, str, str]) -> None:
+def test_a_run_leaves_figures_and_a_page(home: Path, commands: Home, first: Ended) -> None:
     folder = home / "results" / "tiny"
     assert "Report: results/tiny/report.html" in first[1]
     assert "A tiny experiment." in (folder / "report.html").read_text("utf-8")
@@ -134,116 +134,118 @@ def test_a_run_leaves_figures_and_a_page(home: Path, first: tuple[int, str, str]
     assert {"comparisons", "horizon", "learning", "novel"} <= set(drawn_figures(folder))
 
 
-def test_a_report_that_cannot_be_written_costs_no_number(home: Path) -> None:
+def test_a_report_that_cannot_be_written_costs_no_number(home: Path, commands: Home) -> None:
     folder = home / "in_the_way" / "tiny"
     folder.mkdir(parents=True)
     (folder / "figures").write_text("a file where the folder should be")
     few = ("--seeds", "1", "--training.steps", "50", "--out", "in_the_way")
-    code, said, complained = run(home, "tiny.py", *few)
+    code, said, complained = commands.run("lab.run", "tiny.py", *few)
     assert (code, complained) == (0, "")
     assert "The report could not be written (FaultError: in_the_way/tiny/figures" in " ".join(said.split())
     assert re.search(r"To try again: \S*python\S* -m lab\.report in_the_way/tiny\n", said)
     assert not (folder / "report.html").exists()
     (folder / "figures").unlink()
-    assert run(home, "tiny.py", *few, "--no-report")[1].count(" -m lab.report in_the_way/tiny") == 1
+    assert commands.run("lab.run", "tiny.py", *few, "--no-report")[1].count(" -m lab.report in_the_way/tiny") == 1
     assert not (folder / "report.html").exists()
-    assert run(home, "tiny.py", *few)[0] == 0
+    assert commands.run("lab.run", "tiny.py", *few)[0] == 0
     assert (folder / "report.html").exists()
 
 
-def test_a_second_run_computes_nothing(home: Path, first: tuple[int, str, str]) -> None:
+def test_a_second_run_computes_nothing(home: Path, commands: Home, first: Ended) -> None:
     folder = home / "results" / "tiny"
     before, stamps = (
         kept(folder),
         {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()},
     )
-    code, said, _ = run(home, "tiny.py", hash_seed=2)
-    assert code == 0 and f"{CELLS} of {CELLS} cells are there already." in said
+    with anew(home, 2, "tiny.py") as process:
+        said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0 and f"{CELLS} of {CELLS} cells are there already." in said
     assert kept(folder) == before
     assert {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()} == stamps
 
 
-def test_stale_cells_are_shown_on_request_and_nothing_is_computed(home: Path, first: tuple[int, str, str]) -> None:
+def test_stale_cells_are_shown_on_request_and_nothing_is_computed(home: Path, commands: Home, first: Ended) -> None:
     shutil.copytree(home / "results", home / "older")
     before = cells(home / "older" / "tiny")
     few = ("--training.steps", "250", "--only", "features=ids", "--out", "older", "--no-report")
-    code, said, complained = run(home, "tiny.py", *few, "--stale")
+    code, said, complained = commands.run("lab.run", "tiny.py", *few, "--stale")
     assert (code, complained) == (0, "") and cells(home / "older" / "tiny").keys() == before.keys()
     words = " ".join(said.split())
     assert "RNN width=8 · ids · stale: training.steps, 7 days: 3 stale cells, not what is asked for in" in words
     assert "Figures and a page of them: " in words and "lab.report older/tiny --stale" in words
     with pytest.raises(InputError, match=r"3 of its 8 cells are stale \(training.steps\)"):
         read_contents(home / "older" / "tiny")
-    code, said, complained = run(home, "tiny.py", "--out", "older", "--stale")
+    code, said, complained = commands.run("lab.run", "tiny.py", "--out", "older", "--stale")
     assert (code, complained) == (0, "") and said.endswith("No cell is stale; --status says what is missing.\n")
 
 
 def interrupt(
-    home: Path, how: signal.Signals, trained: int, *arguments: str, hash_seed: int = 1, again: Sequence[float] = ()
+    commands: Home, folder: Path, how: signal.Signals, trained: int, *arguments: str, again: Sequence[float] = ()
 ) -> str:
     """Run until that many trained cells are on disk, interrupt, and return what it said last."""
-    folder = home / arguments[arguments.index("--out") + 1] / "tiny"
-    with start(home, *arguments, hash_seed=hash_seed) as process:
-        deadline = time.monotonic() + 100
-        while sum(cell.startswith("rnn") for cell in cells(folder)) < trained:
-            assert process.poll() is None and time.monotonic() < deadline, process.communicate()
-            time.sleep(0.005)
-        process.send_signal(how)
-        for pause in again:
-            time.sleep(pause)
-            process.send_signal(how)  # does nothing once it has ended
-        said, complained = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Traceback" not in complained
+    process = commands.start("lab.run", *arguments)
+    assert wait_for(lambda: sum(cell.startswith("rnn") for cell in cells(folder)) >= trained, process)
+    process.signal(how)
+    for pause in again:
+        time.sleep(pause)
+        process.signal(how)
+    code, said, complained = process.ended()
+    assert code == 130 and "Traceback" not in complained
     assert "NDCG@10" in said
     return complained
 
 
-def test_stopped_twice_and_gone_on_with_it_is_the_same_to_the_bit(home: Path, first: tuple[int, str, str]) -> None:
-    arguments = ("tiny.py", "--out", "other")
-    told = interrupt(home, signal.SIGINT, 1, *arguments, hash_seed=3)
+def test_stopped_twice_and_gone_on_with_it_is_the_same_to_the_bit(home: Path, commands: Home, first: Ended) -> None:
+    arguments, folder = ("tiny.py", "--out", "other"), home / "other" / "tiny"
+    told = interrupt(commands, folder, signal.SIGINT, 1, *arguments)
     assert " -m lab.run tiny.py --out other" in told
-    assert len(cells(home / "other" / "tiny")) < CELLS
-    table = (home / "other" / "tiny" / "cells.csv").read_text()
+    assert len(cells(folder)) < CELLS
+    table = (folder / "cells.csv").read_text()
     assert "missing" in table and "done" in table
-    interrupt(home, signal.SIGTERM, 3, *arguments, hash_seed=4)
-    assert len(cells(home / "other" / "tiny")) < CELLS
-    assert run(home, *arguments, "--no-report", hash_seed=5)[0] == 0
-    assert kept(home / "other" / "tiny") == kept(home / "results" / "tiny")
+    interrupt(commands, folder, signal.SIGTERM, 3, *arguments)
+    assert len(cells(folder)) < CELLS
+    with anew(home, 5, *arguments, "--no-report") as process:
+        process.communicate(timeout=200)
+    assert process.returncode == 0
+    assert kept(folder) == kept(home / "results" / "tiny")
 
 
 @pytest.mark.parametrize(("times", "pause"), [(1, 0.2), (4, 0.2), (300, 0.01)])
-def test_a_key_pressed_again_changes_nothing(home: Path, first: tuple[int, str, str], times: int, pause: float) -> None:
+def test_a_key_pressed_again_changes_nothing(
+    home: Path, commands: Home, first: Ended, times: int, pause: float
+) -> None:
     out = f"pressed_{times}_times"
-    told = interrupt(home, signal.SIGINT, 1, "tiny.py", "--out", out, again=[pause] * times)
+    pressed = ("tiny.py", "--out", out)
+    told = interrupt(commands, home / out / "tiny", signal.SIGINT, 1, *pressed, again=[pause] * times)
     # By the interpreter that ran, which the shell's `python` need not be.
     again = rf"(python|{re.escape(sys.executable)}) -m lab\.run tiny\.py --out {re.escape(str(out))}"
     assert re.fullmatch(rf"\nStopped\. Finished cells are kept; go on with:\n  {again}\n", told)
 
 
-def test_two_processes_share_a_grid_and_write_each_cell_once(home: Path, first: tuple[int, str, str]) -> None:
+def test_two_processes_share_a_grid_and_write_each_cell_once(home: Path, commands: Home, first: Ended) -> None:
     folder, stamps = home / "shared" / "tiny", {}
-    command = ("tiny.py", "--out", "shared", "--no-report")
-    with start(home, *command) as one, start(home, *command) as other:
-        while None in (one.poll(), other.poll()):
-            for cell, place in cells(folder).items():
-                found = (place / "cell.json").stat()
-                stamps.setdefault(cell, set()).add((found.st_ino, found.st_mtime_ns))
-            time.sleep(0.005)
-        assert (one.returncode, other.returncode) == (0, 0), (one.communicate(), other.communicate())
+    pair = [commands.start("lab.run", "tiny.py", "--out", "shared", "--no-report") for _ in range(2)]
+    while any(process.alive for process in pair):
+        for cell, place in cells(folder).items():
+            found = (place / "cell.json").stat()
+            stamps.setdefault(cell, set()).add((found.st_ino, found.st_mtime_ns))
+        time.sleep(0.005)
+    ended = [process.ended() for process in pair]
+    assert [code for code, *_ in ended] == [0, 0], ended
     assert {cell: len(found) for cell, found in stamps.items()} == dict.fromkeys(cells(folder), 1)
     assert kept(folder) == kept(home / "results" / "tiny")
     assert not list((folder / "claims").iterdir())
 
 
-def test_the_claims_of_a_killed_process_are_taken_over(home: Path, first: tuple[int, str, str]) -> None:
+def test_the_claims_of_a_killed_process_are_taken_over(home: Path, commands: Home, first: Ended) -> None:
     folder = home / "killed" / "tiny"
-    with start(home, "tiny.py", "--out", "killed") as process:
-        while not list(folder.glob("claims/rnn*")):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.005)
-        process.kill()
+    process = commands.start("lab.run", "tiny.py", "--out", "killed")
+    # Of an owner that died before it had said who it is, nothing is known, and its lease must run out.
+    assert wait_for(lambda: any(claim.stat().st_size for claim in folder.glob("claims/rnn*")), process)
+    process.signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
     assert list(folder.glob("claims/rnn*"))
-    assert run(home, "tiny.py", "--out", "killed", "--no-report")[0] == 0
+    assert commands.run("lab.run", "tiny.py", "--out", "killed", "--no-report")[0] == 0
     assert kept(folder) == kept(home / "results" / "tiny")
     assert not list((folder / "claims").iterdir())
 
@@ -258,9 +260,9 @@ VARIED = (
 )
 
 
-def test_variants_that_share_a_program_leave_each_other_alone(home: Path, first: tuple[int, str, str]) -> None:
+def test_variants_that_share_a_program_leave_each_other_alone(home: Path, commands: Home, first: Ended) -> None:
     (home / "varied.py").write_text(VARIED)
-    code, said, complained = run(home, "varied.py")
+    code, said, complained = commands.run("lab.run", "varied.py")
     assert (code, complained) == (0, "")
     assert said.count("packed rows") == 1 and "RNN width=8 · ids · slow" in said and "oracle (bound)" in said
     table = pd.read_csv(home / "results" / "varied" / "cells.csv")
@@ -273,13 +275,13 @@ def test_variants_that_share_a_program_leave_each_other_alone(home: Path, first:
         return (cell / "checkpoint").read_bytes()
 
     assert trained("varied", "as_ever-") == trained("tiny", "") != trained("varied", "slow-")
-    slow = run(home, "varied.py", "--status", "--only", "variant=slow")[1]
+    slow = commands.run("lab.run", "varied.py", "--status", "--only", "variant=slow")[1]
     assert re.search(r"RNN width=8 · ids · slow +7 +1 ", slow) and "as ever" not in slow
 
 
-def test_an_estimate_tells_what_a_run_is_made_of_and_leaves_nothing(home: Path, first: tuple[int, str, str]) -> None:
+def test_an_estimate_tells_what_a_run_is_made_of_and_leaves_nothing(home: Path, commands: Home, first: Ended) -> None:
     begun = time.monotonic()
-    code, said, complained = run(home, "tiny.py", "--estimate", "--out", "estimated")
+    code, said, complained = commands.run("lab.run", "tiny.py", "--estimate", "--out", "estimated")
     elapsed = time.monotonic() - begun
     assert (code, complained) == (0, "") and not (home / "estimated").exists()
     words = " ".join(said.split())
@@ -316,9 +318,9 @@ register(""",
 )
 
 
-def test_what_fails_is_shown_and_the_rest_goes_on(home: Path) -> None:
+def test_what_fails_is_shown_and_the_rest_goes_on(home: Path, commands: Home) -> None:
     (home / "failing.py").write_text(FAILING)
-    code, said, complained = run(home, "failing.py", "--out", "failed")
+    code, said, complained = commands.run("lab.run", "failing.py", "--out", "failed")
     assert (code, complained) == (1, "")
     words = " ".join(said.split())
     assert "broken, 7 days: 1 of 1 failed: baselines.broken: it never fits." in words
@@ -329,10 +331,10 @@ def test_what_fails_is_shown_and_the_rest_goes_on(home: Path) -> None:
     assert table.count("failed") == 3 and "rnn_width=8-ids" in table
 
 
-def test_help_needs_no_jax(home: Path) -> None:
+def test_help_needs_no_jax(home: Path, commands: Home) -> None:
     lean = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "lab.run", "--help"],
-        cwd=Path(__file__).resolve().parents[1],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -341,30 +343,30 @@ def test_help_needs_no_jax(home: Path) -> None:
     assert not {"jax", "polars", "pandas"} & {line.split("|")[-1].strip() for line in lean.stderr.splitlines()}
 
 
-def test_a_plan_is_of_what_is_left(home: Path, first: tuple[int, str, str]) -> None:
+def test_a_plan_is_of_what_is_left(home: Path, commands: Home, first: Ended) -> None:
     """Nothing of a grid that is finished, and of one with a cell taken away, that cell."""
-    code, said, complained = run(home, "tiny.py", "--dry-run", "--estimate")
+    code, said, complained = commands.run("lab.run", "tiny.py", "--dry-run", "--estimate")
     assert (code, complained) == (0, "")
     assert "8 of 8 cells are there already." in said and "cells in all: 0" in said and "compiled programs" not in said
     shutil.copytree(home / "results", home / "fewer")
     shutil.rmtree(next((home / "fewer" / "tiny" / "cells").glob("rnn*")))
-    said = run(home, "tiny.py", "--dry-run", "--out", "fewer")[1]
+    said = commands.run("lab.run", "tiny.py", "--dry-run", "--out", "fewer")[1]
     assert "7 of 8 cells are there already." in said and "cells in all: 1" in said
     assert "RNN width=8: 1 cell, " in said
 
 
-def test_nothing_is_read_where_nothing_reads(home: Path, first: tuple[int, str, str]) -> None:
-    with start(home, "tiny.py", "--dry-run") as process:
+def test_nothing_is_read_where_nothing_reads(home: Path, commands: Home, first: Ended) -> None:
+    with anew(home, 1, "tiny.py", "--dry-run") as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         complained = process.stderr.read()
     assert complained == "" and process.returncode in (1, 141)
 
 
-def test_a_file_in_the_way_of_the_results_is_one_sentence(home: Path) -> None:
+def test_a_file_in_the_way_of_the_results_is_one_sentence(home: Path, commands: Home) -> None:
     (home / "taken").write_text("")
     for more in ((), ("--dry-run",)):
-        code, _, complained = run(home, "tiny.py", "--out", "taken", *more)
+        code, _, complained = commands.run("lab.run", "tiny.py", "--out", "taken", *more)
         assert (code, complained) == (2, "error: --out: taken is a file; name a folder for the results.\n")
     assert (home / "taken").read_text() == ""
 
@@ -377,22 +379,24 @@ def test_a_file_in_the_way_of_the_results_is_one_sentence(home: Path) -> None:
         (("tiny.py", "--training.split", "batch", "--training.batch", "7"), "training.batch: 7 rows"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_leaves_nothing(home: Path, arguments: tuple[str, ...], said: str) -> None:
-    code, _, complained = run(home, *arguments, "--out", "mistaken")
+def test_a_mistake_is_one_sentence_and_leaves_nothing(
+    home: Path, commands: Home, arguments: tuple[str, ...], said: str
+) -> None:
+    code, _, complained = commands.run("lab.run", *arguments, "--out", "mistaken")
     assert code == 2 and said in complained
     assert not (home / "mistaken").exists() or not list((home / "mistaken").rglob("*.*"))
 
 
-def test_groups_without_a_column_are_left_out_and_said_so(home: Path) -> None:
+def test_groups_without_a_column_are_left_out_and_said_so(home: Path, commands: Home) -> None:
     lines = [f"u{i % 20},i{i % 7},c{i % 5},{1_700_000_000 + i * 40_000}" for i in range(400)]
     (home / "log.csv").write_text("\n".join(["user,item,category,time", *lines]) + "\n")
     settings = {"source": "Table", "settings": 'Table(path="log.csv")'}
     (home / "plain.py").write_text(TINY.format(**settings))
-    code, said, complained = run(home, "plain.py", "--dry-run")
+    code, said, complained = commands.run("lab.run", "plain.py", "--dry-run")
     assert (code, complained) == (0, "")
     assert "price is left out, the log has no price column." in said
     assert "cells in all: 7" in said and "is after the log's last event" not in said
-    late = run(home, "plain.py", "--dry-run", "--timeline.end", "2024-05-19")
+    late = commands.run("lab.run", "plain.py", "--dry-run", "--timeline.end", "2024-05-19")
     assert late[0] == 0 and "timeline.end: 2024-05-19 is after the log's last event" in late[1]
 
 
@@ -416,9 +420,8 @@ except KeyboardInterrupt:
 
 
 def test_a_stop_that_python_drops_is_not_lost() -> None:
-    repository = str(Path(__file__).resolve().parents[1])
     said = subprocess.run(
         [sys.executable, "-c", DROPPED],
-        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": repository}, timeout=60,
+        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=60,
     )  # fmt: skip
     assert (said.stdout, said.stderr) == ("stopped\n", "")

@@ -19,6 +19,8 @@ from PIL import Image
 from lab.ledger import SUMMARY, run_id
 from lab.store import CHECKPOINT, Store
 from lab.tracking import UNHARMED, Tracker, Tracking
+from tests.forking import Home
+from tests.forking import Server as Forks
 from tests.results.made import record
 from tests.wandb_server import ENTITY, KEY, Fault, Server, StoredRun
 
@@ -100,25 +102,24 @@ def below(pid: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path, list[str]]]:
+def finished(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path, list[str]]]:
     """A whole experiment that went online, and did so again after it was killed as its first cell's run was ending."""
     home = tmp_path_factory.mktemp("online")
     (home / "tiny.py").write_text(EXPERIMENT)
-    command = [sys.executable, "-m", "lab.run", "tiny.py", "--tracking.mode", "online", "--tracking.project", "lab"]
-    command += ["--tracking.patience", "600"]
+    online = ("tiny.py", "--tracking.mode", "online", "--tracking.project", "lab", "--tracking.patience", "600")
     with Server() as server:
-        known = {"PYTHONPATH": str(Path(__file__).parents[2]), "LAB_CACHE": str(home / "cache"), "COLUMNS": "80"}
-        known = os.environ | known | environment(server, home) | {"JAX_NUMPY_RANK_PROMOTION": "allow"}
+        commands = Home(forks, home, WANDB_MODE="online", **environment(server, home))
         server.fault = Fault('"complete": *true', hangs=True)
-        with subprocess.Popen(command, cwd=home, env=known, stdout=subprocess.DEVNULL) as first:
-            assert server.noticed.wait(600)
-            for pid in (first.pid, *below(first.pid)):
-                os.kill(pid, signal.SIGKILL)
+        first = commands.start("lab.run", *online)
+        assert server.noticed.wait(600)
+        for pid in (first.number, *below(first.number)):
+            os.kill(pid, signal.SIGKILL)
+        first.wait()
         server.fault = None
         server.released.set()
-        again = subprocess.run(command, cwd=home, env=known, capture_output=True, text=True, timeout=600)
-        assert again.returncode == 0, again.stderr
-        yield server, home / "results" / "tiny", again.stdout.splitlines()
+        again = commands.run("lab.run", *online)
+        assert again.code == 0, again.complained
+        yield server, home / "results" / "tiny", again.said.splitlines()
     assert server.failures == []
 
 
