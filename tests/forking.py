@@ -4,7 +4,7 @@ A server of requests, one a line, as JSON: {"module": "lab.run", "arguments": [.
 "complained"} starts a process and answers its number; {"wait": number} answers how it ended. With `limit` bytes, the
 system ends it in the middle of the write that would make a file longer than that; where `full`, it refuses the write
 instead, as a full disk does. One that is `obedient` writes nothing that permissions forbid, even as root; one with a
-number of `cores` sees no more.
+number of `cores` sees no more; one with a `hash_seed` of its own is begun as a shell begins it, imports and all.
 """
 
 import ctypes
@@ -93,8 +93,8 @@ class Home:
 
     def __init__(self, server: Server, folder: Path, **environment: str) -> None:
         self._server, self._folder, self._numbers = server, folder, itertools.count()
-        self._environment = {"LAB_CACHE": str(folder / "cache"), "WANDB_MODE": "disabled", "COLUMNS": "80"}
-        self._environment |= environment
+        self.environment = {"LAB_CACHE": str(folder / "cache"), "WANDB_MODE": "disabled", "COLUMNS": "80"}
+        self.environment |= environment
 
     def start(self, module: str, *arguments: str, **how: Any) -> Process:
         number = next(self._numbers)
@@ -102,12 +102,12 @@ class Home:
         said.touch()  # a process killed at once has not come to make them
         complained.touch()
         place = {"folder": str(self._folder), "said": str(said), "complained": str(complained)}
-        asked = {"module": module, "arguments": arguments, "environment": self._environment}
+        asked = {"module": module, "arguments": arguments, "environment": self.environment}
         return Process(self._server.ask(**asked, **place, **how), self._server, said, complained)
 
-    def run(self, module: str, *arguments: str) -> Ended:
+    def run(self, module: str, *arguments: str, **how: Any) -> Ended:
         """A process from its start to its end, without a traceback."""
-        ended = self.start(module, *arguments).ended()
+        ended = self.start(module, *arguments, **how).ended()
         assert "Traceback" not in ended.said + ended.complained, ended.complained
         return ended
 
@@ -171,6 +171,9 @@ def _fork(request: Mapping[str, Any]) -> int:
     sys.argv = [request["module"], *request["arguments"]]
     code: Any = 0
     try:
+        if "hash_seed" in request:
+            os.environ["PYTHONHASHSEED"] = str(request["hash_seed"])
+            os.execv(sys.executable, [sys.executable, "-m", *sys.argv])
         code = importlib.import_module(request["module"]).main()
     except SystemExit as error:
         code = error.code

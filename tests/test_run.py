@@ -55,20 +55,6 @@ def commands(home: Path, forks: Server) -> Home:
     return Home(forks, home)
 
 
-def anew(home: Path, hash_seed: int, *arguments: str) -> subprocess.Popen[str]:
-    """The command as a shell starts it, with a hash seed of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "lab.run", *arguments],
-        cwd=home,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ
-        | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": str(hash_seed), "LAB_CACHE": str(home / "cache")}
-        | {"WANDB_MODE": "disabled", "COLUMNS": "80", "JAX_NUMPY_RANK_PROMOTION": "allow"},
-    )
-
-
 @pytest.fixture(scope="module")
 def first(commands: Home) -> Ended:
     """What an uninterrupted run of the tiny experiment says; its results lie in `results`."""
@@ -110,7 +96,7 @@ def test_a_run_in_which_every_model_diverged_has_failed(home: Path, commands: Ho
     assert (code, complained) == (1, "") and "1 of 1 diverged" in said
 
 
-def test_a_run_leaves_cells_and_tables(home: Path, commands: Home, first: Ended) -> None:
+def test_a_run_leaves_cells_and_tables(home: Path, first: Ended) -> None:
     code, said, complained = first
     assert (code, complained) == (0, "")
     found = cells(home / "results" / "tiny")
@@ -126,7 +112,7 @@ def test_a_run_leaves_cells_and_tables(home: Path, commands: Home, first: Ended)
     assert max(map(len, said.splitlines())) <= 80
 
 
-def test_a_run_leaves_figures_and_a_page(home: Path, commands: Home, first: Ended) -> None:
+def test_a_run_leaves_figures_and_a_page(home: Path, first: Ended) -> None:
     folder = home / "results" / "tiny"
     assert "Report: results/tiny/report.html" in first[1]
     assert "A tiny experiment." in (folder / "report.html").read_text("utf-8")
@@ -157,9 +143,8 @@ def test_a_second_run_computes_nothing(home: Path, commands: Home, first: Ended)
         kept(folder),
         {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()},
     )
-    with anew(home, 2, "tiny.py") as process:
-        said, _ = process.communicate(timeout=200)
-    assert process.returncode == 0 and f"{CELLS} of {CELLS} cells are there already." in said
+    code, said, _ = commands.run("lab.run", "tiny.py", hash_seed=2)
+    assert code == 0 and f"{CELLS} of {CELLS} cells are there already." in said
     assert kept(folder) == before
     assert {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()} == stamps
 
@@ -180,10 +165,16 @@ def test_stale_cells_are_shown_on_request_and_nothing_is_computed(home: Path, co
 
 
 def interrupt(
-    commands: Home, folder: Path, how: signal.Signals, trained: int, *arguments: str, again: Sequence[float] = ()
+    commands: Home,
+    folder: Path,
+    how: signal.Signals,
+    trained: int,
+    *arguments: str,
+    again: Sequence[float] = (),
+    **more: int,
 ) -> str:
     """Run until that many trained cells are on disk, interrupt, and return what it said last."""
-    process = commands.start("lab.run", *arguments)
+    process = commands.start("lab.run", *arguments, **more)
     assert wait_for(lambda: sum(cell.startswith("rnn") for cell in cells(folder)) >= trained, process)
     process.signal(how)
     for pause in again:
@@ -197,16 +188,14 @@ def interrupt(
 
 def test_stopped_twice_and_gone_on_with_it_is_the_same_to_the_bit(home: Path, commands: Home, first: Ended) -> None:
     arguments, folder = ("tiny.py", "--out", "other"), home / "other" / "tiny"
-    told = interrupt(commands, folder, signal.SIGINT, 1, *arguments)
+    told = interrupt(commands, folder, signal.SIGINT, 1, *arguments, hash_seed=3)
     assert " -m lab.run tiny.py --out other" in told
     assert len(cells(folder)) < CELLS
     table = (folder / "cells.csv").read_text()
     assert "missing" in table and "done" in table
-    interrupt(commands, folder, signal.SIGTERM, 3, *arguments)
+    interrupt(commands, folder, signal.SIGTERM, 3, *arguments, hash_seed=4)
     assert len(cells(folder)) < CELLS
-    with anew(home, 5, *arguments, "--no-report") as process:
-        process.communicate(timeout=200)
-    assert process.returncode == 0
+    assert commands.run("lab.run", *arguments, "--no-report", hash_seed=5)[0] == 0
     assert kept(folder) == kept(home / "results" / "tiny")
 
 
@@ -331,7 +320,7 @@ def test_what_fails_is_shown_and_the_rest_goes_on(home: Path, commands: Home) ->
     assert table.count("failed") == 3 and "rnn_width=8-ids" in table
 
 
-def test_help_needs_no_jax(home: Path, commands: Home) -> None:
+def test_help_needs_no_jax() -> None:
     lean = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "lab.run", "--help"],
         cwd=ROOT,
@@ -356,7 +345,9 @@ def test_a_plan_is_of_what_is_left(home: Path, commands: Home, first: Ended) -> 
 
 
 def test_nothing_is_read_where_nothing_reads(home: Path, commands: Home, first: Ended) -> None:
-    with anew(home, 1, "tiny.py", "--dry-run") as process:
+    command, piped = [sys.executable, "-m", "lab.run", "tiny.py", "--dry-run"], subprocess.PIPE
+    environment = os.environ | commands.environment | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=home, env=environment, stdout=piped, stderr=piped, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         complained = process.stderr.read()
