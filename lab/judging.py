@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline, shaped
+from lab.baselines.base import Asked, Baseline, checked
 from lab.baselines.known import everybody
 from lab.cell_record import Metric
 from lab.data.dataset import Dataset
@@ -184,7 +184,7 @@ def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: i
     judge = target.judge(data, horizon)
     for index in query_blocks(len(split["test"].queries), data.view.candidates):
         scores = fitted.scores(data.view, split["test"].queries[index])
-        shaped(baseline.name, scores, len(index), data.view.candidates)
+        checked(baseline.name, scores, len(index), data.view.candidates)
         judge.scores(index, scores, fitted.log_probabilities(scores))
     return judge
 

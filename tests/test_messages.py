@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lab.baselines.base import shaped
+from lab.baselines.base import checked
 from lab.data.describe import _windows, main
 from lab.data.sources.times import detect
 from lab.data.timeline import DAY
@@ -15,9 +15,17 @@ from lab.errors import InputError
 
 def test_scores_of_another_shape_name_the_baseline_and_the_shape_wanted() -> None:
     right = np.zeros((3, 5))
-    assert shaped("mine", right, 3, 5) is right
+    assert checked("mine", right, 3, 5) is right
     with pytest.raises(InputError, match=r"baseline mine: its scores have the shape \(5,\); \(3, 5\) is wanted"):
-        shaped("mine", np.zeros(5), 3, 5)
+        checked("mine", np.zeros(5), 3, 5)
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_scores_are_refused(value: float) -> None:
+    scores = np.zeros((3, 5), np.float32)
+    scores[1, 2] = value
+    with pytest.raises(InputError, match=f"baseline mine: scores a candidate {value:g}; a score is a finite number"):
+        checked("mine", scores, 3, 5)
 
 
 def test_times_that_fit_any_unit_name_their_column() -> None:

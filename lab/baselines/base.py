@@ -120,19 +120,28 @@ class Baseline:
                 f"cannot be chosen; use a longer horizon or a log with more users."
             )
         scorer = self.fit_scorer(view, train[np.flatnonzero(closed)], valid, horizon)
-        scores = shaped(self.name, scorer.scores(view, valid.queries), len(valid), view.candidates)
+        scores = checked(self.name, scorer.scores(view, valid.queries), len(valid), view.candidates)
         return Fitted(scorer, _best_smoothing(scores, valid, valid.left_out(view)))
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Scorer:
         raise TypeError(f"{type(self).__name__} fits nothing")
 
 
-def shaped(name: str, scores: np.ndarray, queries: int, candidates: int) -> np.ndarray:
-    """The scores of a baseline of that name. Raises InputError where they are not one for each query and candidate."""
+def checked(name: str, scores: np.ndarray, queries: int, candidates: int) -> np.ndarray:
+    """The scores of a baseline of that name.
+
+    Raises InputError where they are not one for each query and candidate, or one is below 0, infinite or no number.
+    """
     if np.shape(scores) != (queries, candidates):
         raise InputError(
             f"baseline {name}: its scores have the shape {np.shape(scores)}; ({queries}, {candidates}) is wanted, a "
             f"row for each query and a column for each candidate."
+        )
+    wrong = ~(np.isfinite(scores) & (scores >= 0))
+    if wrong.any():
+        raise InputError(
+            f"baseline {name}: scores a candidate {scores[wrong][0]:g}; a score is a finite number, 0 or more, that is "
+            f"higher for what is likelier."
         )
     return scores
 

@@ -110,13 +110,18 @@ def _moments(cutoff: np.ndarray) -> np.ndarray:
 
 
 def popularity(view: FoldView, queries: Queries, days: float) -> np.ndarray:
-    """float64[Q, C], each row summing to 1 (0 before the first event): recent counts, all-time ones below.
+    """float64[Q, C], each row summing to 1: recent counts, all-time ones below, at queries of valid or test.
 
     (n + s) / sum, with n the events of the last `days` and s the candidate's share of all events so far,
     which is less than one event and orders what nobody took lately. Where there are more than MOMENTS cutoffs, it is
-    that of the last midnight (UTC) before each.
+    that of the last midnight (UTC) before each; but never that of before the valid cutoff, up to which models learn.
     """
-    cutoffs, of_query = np.unique(_moments(queries.cutoff), return_inverse=True)
+    return popularity_at(view, np.maximum(_moments(queries.cutoff), view.fold.valid_cutoff), days)
+
+
+def popularity_at(view: FoldView, moments: np.ndarray, days: float) -> np.ndarray:
+    """The same at instants, int64[Q]; 0 before the first event."""
+    cutoffs, of_query = np.unique(moments, return_inverse=True)
     rows = np.empty((len(cutoffs), view.candidates))
     for row, cutoff in zip(rows, cutoffs.tolist(), strict=True):
         total = everybody(view, cutoff)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lab.baselines.base import Asked, Baseline
-from lab.baselines.known import past, popularity
+from lab.baselines.known import past, popularity_at
 from lab.baselines.markov import Transitions, count_transitions
 from lab.data.queries import FoldView, Queries
 from lab.errors import InputError
@@ -119,7 +119,7 @@ def pair_features(
 ) -> np.ndarray:
     """float32[Q, C, F]: see `Logistic`; the last one is 1 for a touched candidate, else 0."""
     own = past(view, queries)
-    popular = [popularity(view, queries, days) for days in windows]
+    popular = [popularity_at(view, queries.cutoff, days) for days in windows]
     counts = [own.counts(days) for days in (*scales, np.inf)]
     events = counts[-1].sum(axis=1, keepdims=True)
     followed = transitions.scores(own.runs(), popular[-1], last=20, decay=0.8, prior=100.0)

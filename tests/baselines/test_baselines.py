@@ -23,7 +23,7 @@ from lab.baselines import (
     default_baselines,
 )
 from lab.baselines.base import SMOOTHINGS
-from lab.baselines.known import everybody, past
+from lab.baselines.known import everybody, past, popularity
 from lab.baselines.markov import count_transitions
 from lab.baselines.personal import FrequencyScorer
 from lab.data.queries import FoldView, Queries
@@ -128,6 +128,15 @@ def test_popularity_counts_its_window_and_orders_the_rest_by_all_time() -> None:
     assert got == pytest.approx(
         {"a": (1 + 2 / 11) / 3, "b": (1 + 3 / 11) / 3, "c": 4 / 33, "d": 1 / 33, "e": 1 / 33}, rel=1e-6
     )
+
+
+def test_popularity_is_never_older_than_what_models_know() -> None:
+    """Of a query long before the valid cutoff, whose answer comes after it, too."""
+    view = view_of([*ANCHORS, (1, "i", "d", VALID), (2, "i", "c", VALID + 1)])
+    early, valid, later = popularity(view, small_queries([(3, 10), (3, VALID), (3, VALID + 1)]), 2)
+    np.testing.assert_array_equal(early, valid)
+    named = {name: candidate for candidate, name in enumerate(view.names)}
+    assert valid.argmax() == named["d"] and later[named["c"]] > valid[named["c"]]
 
 
 def test_popularity_takes_the_window_that_serves_valid() -> None:
