@@ -39,9 +39,8 @@ def seconds(work: Callable[[], object]) -> float:
 def dataset(experiment: Experiment, cache: Path | None = None) -> Dataset:
     """The experiment's latest fold, made ready."""
     log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
-    histories = experiment.target.arrange(log)
-    first, last = histories.facts["first"], histories.facts["last"]
-    fold = folds(experiment.timeline, experiment.horizons, first, last)[0]
+    histories = experiment.target.arrange(log, experiment.timeline)
+    fold = folds(experiment.timeline, experiment.horizons, *histories.span)[0]
     view, _ = look(histories, fold, experiment.target.categories, experiment.timeline.shard_events)
     groups, training = [experiment.group(name) for name in experiment.group_names()], experiment.training
     return build_dataset(view, experiment.timeline, experiment.target, groups, training.row_length, training.overlap)

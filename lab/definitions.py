@@ -42,7 +42,7 @@ def of_interest() -> dict[str, Any]:
 
 def of_next_items(repeats: bool) -> dict[str, Any]:
     """How next items are judged; without `repeats` what a user took before is no candidate."""
-    left_out = "" if repeats else "; what the user took before is left out, unless it is the label"
+    left_out = "" if repeats else "; what the user took before is left out, and queries with such a label are not asked"
     return {
         "slices": list(SLICES),
         "per_query": list(next_item.PER_QUERY),

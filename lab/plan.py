@@ -48,19 +48,19 @@ def print_log(console: Console, histories: Histories) -> None:
 
 def _times(facts: Mapping[str, Any]) -> Iterable[str]:
     """What is to be known of the times of a log."""
-    if not facts.get("timed", True):
-        yield from leave_one_out(facts)
-        return
-    first, last = date_text(facts["first"]), date_text(facts["last"])
-    yield f"{first} to {last}, {log_days(facts['last'] - facts['first'])} days"
-    yield f"{facts['tied']:.1%} of the events share their time with another of the same user"
-    yield from filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts)))
+    if facts.get("timed", True):
+        first, last = date_text(facts["first"]), date_text(facts["last"])
+        yield f"{first} to {last}, {log_days(facts['last'] - facts['first'])} days"
+        yield f"{facts['tied']:.1%} of the events share their time with another of the same user"
+        yield from filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts)))
+    if "calendar" in facts:
+        yield from leave_one_out(facts["calendar"])
 
 
-def leave_one_out(facts: Mapping[str, Any]) -> Iterable[str]:
+def leave_one_out(calendar: Mapping[str, Any]) -> Iterable[str]:
     """How histories are cut that way, and what it leaks."""
     yield "leave-one-out: each user's last event is the test, the one before it the valid split"
-    leaked = facts.get("leaked")
+    leaked = calendar["leaked"]
     if leaked is None:
         yield "what that leaks cannot be told of a log without times: models may learn from events after their tests"
     else:
@@ -134,6 +134,8 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
         answered = int((np.diff(labels.offsets) > 0).sum())
         yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{answered:,}"
     yield f"label events of unknown {what}", f"{sum(labels.cold - labels.bare for labels in split.labels):,}"
+    if any(labels.taken for every in data.splits.values() for labels in every.labels):
+        yield "label events taken before", f"{sum(labels.taken for labels in split.labels):,}"
     if not data.view.items:
         yield "label events without any category", f"{sum(labels.bare for labels in split.labels):,}"
     yield "packed rows", f"{split.packed.count:,}"

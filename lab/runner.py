@@ -72,15 +72,14 @@ class Run:
         self._begun, self._about = time.monotonic(), about or {}
         self._candidates: dict[int, int] = {}
         log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
-        self.histories = experiment.target.arrange(log)
+        self.histories = experiment.target.arrange(log, experiment.timeline)
         self.experiment, self._left_out = usable(experiment, self.histories)
         self.store = Store(place.out / experiment.name)
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
         """Where the cutoffs stand."""
-        facts = self.histories.facts
-        return folds(self.experiment.timeline, self.experiment.horizons, facts["first"], facts["last"])
+        return folds(self.experiment.timeline, self.experiment.horizons, *self.histories.span)
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -265,7 +264,7 @@ class Run:
         """One fold made ready for cells that read the same rows; what it holds is printed."""
         asked = cells[0].experiment
         timeline, settings = asked.timeline, asked.training
-        fold = folds(timeline, asked.horizons, self.histories.facts["first"], self.histories.facts["last"])[fold.index]
+        fold = folds(timeline, asked.horizons, *self.histories.span)[fold.index]
         limits = Limits(timeline.history_days, settings.share, settings.share_seed)
         view, rule = look(self.histories, fold, asked.target.categories, timeline.shard_events, limits)
         groups = [asked.group(name) for name in asked.group_names()]

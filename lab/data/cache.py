@@ -30,7 +30,7 @@ from lab.data.build import Built, build
 from lab.data.cleaning import Cleaning
 from lab.data.digests import cache_root, content_digest, digest, file_digest, settings_digest
 from lab.data.histories import Histories
-from lab.data.order import from_the_end, require_times
+from lab.data.order import require_times
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Source
 from lab.data.timeline import Timeline, folds
@@ -57,7 +57,7 @@ def prepare(
 
     `horizons` are in days; with them, rules that need statistics are fitted up to the oldest fold's valid
     cutoff, and a log too short for them is an error; without them (to describe a log) on all of it.
-    With the protocol leave_one_out they are fitted on all of it too, and times count events from the end.
+    With the protocol leave_one_out they are fitted on all of it too.
     `cache` is the cache's root (default: $LAB_CACHE, or the user's cache folder); `say` is told in one
     line of a damaged cache or of another run that is waited for. Raises InputError, FaultError.
     """
@@ -83,8 +83,8 @@ def prepare(
     histories = replace(histories, facts={**histories.facts, "files": files or histories.facts["files"]})
     if horizons:
         require_times(histories.facts)
-        folds(timeline, horizons, histories.facts["first"], histories.facts["last"])
-    return from_the_end(histories) if timeline.leaves_one_out else histories
+        folds(timeline, horizons, *histories.span)
+    return histories
 
 
 def cache_key(

@@ -70,7 +70,16 @@ class Histories:
     @property
     def times(self) -> np.ndarray | None:
         """The times as they are on the clock; None where the log has none, or has been given others."""
-        return self.time if self.facts.get("timed", True) else None
+        return self.time if self.facts.get("timed", True) and "calendar" not in self.facts else None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first and last instant of the log before any rule that is fitted, from which cutoffs follow.
+
+        Of the calendar that events were given, where that is another than the clock's (`lab.data.order`).
+        """
+        calendar = self.facts.get("calendar", self.facts)
+        return calendar["first"], calendar["last"]
 
     @cached_property
     def sign(self) -> np.ndarray:

@@ -30,16 +30,24 @@ def strictly(histories: Histories) -> Histories:
     return replace(histories, time=levels[least % max(len(levels), 1)] + place)
 
 
-def from_the_end(histories: Histories) -> Histories:
-    """The histories with event k before a user's last one at instant -k days: the calendar of leave-one-out.
+def from_the_end(histories: Histories, counts: np.ndarray) -> Histories:
+    """The histories on the calendar of leave-one-out, of the events that count, bool[N]: those that are predicted.
 
-    The test cutoff -1 then has each user's last event behind it, the valid cutoff -2 the one before. What that
-    protocol leaks is told in the facts: see `leaked`.
+    The k-th before a user's last one stands at instant -k days, and so does what follows it and does not count. The
+    test cutoff -1 then has each user's last one behind it, the valid cutoff -2 the one before; what a user did after
+    the last one stands at day 1, which nothing reaches. The facts tell of that calendar, and of what it leaks: see
+    `leaked`.
     """
-    back = np.repeat(histories.offsets[1:] - 1, np.diff(histories.offsets)) - np.arange(histories.events)
-    facts: dict[str, Any] = {**histories.facts, "first": -int(back.max(initial=0)) * DAY, "last": 0, "timed": False}
-    facts["leaked"] = leaked(np.asarray(histories.time), back) if histories.facts.get("timed", True) else None
-    return replace(histories, time=-back * DAY, facts=facts)
+    until = np.append(0, np.cumsum(counts))
+    back = np.repeat(until[histories.offsets[1:]], np.diff(histories.offsets)) - until[1:]
+    back[(back == 0) & ~counts] = -1
+    timed = histories.times is not None
+    calendar = {
+        "first": -int(back.max(initial=0)) * DAY,
+        "last": 0,
+        "leaked": leaked(np.asarray(histories.time), np.where(counts, back, 1)) if timed else None,
+    }
+    return replace(histories, time=-back * DAY, facts={**histories.facts, "calendar": calendar})
 
 
 def leaked(time: np.ndarray, back: np.ndarray) -> dict[str, float]:
@@ -49,7 +57,7 @@ def leaked(time: np.ndarray, back: np.ndarray) -> dict[str, float]:
     that lie after the median test event.
     """
     train, test = time[back >= 2], time[back == 0]
-    if not len(train):
+    if not len(train) or not len(test):
         return {"tests": 0.0, "events": 0.0}
     return {"tests": float((test < train.max()).mean()), "events": float((train > np.median(test)).mean())}
 

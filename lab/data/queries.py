@@ -1,7 +1,7 @@
 """What is asked of a fold, and what the answers are: plain arrays, one row a query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,6 +42,8 @@ class Labels:
     """Events in the windows whose candidate was unknown at the valid cutoff: no model could have named it."""
     bare: int = 0
     """Those of them that have no category at all."""
+    taken: int = 0
+    """Events in the windows whose candidate their user had touched before, where a target asks for none such."""
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -50,7 +52,8 @@ class Labels:
         """The labels of some queries, in the order of `rows`."""
         begin, stop = self.offsets[rows], self.offsets[rows + 1]
         place, _ = expand(begin, stop)
-        return Labels(np.append(0, np.cumsum(stop - begin)), self.ids[place], self.weights[place], self.cold, self.bare)
+        offsets = np.append(0, np.cumsum(stop - begin))
+        return replace(self, offsets=offsets, ids=self.ids[place], weights=self.weights[place])
 
 
 @dataclass(frozen=True)

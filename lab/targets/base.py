@@ -41,7 +41,7 @@ class Target:
         """Whether the loss heeds label smoothing."""
         return True
 
-    def arrange(self, histories: Histories) -> Histories:
+    def arrange(self, histories: Histories, timeline: Timeline) -> Histories:
         """The histories as this target asks them."""
         return histories
 

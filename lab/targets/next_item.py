@@ -11,9 +11,10 @@ from jaxtyping import Array, Float, Int
 from lab.data.batch import LabelArrays, Rows
 from lab.data.categories import Categories
 from lab.data.histories import Histories
-from lab.data.order import strictly
+from lab.data.order import from_the_end, strictly
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.search import events_until
+from lab.data.seen import label_seen
 from lab.data.steps import Steps, lay_events
 from lab.data.timeline import Timeline
 from lab.errors import InputError
@@ -79,7 +80,7 @@ class NextItem(Target):
     """Whether candidates are scored by the vectors with which the item group (category, where categories are
     predicted) reads them; by vectors of their own where a feature set is without it."""
     repeats: bool = True
-    """Whether what a user took before may come again; if not, it is left out of the ranking."""
+    """Whether what a user took before may come again; if not, it is no candidate, and nobody is asked for it."""
     stop_by: Literal["ndcg", "loss"] = "ndcg"
     """What early stopping and the choice of the best parameters go by on valid: 1 - NDCG@10, or the log loss."""
 
@@ -98,8 +99,9 @@ class NextItem(Target):
     def smooths(self) -> bool:
         return self.objective == "softmax"
 
-    def arrange(self, histories: Histories) -> Histories:
-        return strictly(histories)
+    def arrange(self, histories: Histories, timeline: Timeline) -> Histories:
+        self._check_behaviours(histories)
+        return strictly(from_the_end(histories, self._counts(histories)) if timeline.leaves_one_out else histories)
 
     def lay(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
         return lay_events(view, timeline, split)
@@ -107,8 +109,10 @@ class NextItem(Target):
     def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
         fold, event = view.fold, self._next(view, steps.queries)
         if split == "train":
-            return with_labels(steps, [_until(view, event, fold.closes_by("train"))] * len(fold.horizons))
-        return steps, tuple(_until(view, event, fold.opens(split) + h) for h in fold.horizons)
+            found = self._until(view, steps.queries, event, fold.closes_by("train"))
+            return with_labels(steps, [found] * len(fold.horizons))
+        closes = [fold.opens(split) + horizon for horizon in fold.horizons]
+        return steps, tuple(self._until(view, steps.queries, event, moment) for moment in closes)
 
     def independent(self, view: FoldView, answered: int, horizon: int) -> float:
         # Of some behaviours, one event may answer many queries.
@@ -125,6 +129,22 @@ class NextItem(Target):
     def looks_back(self, split: str) -> bool:
         return self.leaves_taken_out and split != "train"
 
+    def _until(self, view: FoldView, queries: Queries, event: np.ndarray, moment: int) -> Labels:
+        """The labels of queries by the next event of each, where it lies up to a moment."""
+        there = event < view.histories.events
+        there[there] &= np.asarray(view.histories.time)[event[there]] <= moment
+        candidate = np.full(len(event), -1, np.int32)
+        candidate[there] = view.candidate[event[there]]
+        named = candidate >= 0
+        asked = named & ~label_seen(view, queries, candidate) if self.leaves_taken_out else named
+        return Labels(
+            offsets=np.append(0, np.cumsum(asked)),
+            ids=candidate[asked],
+            weights=np.ones(int(asked.sum()), np.float32),
+            cold=int((there & ~named).sum()),
+            taken=int((named & ~asked).sum()),
+        )
+
     def _next(self, view: FoldView, queries: Queries) -> np.ndarray:
         """int64[Q]: the next event of each query's user that counts; N where there is none."""
         histories = view.histories
@@ -134,17 +154,24 @@ class NextItem(Target):
 
     def _from(self, view: FoldView) -> np.ndarray:
         """int64[N + 1]: for each event, itself or the first after it that counts, whoever's; N where there is none."""
-        behaviours = view.histories.behaviours
-        names = [b.name for b in behaviours if b.sign > 0]
+        events = view.histories.events
+        place = np.where(self._counts(view.histories), np.arange(events), events)
+        return np.append(np.minimum.accumulate(place[::-1])[::-1], events)
+
+    def _counts(self, histories: Histories) -> np.ndarray:
+        """bool[N]: the events that are predicted."""
+        known = histories.behaviours
+        counts = np.array([b.sign > 0 and (not self.behaviours or b.name in self.behaviours) for b in known])
+        return counts[np.asarray(histories.behaviour)]
+
+    def _check_behaviours(self, histories: Histories) -> None:
+        used = np.bincount(np.asarray(histories.behaviour), minlength=len(histories.behaviours))
+        names = [b.name for b, events in zip(histories.behaviours, used, strict=True) if b.sign > 0 and events]
         for name in self.behaviours:
             if name not in names:
                 raise InputError(
                     f"target.behaviours: the log has no behaviour {name!r} to predict; it has {', '.join(names)}."
                 )
-        counts = np.array([b.sign > 0 and (not self.behaviours or b.name in self.behaviours) for b in behaviours])
-        events = view.histories.events
-        place = np.where(counts[np.asarray(view.histories.behaviour)], np.arange(events), events)
-        return np.append(np.minimum.accumulate(place[::-1])[::-1], events)
 
     def loss(
         self,
@@ -199,14 +226,3 @@ class NextItem(Target):
         from lab.definitions import of_next_items
 
         return of_next_items(self.repeats)
-
-
-def _until(view: FoldView, event: np.ndarray, moment: int) -> Labels:
-    """The labels of queries by the next event of each, where it lies up to a moment."""
-    there = event < view.histories.events
-    there[there] &= np.asarray(view.histories.time)[event[there]] <= moment
-    candidate = np.full(len(event), -1, np.int32)
-    candidate[there] = view.candidate[event[there]]
-    named = candidate >= 0
-    offsets = np.append(0, np.cumsum(named))
-    return Labels(offsets, candidate[named], np.ones(int(named.sum()), np.float32), int((there & ~named).sum()))

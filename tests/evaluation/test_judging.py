@@ -73,7 +73,7 @@ def next_items(target: NextItem, limits: Limits = Limits()) -> Dataset:  # noqa:
         for day in np.sort(rng.uniform(0, 12, 12)).tolist()
     ]
     fold = Fold(0, 0, 6 * DAY, 9 * DAY, (3 * DAY,), DAY)
-    view, _ = look(target.arrange(small_histories(events)), fold, Categories(rule="item"), limits=limits)
+    view, _ = look(target.arrange(small_histories(events), Timeline()), fold, Categories(rule="item"), limits=limits)
     return build_dataset(view, Timeline(min_events=1), target, (), 16, 4)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lab.data.categories import Categories
 from lab.data.histories import Histories
 from lab.data.limits import Limits
-from lab.data.order import from_the_end, leaked, strictly
+from lab.data.order import leaked, strictly
 from lab.data.queries import FoldView, Labels
 from lab.data.schema import Behaviour
 from lab.data.steps import Steps
@@ -39,7 +39,7 @@ EVENTS = st.lists(
 def seen(histories: Histories, target: NextItem, horizons: tuple[int, ...] = (2, 3)) -> FoldView:
     """A fold of 12 days: valid cutoff on day 6, test cutoff on day 9."""
     fold = Fold(0, 0, 6 * DAY, 9 * DAY, tuple(h * DAY for h in horizons), DAY)
-    return look(target.arrange(histories), fold, target.categories)[0]
+    return look(target.arrange(histories, Timeline()), fold, target.categories)[0]
 
 
 def asked(view: FoldView, target: NextItem, split: str, **timeline) -> tuple[Steps, tuple[Labels, ...]]:
@@ -55,25 +55,31 @@ def label_events(view: FoldView, steps: Steps, labels: Labels) -> dict[int, int]
 
 
 def by_hand(view: FoldView, target: NextItem, begin: int, end: int) -> dict[int, int]:
-    """Every event's next one of a behaviour that counts, where it lies in (begin, end] and is known."""
+    """Every event's next one of a behaviour that counts, where it lies in (begin, end] and is known.
+
+    Without repeats, where its user had not touched it up to the event.
+    """
     log, found = view.histories, {}
+    sign = log.sign[log.behaviour]
     for u in range(log.users):
         mine = range(log.offsets[u], log.offsets[u + 1])
         for e in mine:
             for after in range(e + 1, mine.stop):
                 kind = log.behaviours[log.behaviour[after]]
                 if kind.sign > 0 and (not target.behaviours or kind.name in target.behaviours):
-                    if begin < log.time[after] <= end and view.candidate[after] >= 0:
-                        found[e] = int(view.candidate[after])
+                    label = int(view.candidate[after])
+                    before = [view.candidate[k] for k in range(mine.start, e + 1) if sign[k] > 0]
+                    if begin < log.time[after] <= end and label >= 0 and (target.repeats or label not in before):
+                        found[e] = label
                     break
     return found
 
 
 @settings(max_examples=60, deadline=None)
-@given(events=EVENTS, behaviours=st.sampled_from([(), ("purchase",), ("view",)]))
-def test_labels_are_the_next_events_that_count(events: list, behaviours: tuple[str, ...]) -> None:
-    target = NextItem(behaviours=behaviours)
-    known = [(0, "a", None, 0, "view"), (1, "b", None, 0, "purchase")]
+@given(events=EVENTS, behaviours=st.sampled_from([(), ("purchase",), ("view",)]), repeats=st.booleans())
+def test_labels_are_the_next_events_that_count(events: list, behaviours: tuple[str, ...], repeats: bool) -> None:
+    target = NextItem(behaviours=behaviours, repeats=repeats)
+    known = [(0, "a", None, 0, "view"), (1, "b", None, 0, "purchase"), (1, "c", None, 0, "view")]
     view = seen(small_histories(known + events, behaviours=KINDS, users=range(4)), target)
     fold = view.fold
     for split, opens in (("train", -(10**18)), ("valid", fold.valid_cutoff), ("test", fold.test_cutoff)):
@@ -134,13 +140,13 @@ def test_an_item_unknown_at_the_valid_cutoff_is_counted_and_no_label() -> None:
 def test_a_behaviour_that_the_log_has_not_is_named() -> None:
     log = small_histories([(0, i, None, d) for i, d in zip("abab", (0, 1, 7, 8), strict=True)])
     with pytest.raises(InputError, match=r"target\.behaviours: the log has no behaviour 'cart'"):
-        asked(seen(log, NextItem()), NextItem(behaviours=("cart",)), "train")
+        seen(log, NextItem(behaviours=("cart",)))
 
 
 def test_a_share_of_the_users_is_learned_from_and_everyone_tested() -> None:
     log = small_histories([(u, i, None, d) for u in range(8) for i, d in zip("abab", (0, 1, 7, 10), strict=True)])
     fold = Fold(0, 0, 6 * DAY, 9 * DAY, (2 * DAY,), DAY)
-    view, _ = look(NextItem().arrange(log), fold, Categories(rule="item"), limits=Limits(share=0.5))
+    view, _ = look(NextItem().arrange(log, Timeline()), fold, Categories(rule="item"), limits=Limits(share=0.5))
     users = {split: len(asked(view, NextItem(), split)[0].user) for split in ("train", "valid", "test")}
     assert users == {"train": 4, "valid": 4, "test": 8}
 
@@ -163,9 +169,7 @@ def test_each_event_gets_an_instant_of_its_own_as_late_as_can_be(sizes: list[int
 def test_leave_one_out_tests_the_last_event_and_validates_the_one_before() -> None:
     log = small_histories([(u, i, None, d) for u, items in enumerate(["abcde", "bcd", "ab", "e"])
                            for d, i in enumerate(items)])  # fmt: skip
-    counted = from_the_end(log)
-    (fold,) = folds(Timeline(protocol="leave_one_out"), (0.0,), counted.facts["first"], counted.facts["last"])
-    view, _ = look(NextItem().arrange(counted), fold, Categories(rule="item"))
+    view = cut_at_the_last(log, NextItem())
     found = {}
     for split in ("train", "valid", "test"):
         steps, (labels,) = asked(view, NextItem(), split)
@@ -175,6 +179,33 @@ def test_leave_one_out_tests_the_last_event_and_validates_the_one_before() -> No
     # What is known at the valid cutoff are a, b, c of one user and b of another: d and e are never known.
     assert sorted(view.names) == ["a", "b", "c"]
     assert found == {"train": {0: "c"}, "valid": {1: "c"}, "test": {2: "b"}}
+
+
+def cut_at_the_last(log: Histories, target: NextItem) -> FoldView:
+    timeline = Timeline(protocol="leave_one_out")
+    counted = target.arrange(log, timeline)
+    (fold,) = folds(timeline, (0.0,), *counted.span)
+    return look(counted, fold, target.categories)[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=EVENTS, behaviours=st.sampled_from([(), ("purchase",), ("view",)]))
+def test_leave_one_out_asks_for_the_last_event_that_counts(events: list, behaviours: tuple[str, ...]) -> None:
+    """Whatever else was done in between or after: once a user, by its last event before that."""
+    target = NextItem(behaviours=behaviours)
+    known = [(9, item, None, day, kind) for kind in ("view", "purchase") for day, item in enumerate("abcdeabc")]
+    log = small_histories(known + events, behaviours=KINDS)
+    view, sign = cut_at_the_last(log, target), log.sign[log.behaviour]
+    for split, place in (("test", -1), ("valid", -2)):
+        steps, (labels,) = asked(view, target, split)
+        wanted = {}
+        for u in range(log.users):
+            mine = range(log.offsets[u], log.offsets[u + 1])
+            kinds = [log.behaviours[log.behaviour[e]].name for e in mine]
+            counts = [e for e, kind in zip(mine, kinds, strict=True) if sign[e] > 0 and kind in (behaviours or kinds)]
+            if len(counts) >= -place and counts[place] > mine.start and view.candidate[counts[place]] >= 0:
+                wanted[counts[place] - 1] = int(view.candidate[counts[place]])
+        assert label_events(view, steps, labels) == wanted
 
 
 def test_what_leave_one_out_leaks_is_told() -> None:
