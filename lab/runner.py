@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,9 @@ from lab.command import command
 from lab.computing import Computation, OpenCells
 from lab.data.cache import prepare
 from lab.data.dataset import Dataset, build_dataset
-from lab.data.histories import Histories
 from lab.data.limits import Limits
 from lab.data.timeline import Fold, folds
 from lab.data.view import look
-from lab.errors import InputError
 from lab.estimate import of_programs, of_untrained
 from lab.experiment import Experiment
 from lab.fingerprints import digest
@@ -34,13 +32,13 @@ from lab.pins import build_pin, write_pin
 from lab.plan import late_end, print_estimate, print_fold, print_log, print_plan, print_waiting, say
 from lab.progress import Progress
 from lab.selection import select
+from lab.served import served
 from lab.settings import settings_of
 from lab.stale import begun_otherwise, with_stale
 from lab.status import print_states, states
 from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
-from lab.variants import without_groups
 from lab.work import DATA, work
 
 LOOK_EVERY = 0.5
@@ -73,7 +71,7 @@ class Run:
         self._candidates: dict[int, int] = {}
         log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
         self.histories = experiment.target.arrange(log, experiment.timeline)
-        self.experiment, self._left_out = usable(experiment, self.histories)
+        self.experiment, self._left_out = served(experiment, self.histories)
         self.store = Store(place.out / experiment.name)
 
     @cached_property
@@ -298,23 +296,3 @@ def _rows_of(asked: Experiment) -> str:
 
 def _is_causal(cell: Cell) -> bool:
     return not isinstance(cell.settings, Model) or cell.settings.causal
-
-
-def usable(experiment: Experiment, histories: Histories) -> tuple[Experiment, list[str]]:
-    """The experiment without the feature groups that the log has no column for, and a line on each."""
-    lacking = {}
-    for name in experiment.group_names():
-        absent = [column for column in experiment.group(name).needs if getattr(histories, column) is None]
-        if absent:
-            lacking[name] = absent[0]
-    if not lacking:
-        return experiment, []
-    features = {}
-    for name, groups in experiment.features.items():
-        features[name] = tuple(group for group in groups if group not in lacking)
-        if not features[name]:
-            raise InputError(f"features.{name}: none of its groups ({', '.join(groups)}) has a column in this log.")
-    said = [f"features: {group} is left out, the log has no {column} column." for group, column in lacking.items()]
-    groups = tuple(group for group in experiment.groups if group.name not in lacking)
-    variants = {name: without_groups(changes, lacking) for name, changes in experiment.variants.items()}
-    return replace(experiment, features=features, groups=groups, variants=variants), said

@@ -122,10 +122,13 @@ def test_on_a_calendar_every_event_of_the_window_is_asked(tmp_path: Path) -> Non
     log, fold = one.histories, one.folds[0]
     owner = log.user_of_event
     inside = [(log.time > fold.test_cutoff) & (log.time <= fold.test_cutoff + h) for h in fold.horizons]
-    # An event is a label where its user had an enough of events before, and its item was known by the valid cutoff.
+    # An event is a label where its user had enough events before and not its item, which was known by the valid cutoff.
     known = np.isin(log.item, log.item[log.time <= fold.valid_cutoff])
     late = np.arange(log.events) - log.offsets[owner] >= asked.timeline.min_events
-    wanted = [float((part & known & late).sum()) for part in inside]
+    new = np.zeros(log.events, bool)
+    new[np.unique(owner * np.int64(len(log.item_names)) + log.item, return_index=True)[1]] = True
+    wanted = [float((part & known & late & new).sum()) for part in inside]
+    assert "label events taken before" in told and 0 < wanted[0] < wanted[1]
     assert values(one, "model", "queries") == [wanted[0]] * 2 + [wanted[1]] * 2
     assert values(one, "baseline", "queries") == wanted
     with pytest.raises(StopIteration):

@@ -11,13 +11,16 @@ exactly nothing, and linen draws each group's parameters from a random stream of
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from flax import linen as nn
 
 from lab.data.queries import FoldView
 from lab.data.steps import Steps
+
+if TYPE_CHECKING:
+    from lab.targets.base import Target
 
 State = dict[str, Any]
 """What a group has fitted: plain arrays and numbers."""
@@ -42,7 +45,13 @@ class FeatureGroup:
     name: ClassVar[str]
     side: ClassVar[Literal["step", "candidate"]]
     needs: ClassVar[tuple[str, ...]] = ()
-    """Optional columns of the log without which the group has nothing to say."""
+    """Optional columns of the log without which the group has nothing to say: category, price, quantity; `times`, for
+    one that speaks of the clock or of days, which a log in order, or timeline.protocol='leave_one_out', does not have.
+    """
+
+    def needs_for(self, target: "Target") -> tuple[str, ...]:
+        """The same where some target is asked."""
+        return self.needs
 
     def fit(self, known: FoldView) -> State:
         """Fit on `known`, which holds the events up to the valid cutoff and no others."""

@@ -1,7 +1,7 @@
 """The category group: which category a step touched."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from flax import linen as nn
@@ -11,6 +11,9 @@ from lab.data.queries import FoldView
 from lab.data.steps import Steps
 from lab.data.vocabulary import fit_vocabulary
 from lab.features.base import FeatureGroup, Shape, State
+
+if TYPE_CHECKING:
+    from lab.targets.base import Target
 
 
 def of_events(values: np.ndarray, steps: Steps) -> np.ndarray:
@@ -52,6 +55,10 @@ class Category(FeatureGroup):
 
     name: ClassVar[str] = "category"
     side: ClassVar = "step"
+
+    def needs_for(self, target: "Target") -> tuple[str, ...]:
+        # Without a column of the log's own it would be the item group once more.
+        return ("category",) if target.factored and target.categories.rule == "item" else ()
 
     def fit(self, known: FoldView) -> State:
         histories = known.histories
