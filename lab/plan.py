@@ -11,6 +11,7 @@ from rich.table import Table
 from lab.assembly import Assembly
 from lab.cell_record import CellRecord
 from lab.cells import Cell
+from lab.data.blanks import blank_ids
 from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
 from lab.data.queries import FoldView
@@ -36,7 +37,7 @@ def print_log(console: Console, histories: Histories) -> None:
         f"{facts['source']}: {counted(histories.events, 'event')}, {counted(histories.users, 'user')}, "
         f"{counted(len(histories.item_names), 'item')}",
     )
-    for line in _times(facts):
+    for line in (*_times(facts), *blank_ids(facts)):
         say(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
@@ -51,6 +52,9 @@ def _times(facts: Mapping[str, Any]) -> Iterable[str]:
     if facts.get("timed", True):
         first, last = date_text(facts["first"]), date_text(facts["last"])
         yield f"{first} to {last}, {log_days(facts['last'] - facts['first'])} days"
+        if facts["kept"] != [facts["first"], facts["last"]]:
+            left = " to ".join(date_text(moment) for moment in facts["kept"])
+            yield f"of which cleaning by counts left {left}; cutoffs go by the whole"
         yield f"{facts['tied']:.1%} of the events share their time with another of the same user"
         yield from filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts)))
     if "calendar" in facts:
@@ -72,7 +76,7 @@ def leave_one_out(calendar: Mapping[str, Any]) -> Iterable[str]:
 
 def late_end(timeline: Timeline, last: int) -> Iterable[str]:
     """A line where `timeline.end` lies after the last event (microseconds): no mistake, but seldom meant."""
-    if timeline.end is not None and instant(timeline.end) > last:
+    if timeline.end is not None and instant(timeline.end) > last and not timeline.leaves_one_out:
         yield (
             f"timeline.end: {timeline.end} is after the log's last event ({date_text(last)}); cutoffs count back from "
             f"it, and no label lies after the last event."

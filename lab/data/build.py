@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lab.data.blanks import blanks
 from lab.data.cleaning import Cleaning, Removed, fitted_rules, history_rules, row_rules, stated_range
 from lab.data.log import MISSING_TIME, Log, read_log, resolution
 from lab.data.order import require_times
@@ -48,8 +49,9 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
     Raises InputError for a source that cannot be read, holds too many broken rows, or is too short.
     """
     scan = source.scan()
-    if horizons or timeline.end is not None:
+    if horizons:
         require_times(scan.facts)
+    _refuse_clock(scan.facts, cleaning, timeline)
     log = read_log(scan)
     rows = len(log)
     if not rows:
@@ -61,6 +63,19 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
     log, removed = _cleaned(log, scan, cleaning, timeline, horizons, facts)
     facts["rules"] = [asdict(rule) for rule in removed]
     return _encoded(log, scan, quarantine, facts)
+
+
+def _refuse_clock(facts: Mapping[str, Any], cleaning: Cleaning, timeline: Timeline) -> None:
+    """Raise InputError for a setting that speaks of times, of a log that has none."""
+    of_times = {
+        "timeline.end": timeline.end,
+        "cleaning.since": cleaning.since,
+        "cleaning.until": cleaning.until,
+        "cleaning.bots": None if cleaning.bots in (None, Cleaning.bots) else cleaning.bots,
+    }
+    for name, value in of_times.items():
+        if value is not None and not facts.get("timed", True):
+            raise InputError(f"{name}: {value} says nothing of a log in order, which has no times; leave it out.")
 
 
 def _cleaned(
@@ -75,7 +90,8 @@ def _cleaned(
     log = log.without("identity")
     first, last = int(log["time"].min()), int(log["time"].max())
     known_until = folds(timeline, horizons, first, last)[-1].valid_cutoff if horizons else last
-    facts |= {"first": first, "last": last, "known_until": known_until if horizons else None}
+    facts |= {"first": first, "last": last, "bulk": bulk(log["time"])}
+    facts["known_until"] = known_until if horizons else None
     # Without times there are no days, and so no user who does too much on one.
     fitted = cleaning if scan.facts.get("timed", True) else replace(cleaning, bots=None)
     log, more = fitted_rules(log, fitted, known_until)
@@ -222,6 +238,7 @@ def _encoded(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, An
         items = items.with_columns(pl.Series("text", _first_text(log, arrays["item"], len(items)), dtype=pl.String))
     categories = pl.DataFrame({"name": pl.Series(names["category"], dtype=pl.String)}) if "category" in log else None
     facts |= _measured(arrays, user) | {"users": len(names["user"]), "items": len(items), "events": len(log)}
+    facts["blanks"] = {"user": blanks(names["user"], user), "item": blanks(names["item"], arrays["item"])}
     facts["categories"] = None if categories is None else len(categories)
     used = np.bincount(arrays["behaviour"], minlength=len(log.behaviours))
     facts["behaviours"] = {behaviour.name: int(n) for behaviour, n in zip(log.behaviours, used, strict=True)}
@@ -250,12 +267,13 @@ def _first_text(log: Log, item: np.ndarray, items: int) -> np.ndarray:
 
 
 def _measured(arrays: Mapping[str, np.ndarray], user: np.ndarray) -> dict[str, Any]:
-    """Ties, the resolution of time and where nearly all events lie, which the run prints."""
+    """Ties, the resolution of time and what the rules left of its span, which the run prints."""
     time = arrays["time"]
     same = np.zeros(len(time) + 1, bool)
     same[1:-1] = (time[1:] == time[:-1]) & (user[1:] == user[:-1])
     tied = (same[1:] | same[:-1]).mean()
-    return {"tied": float(tied), "resolution": resolution(time), "bulk": bulk(time)}
+    kept = [int(time.min()), int(time.max())]
+    return {"tied": float(tied), "resolution": resolution(time), "kept": kept}
 
 
 def _users(names: np.ndarray, scan: Scan) -> pl.DataFrame:

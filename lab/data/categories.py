@@ -36,6 +36,16 @@ class Categories:
     def __post_init__(self) -> None:
         if self.clusters < 2:
             raise InputError(f"target.categories.clusters: {self.clusters} leaves nothing to rank; use 2 or more.")
+        if self.clusters != Categories.clusters and self.rule in ("given", "item"):
+            raise InputError(
+                f"target.categories.clusters: {self.clusters} needs target.categories.rule='text', 'together' or "
+                f"'auto'; '{self.rule}' makes no clusters."
+            )
+        if self.few_items != Categories.few_items and self.rule != "auto":
+            raise InputError(
+                f"target.categories.few_items: {self.few_items} needs target.categories.rule='auto'; '{self.rule}' "
+                f"makes no use of it."
+            )
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,10 @@ class Cleaning:
     bots: float | None = 1000.0
     """Leave out users with over this many events on one UTC day (None: keep)."""
     item_min_events: int = 1
-    """Leave out items with fewer events than this."""
+    """Leave out items with fewer events than this up to the oldest valid cutoff (in all, where there is none: with
+    timeline.protocol='leave_one_out')."""
     user_min_events: int = 1
-    """Leave out users with fewer events than this. Off as it is: eligibility at a query is timeline.min_events."""
+    """The same of users. Off as it is: eligibility at a query is timeline.min_events."""
     quarantine_share: float = 0.05
     """Stop when more than this share of the rows breaks the schema."""
 

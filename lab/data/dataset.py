@@ -18,6 +18,7 @@ from lab.data.steps import Steps
 from lab.data.stray import late_times, stray_times
 from lab.data.timeline import Timeline, date_text
 from lab.data.view import known_at
+from lab.data.words import counted
 from lab.errors import InputError
 from lab.features.base import FeatureGroup, State
 from lab.targets.base import Target
@@ -121,10 +122,10 @@ class _Plan:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
         steps = self.target.lay(self.view, self.timeline, name)
         if not len(steps.asked):
-            raise InputError(_nobody(self.view, self.timeline, name))
+            raise InputError(_nobody(self.view, self.timeline, self.target, name))
         steps, labels = self.target.answered(self.view, steps, name)
         if not any(len(answer.ids) for answer in labels):
-            raise InputError(_silent(self.view, self.timeline, name))
+            raise InputError(_silent(self.view, self.timeline, labels, name))
         known = tables(self.groups, self.view, steps, self.states) | {"head": {"prior": prior}}
         return Split(name, steps.queries, labels, self._packed(steps, labels, name), known)
 
@@ -174,20 +175,35 @@ class _TrainingRows(Sequence[Packed | None]):
         return replace(self.plan, view=self.plan.view.rest[index]).training_rows()
 
 
-def _nobody(view: FoldView, timeline: Timeline, split: str) -> str:
-    days = "" if timeline.active_days is None else f" and one in the {timeline.active_days:g} days before"
+def _nobody(view: FoldView, timeline: Timeline, target: Target, split: str) -> str:
+    on_clock = view.histories.times is not None
+    at = f"at {date_text(view.fold.opens(split))} none has" if on_clock else "none has"
+    active = on_clock and timeline.active_days is not None
+    days = f" and one in the {timeline.active_days:g} days before" if active else ""
+    behind = " with one more behind" if target.asks == "events" and split == "train" else ""
+    cures = {
+        "lower timeline.min_events": timeline.min_events > 1,
+        "raise timeline.active_days": active,
+        "use shorter horizons": on_clock,
+        "use fewer folds": timeline.folds > 1,
+        "use a log of longer histories": not on_clock,
+    }
+    said = ", ".join(cure for cure, helps in cures.items() if helps)
     return (
-        f"timeline: no user may be asked for the {split} split: at {date_text(view.fold.opens(split))} none has "
-        f"{timeline.min_events} events{days}{_share(view)}. Lower timeline.min_events, raise timeline.active_days, "
-        f"use shorter horizons or fewer folds.{_late(view, timeline, split)}"
+        f"timeline: no user may be asked for the {split} split: {at} {counted(timeline.min_events, 'event')}"
+        f"{behind}{days}{_share(view)}. {said[0].upper()}{said[1:]}.{_late(view, timeline, split)}"
     )
 
 
-def _silent(view: FoldView, timeline: Timeline, split: str) -> str:
+def _silent(view: FoldView, timeline: Timeline, labels: Sequence[Labels], split: str) -> str:
+    on_clock = view.histories.times is not None
+    until = f" (until {date_text(view.fold.closes_by(split))})" if on_clock else ""
+    again = any(answer.taken for answer in labels)
+    taken = ", but take what they took before, which target.repeats leaves out" if again else ""
+    cure = "; use longer horizons or a longer log." if on_clock else "."
     return (
-        f"target: no user of the {split} split does anything that counts in the windows after its cutoffs "
-        f"(until {date_text(view.fold.closes_by(split))}){_share(view)}; use longer horizons or a longer log."
-        f"{_late(view, timeline, split)}"
+        f"target: no user of the {split} split does anything that counts in the windows after its cutoffs{until}"
+        f"{_share(view)}{taken}{cure}{_late(view, timeline, split)}"
     )
 
 

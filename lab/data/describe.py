@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 import numpy as np
 import tyro
 
+from lab.data.blanks import blank_ids
 from lab.data.cache import prepare
 from lab.data.cleaning import Cleaning
 from lab.data.figure import save_figure, timeline_figure
@@ -136,6 +137,8 @@ def description(histories: Histories) -> Iterator[str]:
         ties = f"{_percent(facts['tied'])} of the events share their time with another of the same user"
         yield from _entry("ties", ties)
     yield from _entry("missing values", _missing(facts))
+    for line in blank_ids(facts):
+        yield from _entry("odd ids", line)
     yield from _listed("quarantined", _quarantined(facts))
     yield from _listed("left out", _left_out(facts))
     yield from _entry("events a user", _lengths(histories))

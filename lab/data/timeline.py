@@ -116,11 +116,14 @@ class Timeline:
             )
         if self.shard_events < 1:
             raise InputError(f"timeline.shard_events: {self.shard_events} is not a number of events; use 1 or more.")
-        if self.leaves_one_out and (self.query_every is not None or self.history_days is not None):
-            raise InputError(
-                "timeline.protocol: leave_one_out knows no days; leave timeline.query_every and "
-                "timeline.history_days out."
-            )
+        if self.leaves_one_out:
+            for name in ("query_every", "active_days", "history_days"):
+                days = getattr(self, name)
+                if days not in (None, getattr(Timeline, name)):
+                    raise InputError(
+                        f"timeline.{name}: {days} is a number of days, and timeline.protocol='leave_one_out' knows "
+                        f"none; leave it out."
+                    )
         for name in ("query_every", "active_days", "history_days"):
             days = getattr(self, name)
             if days is not None and not is_span(days):

@@ -12,6 +12,7 @@ from lab.data.queries import FoldView
 from lab.data.shards import cut_users, take_users
 from lab.data.tally import tally
 from lab.data.timeline import SHARD_EVENTS, Fold, date_text
+from lab.data.words import counted
 from lab.errors import InputError
 
 RARE = 0.01
@@ -37,7 +38,7 @@ def look(
     first = take_users(histories, shards[0])
     grouping = fit_grouping(categories, histories, known, first, fold.valid_cutoff)
     if len(grouping.names) < 2:
-        raise InputError(_too_few(grouping.names, known.events, histories.events, fold))
+        raise InputError(_too_few(grouping, known.events, histories, fold))
     views = _Views(histories, fold, grouping, shards, limits, limits.draw(histories, fold.valid_cutoff))
     return replace(views.of(first), rest=views), grouping.rule
 
@@ -68,19 +69,31 @@ class _Views(Sequence[FoldView]):
         return FoldView(some, self.fold, candidate, names, (), self.limits.history, sample, items)
 
 
-def _too_few(names: np.ndarray, known: int, events: int, fold: Fold) -> str:
+def _too_few(grouping: Grouping, known: int, histories: Histories, fold: Fold) -> str:
+    names, what = grouping.names, ("item", "items") if grouping.items else ("category", "categories")
     named = f" ({', '.join(map(str, names))})" if len(names) else ""
+    cure = "is source.item the right column?"
+    if not grouping.items:
+        cure = "name another column, or use target.categories.rule='item'."
+    return (
+        f"{what[0]}: the log has only {counted(len(names), *what)} up to the valid cutoff{named}; a ranking needs at "
+        f"least 2 to tell apart{_when(known, histories, fold)}; {cure}"
+    )
+
+
+def _when(known: int, histories: Histories, fold: Fold) -> str:
+    """How little of a log that has times lies before the valid cutoff."""
+    if histories.times is None:
+        return ""
     early = (
-        "so few that stray early times, or too long horizons, are the likely cause: leave the former out with "
-        "cleaning.since, or shorten the latter. Else name"
-        if known < RARE * events
-        else "name"
+        ", so few that stray early times, or too long horizons, are the likely cause: leave the former out with "
+        "cleaning.since, or shorten the latter. Else"
+        if known < RARE * histories.events
+        else ""
     )
     return (
-        f"category: the log has only {len(names)} categor{'y' if len(names) == 1 else 'ies'} up to the valid cutoff"
-        f"{named}; interests need at least 2 to tell apart. The cutoff is {date_text(fold.valid_cutoff)}, and "
-        f"{known:,} of the {events:,} events lie before it; {early} another column, or use "
-        f"target.categories.rule='item'."
+        f". The cutoff is {date_text(fold.valid_cutoff)}, and {known:,} of the {histories.events:,} events lie before "
+        f"it{early}"
     )
 
 

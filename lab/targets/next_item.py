@@ -109,6 +109,7 @@ class NextItem(Target):
     def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
         fold, event = view.fold, self._next(view, steps.queries)
         if split == "train":
+            self._check_negatives(view)
             found = self._until(view, steps.queries, event, fold.closes_by("train"))
             return with_labels(steps, [found] * len(fold.horizons))
         closes = [fold.opens(split) + horizon for horizon in fold.horizons]
@@ -163,6 +164,13 @@ class NextItem(Target):
         known = histories.behaviours
         counts = np.array([b.sign > 0 and (not self.behaviours or b.name in self.behaviours) for b in known])
         return counts[np.asarray(histories.behaviour)]
+
+    def _check_negatives(self, view: FoldView) -> None:
+        if self.objective != "softmax" and self.negatives > view.candidates:
+            raise InputError(
+                f"target.negatives: {self.negatives:,} are to be drawn of {view.candidates:,} candidates; use fewer, "
+                f"or target.objective='softmax', which looks at all."
+            )
 
     def _check_behaviours(self, histories: Histories) -> None:
         used = np.bincount(np.asarray(histories.behaviour), minlength=len(histories.behaviours))

@@ -9,8 +9,10 @@ import polars as pl
 import pytest
 
 from lab.data.cache import prepare
+from lab.data.cleaning import Cleaning
 from lab.data.describe import main
 from lab.data.sources import Table
+from lab.data.timeline import Timeline
 from lab.errors import InputError
 
 HEADER = "user,item,time,category,price\n"
@@ -290,3 +292,32 @@ def test_a_figure_is_drawn_on_request(tmp_path: Path, capsys) -> None:
     assert (tmp_path / "log.png").read_bytes().startswith(b"\x89PNG")
     assert main([str(tmp_path / "log.csv"), "--cache", str(tmp_path / "cache"), "--figure", "log.what"]) == 2
     assert "what" in capsys.readouterr().err
+
+
+def test_ids_that_read_like_a_missing_value_are_remarked_on(tmp_path: Path, capsys) -> None:
+    said = described(tmp_path, GOOD.replace("u1", "NULL").replace("i2,", "nan,"), capsys)
+    flat = " ".join(said.split())
+    assert "odd ids the user 'NULL' has 20 events: if it stands for a missing id, empty it in the log, and" in flat
+    assert "odd ids the item 'nan' has 15 events" in flat
+    assert "odd ids" not in described(tmp_path, GOOD.replace("u1", "nancy"), capsys)
+
+
+@pytest.mark.parametrize(
+    ("setting", "cleaning", "timeline"),
+    [
+        ("timeline.end: 2020-01-09", Cleaning(), Timeline(end="2020-01-09")),
+        ("cleaning.since: 2020-01-02", Cleaning(since="2020-01-02"), Timeline()),
+        ("cleaning.until: 2020-01-20", Cleaning(until="2020-01-20"), Timeline()),
+        ("cleaning.bots: 5", Cleaning(bots=5), Timeline()),
+    ],
+)
+def test_a_log_in_order_has_no_times_to_speak_of(
+    tmp_path: Path, setting: str, cleaning: Cleaning, timeline: Timeline
+) -> None:
+    (tmp_path / "log.csv").write_text(GOOD)
+    source = Table(path=str(tmp_path / "log.csv"), order="rows")
+    with pytest.raises(
+        InputError, match=f"^{setting} says nothing of a log in order, which has no times; leave it out"
+    ):
+        prepare(source, cleaning, timeline, cache=tmp_path / "cache")
+    assert prepare(source, Cleaning(bots=None), cache=tmp_path / "cache").events == 60

@@ -1,13 +1,14 @@
 """What counts as a category, under each rule; the rules' blindness to the future is tests/leakage's."""
 
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from lab.data.categories import Categories, fit_grouping
+from lab.data.categories import Categories, Rule, fit_grouping
 from lab.data.clusters import cluster_by_text
 from lab.data.histories import Histories
 from lab.data.tally import tally
@@ -125,6 +126,19 @@ def test_texts_that_share_no_word_say_so() -> None:
 def test_one_cluster_leaves_nothing_to_rank() -> None:
     with pytest.raises(InputError, match=r"target\.categories\.clusters: 1"):
         Categories(clusters=1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "setting", "needs"),
+    [
+        ("item", "clusters", "rule='text', 'together' or 'auto'; 'item'"),
+        ("given", "clusters", "rule='text', 'together' or 'auto'; 'given'"),
+        ("text", "few_items", "rule='auto'; 'text'"),
+    ],
+)
+def test_a_setting_that_the_rule_makes_no_use_of_is_refused(rule: Rule, setting: str, needs: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"target.categories.{setting}: 7 needs target.categories.{needs}")):
+        Categories(rule=rule, **{setting: 7})  # type: ignore[arg-type]
 
 
 def fold(valid: float = VALID) -> Fold:

@@ -16,6 +16,7 @@ from lab.data.stray import bulk, late_times, odd_times, stray_times
 from lab.data.timeline import DAY, SHARD_EVENTS, Timeline, folds, instant
 from lab.data.view import look
 from lab.errors import InputError
+from lab.plan import _times
 from lab.targets import Interest
 
 
@@ -54,6 +55,20 @@ def test_the_advice_leaves_out_the_stray_events_alone(tmp_path: Path) -> None:
     assert kept.facts["last"] - kept.facts["first"] < 11 * DAY
     assert kept.events > 0.995 * found.events
     assert stray_times(kept.facts) is None
+
+
+def test_what_rules_by_counts_leave_is_not_mistaken_for_where_events_lie(tmp_path: Path) -> None:
+    """The span is that of the log by which cutoffs go; what such a rule leaves of it is said beside it."""
+    days = [*range(100), *range(40, 60)]
+    rows = {"user": [k % 9 for k in range(120)]}
+    rows |= {"item": [f"rare{k}" if k < 100 else "often" for k in range(120)], "time": [d * 86_400 for d in days]}
+    found = prepare(Table(frame=pl.DataFrame(rows), time_format="s"), Cleaning(item_min_events=2), cache=tmp_path)
+    said = list(_times(found.facts))
+    assert said[:2] == [
+        "1970-01-01 to 1970-04-10, 99 days",
+        "of which cleaning by counts left 1970-02-10 to 1970-03-01; cutoffs go by the whole",
+    ]
+    assert not any("99.8 %" in line for line in said)
 
 
 def sixty_days(

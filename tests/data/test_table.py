@@ -214,6 +214,12 @@ def test_contradictory_settings_are_refused() -> None:
         Table(path="x.csv", frame=EVENTS)
 
 
+@pytest.mark.parametrize("setting", [{"timezone": "Europe/London"}, {"time_format": "iso"}])
+def test_how_times_are_written_says_nothing_of_a_log_without_any(setting: dict[str, str]) -> None:
+    with pytest.raises(InputError, match=r"'rows' is for a log without times; leave source\.timezone and"):
+        Table(path="log.csv", order="rows", **setting)  # type: ignore[arg-type]
+
+
 def test_an_empty_separator_is_refused() -> None:
     with pytest.raises(InputError, match=r"source\.separator: is empty"):
         Table(path="log.csv", separator="")

@@ -62,7 +62,8 @@ def test_a_log_is_as_long_wherever_it_is_said(days: float, text: str) -> None:
     assert log_days(microseconds(days)) == text
     with pytest.raises(InputError, match=rf"the log spans {text} days, and a horizon of 5000 days"):
         folds(Timeline(), (5000,), 0, microseconds(days))
-    facts = {"first": 0, "last": microseconds(days), "resolution": 1, "tied": 0, "bulk": [0, microseconds(days)]}
+    span = [0, microseconds(days)]
+    facts = {"first": 0, "last": span[1], "resolution": 1, "tied": 0, "bulk": span, "kept": span}
     assert f" UTC ({text} days), times to" in _span(facts)
     assert f", {text} days" in next(iter(_times(facts)))
 
@@ -117,3 +118,12 @@ def test_dates_are_written_short() -> None:
 def test_wrong_settings_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match=rf"timeline\.{next(iter(wrong))}: "):
         Timeline(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("setting", ["query_every", "active_days", "history_days"])
+def test_where_events_are_counted_no_setting_is_in_days(setting: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"^timeline\.{setting}: 30 is a number of days, and timeline\.protocol='leave_"
+    ):
+        Timeline(protocol="leave_one_out", **{setting: 30})  # type: ignore[arg-type]
+    assert Timeline(protocol="leave_one_out", active_days=None).active_days is None

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.data.categories import Categories
+from lab.data.dataset import build_dataset
 from lab.data.histories import Histories
 from lab.data.limits import Limits
 from lab.data.order import leaked, strictly
@@ -263,3 +264,50 @@ def test_one_purchase_that_answers_many_queries_is_one_independent_label() -> No
     for behaviours, wanted in ((("purchase",), 1), ((), 5)):
         target = NextItem(behaviours=behaviours)
         assert target.independent(seen(histories, target), 5, 0) == wanted
+
+
+@pytest.mark.parametrize("drawn", [{"objective": "sampled"}, {"objective": "gbce"}])
+def test_more_negatives_than_candidates_are_refused(drawn: dict) -> None:
+    log, target = (
+        small_histories([(0, i, None, d) for i, d in zip("abab", (0, 1, 7, 8), strict=True)]),
+        NextItem(negatives=3, **drawn),
+    )
+    with pytest.raises(
+        InputError, match=r"target\.negatives: 3 are to be drawn of 2 candidates; use fewer, or target\.o"
+    ):
+        asked(seen(log, target), target, "train")
+    fewer = NextItem(negatives=2, **drawn)
+    assert len(asked(seen(log, fewer), fewer, "train")[1][0].ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("items", "target", "least", "words"),
+    [
+        (
+            "abcd",
+            NextItem(),
+            9,
+            "none has 9 events with one more behind. Lower timeline.min_events, use a log of longer",
+        ),
+        (
+            "abcd",
+            NextItem(),
+            2,
+            "none has 2 events with one more behind. Lower timeline.min_events, use a log of longer",
+        ),
+        ("ababab", NextItem(repeats=False), 1, "take what they took before, which target.repeats leaves out."),
+        (
+            "aaaaaa",
+            NextItem(),
+            1,
+            "item: the log has only 1 item up to the valid cutoff (a); a ranking needs at least 2",
+        ),
+    ],
+)
+def test_where_events_are_counted_no_message_has_a_date(items: str, target: NextItem, least: int, words: str) -> None:
+    log = small_histories([(u, i, None, d) for u in range(3) for d, i in enumerate(items)])
+    with pytest.raises(InputError) as error:
+        build_dataset(
+            cut_at_the_last(log, target), Timeline(protocol="leave_one_out", min_events=least), target, (), 8, 2
+        )
+    assert words in str(error.value) and not re.search(r"19[67]\d|days|horizons", str(error.value))

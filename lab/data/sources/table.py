@@ -119,6 +119,10 @@ class Table(Source):
             raise InputError("source: give either time, or all of year, month and day.")
         if self.order == "rows" and any((self.time, *split)):
             raise InputError("source.order: 'rows' is for a log without times; leave source.time out, or use 'time'.")
+        if self.order == "rows" and (self.timezone, self.time_format) != (Table.timezone, Table.time_format):
+            raise InputError(
+                "source.order: 'rows' is for a log without times; leave source.timezone and source.time_format out."
+            )
         if self.separator == "":
             raise InputError("source.separator: is empty; give what stands between the columns, or leave it out.")
         if self.path is not None and self.frame is not None:
