@@ -76,7 +76,8 @@ def lay_events(view: FoldView, timeline: Timeline, split: str) -> Steps:
 
     In training every event is asked that has another behind it by the valid cutoff. In valid and test those are, of
     each user, whose next event may lie in the longest window: the last one up to the cutoff, unless it lies more than
-    `active_days` before it, and those in the window. Whether it does lie there is for the label to say.
+    `active_days` before it, and those in the window; where one event is left out, that last one alone. Whether the
+    next does lie there is for the label to say.
     """
     histories, fold = view.histories, view.fold
     users = np.arange(histories.users, dtype=np.int32)
@@ -88,7 +89,8 @@ def lay_events(view: FoldView, timeline: Timeline, split: str) -> Steps:
     if split == "train":
         first, stop = offsets[:-1], np.maximum(until(fold.closes_by(split)) - 1, offsets[:-1])
     else:
-        known, stop = until(opens), until(fold.closes_by(split) - 1)
+        known = until(opens)
+        stop = known if timeline.leaves_one_out else until(fold.closes_by(split) - 1)
         first = np.maximum(known - 1, offsets[:-1])
         if timeline.active_days is not None:
             latest = np.asarray(histories.time)[np.minimum(first, len(histories.time) - 1)]

@@ -117,8 +117,7 @@ class NextItem(Target):
 
     def independent(self, view: FoldView, answered: int, horizon: int) -> float:
         # Of some behaviours, one event may answer many queries.
-        event = self._from(view)[:-1]
-        return min(answered, int((event == np.arange(len(event))).sum())) if self.behaviours else answered
+        return min(answered, int(self._counts(view.histories).sum())) if self.behaviours else answered
 
     def reads_candidates(self, view: FoldView) -> str:
         return ("item" if view.items else "category") if self.tied else ""

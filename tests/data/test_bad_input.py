@@ -73,7 +73,7 @@ def test_wrong_column_names_the_nearest(refused) -> None:
     said = refused(GOOD, "--item", "zzzz")
     assert said == (
         "source.item: log.csv has no column 'zzzz'; it has 'user', 'item', 'time', 'category', 'price'; no header? "
-        "give positions, such as --user 1 --item 2 --time 3."
+        "give positions, such as 1 for user, 2 for item and 3 for time."
     )
 
 

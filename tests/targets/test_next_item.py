@@ -182,10 +182,12 @@ def test_leave_one_out_tests_the_last_event_and_validates_the_one_before() -> No
     assert found == {"train": {0: "c"}, "valid": {1: "c"}, "test": {2: "b"}}
 
 
+LAST = Timeline(min_events=1, protocol="leave_one_out")
+
+
 def cut_at_the_last(log: Histories, target: NextItem) -> FoldView:
-    timeline = Timeline(protocol="leave_one_out")
-    counted = target.arrange(log, timeline)
-    (fold,) = folds(timeline, (0.0,), *counted.span)
+    counted = target.arrange(log, LAST)
+    (fold,) = folds(LAST, (0.0,), *counted.span)
     return look(counted, fold, target.categories)[0]
 
 
@@ -198,7 +200,7 @@ def test_leave_one_out_asks_for_the_last_event_that_counts(events: list, behavio
     log = small_histories(known + events, behaviours=KINDS)
     view, sign = cut_at_the_last(log, target), log.sign[log.behaviour]
     for split, place in (("test", -1), ("valid", -2)):
-        steps, (labels,) = asked(view, target, split)
+        steps, (labels,) = asked(view, target, split, protocol="leave_one_out")
         wanted = {}
         for u in range(log.users):
             mine = range(log.offsets[u], log.offsets[u + 1])
@@ -207,6 +209,7 @@ def test_leave_one_out_asks_for_the_last_event_that_counts(events: list, behavio
             if len(counts) >= -place and counts[place] > mine.start and view.candidate[counts[place]] >= 0:
                 wanted[counts[place] - 1] = int(view.candidate[counts[place]])
         assert label_events(view, steps, labels) == wanted
+        assert len(np.unique(steps.queries.user)) == len(steps.queries)
 
 
 def test_what_leave_one_out_leaks_is_told() -> None:

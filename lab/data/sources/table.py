@@ -206,7 +206,7 @@ class Table(Source):
             names = [name for name in schema if name not in (ROW, FILE, SURPLUS)]
             named = opened is not None and opened.style is not None and opened.style.header
             said = nearest_column(column, names)
-            hint = "no header? give positions, such as --user 1 --item 2 --time 3" if named else ""
+            hint = "no header? give positions, such as 1 for user, 2 for item and 3 for time" if named else ""
             hint = "" if said.startswith("the nearest") else hint
             raise ReadError(f"{_place(opened)} has no column {column!r}; {said}", hint, f"source.{setting}")
         return column
