@@ -1,6 +1,6 @@
 """What is asked: one declaration that spans a grid of cells."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
@@ -11,6 +11,7 @@ from lab.data.sources.base import Source
 from lab.data.timeline import LAST_EVENT, Timeline, is_span
 from lab.errors import InputError
 from lab.features.base import FeatureGroup
+from lab.kinds import check_distinct, check_kinds
 from lab.models.base import Model
 from lab.registry import find
 from lab.targets.base import Target
@@ -19,8 +20,6 @@ from lab.variants import Changes, check_variants
 
 MOST_SEEDS = 10_000
 """Far beyond what tells two rows apart; a grid of more would not even be listed in a minute."""
-
-_EXAMPLES = {"models": "LSTM()", "groups": "Habit()", "baselines": "DecayedPersonal()"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,29 +54,15 @@ class Experiment:
     """Variants: a name, and the settings that it replaces, such as {"half": {"training.share": 0.5}, "all": {}}."""
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if self.baselines is None:
             object.__setattr__(self, "baselines", default_baselines(self.target.asks))
-        self._check_types()
         self._check_protocol()
-        # 7 and 7.0 are one horizon, and one cell.
-        object.__setattr__(self, "horizons", tuple(float(h) for h in self.horizons))
         self._check_sizes()
         self._check_features()
-        self._check_distinct("models", [label(model) for model in self.models])
-        self._check_distinct("baselines", [label(baseline) for baseline in self.baselines])
+        check_distinct(map(label, self.models), "models")
+        check_distinct(map(label, self.baselines), "baselines")
         check_variants(self)
-
-    def _check_types(self) -> None:
-        """What Python itself would say of these much later, and in other words."""
-        wanted = {"models": Model, "groups": FeatureGroup, "baselines": Baseline, "horizons": (int, float)}
-        for name, kind in wanted.items():
-            value = getattr(self, name)
-            if isinstance(value, str) or not isinstance(value, Iterable):
-                raise InputError(f"{name}: {value!r} is no tuple; write ({value!r},).")
-            for part in value:
-                if not isinstance(part, kind):
-                    said = "a number of days" if name == "horizons" else f"a {kind.__name__}, such as {_EXAMPLES[name]}"
-                    raise InputError(f"{name}: {part!r} is not {said}.")
 
     def _check_protocol(self) -> None:
         """What goes with asking histories after each event, or at the last one."""
@@ -119,7 +104,7 @@ class Experiment:
         if not self.timeline.leaves_one_out and not all(map(is_span, self.horizons)):
             said = " ".join(f"{h:g}" for h in self.horizons)
             raise InputError(f"horizons: {said} must be one or more positive numbers of days.")
-        self._check_distinct("horizons", [f"{h:g}" for h in self.horizons])
+        check_distinct([f"{h:g}" for h in self.horizons], "horizons")
         if self.seeds < 1:
             raise InputError(f"seeds: {self.seeds} trains nothing; use 1 or more.")
         if self.seeds > MOST_SEEDS:
@@ -131,8 +116,6 @@ class Experiment:
         if not self.features:
             raise InputError('features: no feature set is named; name one, such as {"ids": ("category",)}.')
         for name, groups in self.features.items():
-            if isinstance(groups, str):
-                raise InputError(f"features.{name}: {groups!r} is no list of groups; write ({groups!r},).")
             if not groups:
                 raise InputError(f"features.{name}: no feature group is named.")
             for group in groups:
@@ -142,16 +125,11 @@ class Experiment:
                         f"features.{name}: {group} scores every candidate, which target {self.target.name} has too "
                         f"many of; use groups that speak of steps, such as item, behaviour, time or price."
                     )
-            self._check_distinct(f"features.{name}", list(groups))
-        self._check_distinct("groups", [group.name for group in self.groups])
+            check_distinct(groups, f"features.{name}")
+        check_distinct([group.name for group in self.groups], "groups")
         for group in self.groups:
             if all(group.name not in names for names in self.features.values()):
                 raise InputError(f"groups: settings for {group.name!r}, which no feature set uses.")
-
-    def _check_distinct(self, name: str, values: list[str]) -> None:
-        twice = sorted({value for value in values if values.count(value) > 1})
-        if twice:
-            raise InputError(f"{name}: {', '.join(twice)} stands there twice.")
 
     def group(self, name: str) -> FeatureGroup:
         """A feature group by name, with the experiment's settings for it."""

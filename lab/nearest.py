@@ -12,6 +12,6 @@ def nearest(wanted: str, names: Iterable[str]) -> str | None:
 
 
 def did_you_mean(wanted: str, names: Iterable[str]) -> str:
-    """`; did you mean 'x'?` where some name is close, the end of a sentence."""
+    """`; did you mean 'x'?` where some name is close, the end of a sentence; else nothing."""
     close = nearest(wanted, names)
     return f"; did you mean {close!r}?" if close else ""

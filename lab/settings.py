@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.fingerprints import canonical
+from lab.kinds import fitted
 from lab.registry import classes
 
 KINDS = {
@@ -84,54 +84,15 @@ def _rebuilt(value: Any, hint: Any, where: str, known: Mapping[str, type]) -> An
     """A plain value as the type that its field declares."""
     if isinstance(value, dict) and isinstance(value.get("type"), str):
         return _object(value, hint, where, known)
-    if not _fits(value, hint):
-        raise InputError(f"experiment.{where}: {value!r} is not {_wanted(hint)}; the pin is damaged or was edited.")
-    inner = [one for one in get_args(hint) if one not in (Ellipsis, type(None))]
+    inner = get_args(hint) or (None,)
     if isinstance(value, dict):
-        return {key: _rebuilt(one, inner[-1] if inner else None, f"{where}.{key}", known) for key, one in value.items()}
-    if isinstance(value, list):
-        return tuple(_rebuilt(one, _tuple_of(hint), where, known) for one in value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if whole and (hint is float or (float in inner and int not in inner)) else value
-
-
-_PLAIN = {
-    int: ((int,), "a whole number"),
-    float: ((int, float), "a number"),
-    str: ((str,), "a text"),
-    bool: ((bool,), "true or false"),
-    type(None): ((type(None),), "null"),
-    tuple: ((list,), "a list"),
-}
-"""Annotation -> what JSON has for it, and what it is called."""
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value of JSON is of the kind that an annotation says; what is said in no way of these, is."""
-    origin = get_origin(hint)
-    if origin in (Union, UnionType):
-        return any(_fits(value, one) for one in get_args(hint))
-    if origin is Annotated:
-        return _fits(value, get_args(hint)[0])
-    if origin is Literal:
-        return value in get_args(hint)
-    kinds, _ = _PLAIN.get(origin or hint, ((dict,) if is_dataclass(hint) else (object,), ""))
-    return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds or object in kinds)
-
-
-def _wanted(hint: Any) -> str:
-    if get_origin(hint) in (Union, UnionType):
-        return " or ".join(map(_wanted, get_args(hint)))
-    if get_origin(hint) is Literal:
-        return " or ".join(map(repr, get_args(hint)))
-    return _PLAIN.get(get_origin(hint) or hint, ((), f"settings of {getattr(hint, '__name__', hint)}"))[1]
-
-
-def _tuple_of(hint: Any) -> Any:
-    """What a tuple's annotation says of its parts, also within a union."""
-    if get_origin(hint) is tuple:
-        return get_args(hint)[0]
-    return next((_tuple_of(one) for one in get_args(hint) if get_origin(one) is tuple), None)
+        value = {key: _rebuilt(one, inner[-1], f"{where}.{key}", known) for key, one in value.items()}
+    elif isinstance(value, list):
+        value = tuple(_rebuilt(one, inner[0], where, known) if isinstance(one, dict) else one for one in value)
+    try:
+        return fitted(value, hint, f"experiment.{where}")
+    except InputError as error:
+        raise InputError(f"{error} The pin is damaged or was edited.") from None
 
 
 def _object(value: Mapping[str, Any], hint: Any, where: str, known: Mapping[str, type]) -> Any:

@@ -20,9 +20,8 @@ from typing import Any, Literal
 
 import lab
 from lab.errors import InputError
+from lab.kinds import check_kinds
 from lab.ledger import SUMMARY, Ledger
-
-MODES = ("auto", "online", "offline", "off")
 
 SILENCE = 2.0
 """Seconds of waiting for W&B after which a person is told."""
@@ -47,8 +46,7 @@ class Tracking:
     """Seconds to wait for W&B when the run itself is done."""
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise InputError(f"tracking.mode: {self.mode!r} is none of {', '.join(MODES)}.")
+        check_kinds(self, "tracking")
         if not self.patience >= 0:
             raise InputError(f"tracking.patience: {self.patience} is not a number of seconds; use 0 or more.")
 

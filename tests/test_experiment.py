@@ -21,7 +21,7 @@ from tests.small_experiment import asked
         ),
         ({"features": {"ids": ("category", "category")}}, r"features\.ids: category stands there twice"),
         ({"features": {"ids": ()}}, r"features\.ids: no feature group is named"),
-        ({"features": {"ids": "category"}}, r"features\.ids: 'category' is no list of groups"),
+        ({"features": {"ids": "category"}}, r"features\.ids: 'category' is not a list of texts; write \('category',\)"),
         ({"features": {}}, r"features: no feature set is named"),
         ({"groups": (Price(),)}, r"groups: settings for 'price', which no feature set uses"),
         ({"groups": (Habit(), Habit(days=(1,)))}, r"groups: habit stands there twice"),

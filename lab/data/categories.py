@@ -18,6 +18,7 @@ from lab.data.histories import Histories
 from lab.data.tally import Tally, tally
 from lab.data.vocabulary import vocabulary_of
 from lab.errors import InputError
+from lab.kinds import check_kinds
 
 Rule = Literal["auto", "given", "item", "text", "together"]
 
@@ -34,6 +35,7 @@ class Categories:
     """How many clusters text and together make."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "target.categories")
         if self.clusters < 2:
             raise InputError(f"target.categories.clusters: {self.clusters} leaves nothing to rank; use 2 or more.")
         if self.clusters != Categories.clusters and self.rule in ("given", "item"):

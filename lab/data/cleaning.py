@@ -15,6 +15,7 @@ from lab.data.log import MISSING_TIME, Log
 from lab.data.schema import CANCELLATION
 from lab.data.timeline import DAY, date_text, instant
 from lab.errors import InputError
+from lab.kinds import check_kinds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Cleaning:
     """Stop when more than this share of the rows breaks the schema."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "cleaning")
         if not 0 <= self.quarantine_share <= 1:
             raise InputError(f"cleaning.quarantine_share: {self.quarantine_share} is not a share; use 0 to 1.")
         for name in ("outliers", "bots"):

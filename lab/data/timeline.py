@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 
 from lab.errors import InputError
+from lab.kinds import check_kinds
 
 DAY = 86_400_000_000
 """Microseconds in a day."""
@@ -108,6 +109,7 @@ class Timeline:
     feature groups are fitted on, and its users are those by whom every model is judged."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "timeline")
         if self.folds < 1:
             raise InputError(f"timeline.folds: {self.folds} is not a number of folds; use 1 or more.")
         if self.min_events < 1:

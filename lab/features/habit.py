@@ -16,6 +16,7 @@ from lab.errors import InputError
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.counts import at_queries, decayed_counts
 from lab.features.weights import weights
+from lab.kinds import check_kinds
 from lab.models.layers import dropout
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Habit(FeatureGroup):
     horizon, since what a log can tell of short spans or of long ones grows with how far ahead it can be asked."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "groups.habit")
         if self.days and not min(self.days) > 0:
             raise InputError(f"groups.habit.days: {self.days} must be positive numbers of days.")
 

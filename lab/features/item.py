@@ -14,6 +14,7 @@ from lab.data.vocabulary import fit_vocabulary
 from lab.errors import InputError
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.category import Lookup, candidate_ids, of_events
+from lab.kinds import check_kinds
 
 _HASHES = 2
 
@@ -44,6 +45,7 @@ class Item(FeatureGroup):
     are the candidates, each known one has its own in any case."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "groups.item")
         if self.table < 2:
             raise InputError(f"groups.item.table: {self.table} rows tell no items apart; use 2 or more.")
 

@@ -14,6 +14,7 @@ from lab.data.timeline import microseconds
 from lab.errors import InputError
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.weights import weights
+from lab.kinds import check_kinds
 
 if TYPE_CHECKING:
     from lab.models.network import Asking
@@ -49,6 +50,7 @@ class Popularity(FeatureGroup):
     """Events of the long-run shares that a window's counts are mixed with."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "groups.popularity")
         if self.days and not min(self.days) > 0:
             raise InputError(f"groups.popularity.days: {self.days} must be positive numbers of days.")
         if not self.smoothing > 0:

@@ -21,6 +21,7 @@ from lab.errors import InputError
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.counts import at_queries, decayed_counts
 from lab.features.weights import weights
+from lab.kinds import check_kinds
 
 if TYPE_CHECKING:
     from lab.models.network import Asking
@@ -76,6 +77,7 @@ class Together(FeatureGroup):
     """Time constants of the user's counts, in days. Default: 1/8, 1, 4, 16 and 64 times the shortest horizon."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "groups.together")
         if self.rank < 1:
             raise InputError(f"groups.together.rank: {self.rank} keeps nothing; use 1 or more.")
         if self.days and not min(self.days) > 0:

@@ -1,13 +1,13 @@
 """What every model is: frozen settings and a pure linen encoder of one interface."""
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import ClassVar
 
 import jax.numpy as jnp
 from flax import linen as nn
 
 from lab.errors import InputError
+from lab.kinds import check_kinds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +31,14 @@ class Model:
     """Width D of the embedding and of the encoder's output."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, type(self).__name__)
         self.require_positive("width")
 
     def require_positive(self, *names: str, least: int = 1) -> None:
-        """Raise InputError, naming the model and the setting, where one of these is no whole number from `least`."""
+        """Raise InputError, naming the model and the setting, where one of these is below `least`."""
         for name in names:
             value = getattr(self, name)
-            if not isinstance(value, Integral) or value < least:
+            if value < least:
                 possible = f"use a whole number from {least}."
                 raise InputError(f"{type(self).__name__}.{name}: {value!r} is not possible; {possible}")
 

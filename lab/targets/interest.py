@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.search import events_until, expand
 from lab.errors import InputError
+from lab.kinds import check_distinct, check_kinds
 from lab.targets.base import Target
 
 _EVENTS_AT_ONCE = 4_000_000
@@ -37,6 +38,8 @@ class Interest(Target):
     """Count only these behaviours (default: all)."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "target")
+        check_distinct(self.behaviours, "target.behaviours")
         if self.behaviour_weights and self.weights != "behaviour":
             raise InputError(
                 f"target.behaviour_weights: given, but target.weights is {self.weights!r}; "

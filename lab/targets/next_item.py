@@ -18,6 +18,7 @@ from lab.data.seen import label_seen
 from lab.data.steps import Steps, lay_events
 from lab.data.timeline import Timeline
 from lab.errors import InputError
+from lab.kinds import check_distinct, check_kinds
 from lab.targets.base import Target, with_labels
 from lab.targets.catalogue_loss import Negatives, gbce, sampled_softmax, softmax_loss
 from lab.targets.catalogue_rank import ranked
@@ -85,6 +86,8 @@ class NextItem(Target):
     """What early stopping and the choice of the best parameters go by on valid: 1 - NDCG@10, or the log loss."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "target")
+        check_distinct(self.behaviours, "target.behaviours")
         if self.negatives < 1:
             raise InputError(f"target.negatives: {self.negatives} draws nothing; use 1 or more.")
         if not 0 <= self.calibration <= 1:

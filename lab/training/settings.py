@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Literal
 
 from lab.errors import InputError
+from lab.kinds import check_kinds
 
 MACHINE = ("cells_at_once", "resident_gib")
 """Settings that decide where numbers are computed and not which."""
@@ -64,6 +65,7 @@ class Training:
     """Rows larger than this stream from the host instead of lying on the device."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "training")
         for name in ("steps", "batch", "row_length", "accumulate", "evaluate_every", "learning_rate", "clip"):
             self._check(name, getattr(self, name) > 0, "above 0")
         if self.steps > MOST_STEPS:

@@ -83,14 +83,14 @@ def test_a_class_that_does_not_ship_asks_for_its_file() -> None:
 @pytest.mark.parametrize(
     ("part", "setting", "value", "said"),
     [
-        ("training", "steps", "many", r"experiment\.training\.steps: 'many' is not a whole number;"),
+        ("training", "steps", "many", r"experiment\.training\.steps: 'many' is not a whole number\. The pin"),
         ("training", "steps", True, r"training\.steps: True is not a whole number"),
-        ("training", "cells_at_once", 1.5, r"cells_at_once: 1.5 is not a whole number or null"),
+        ("training", "cells_at_once", 1.5, r"cells_at_once: 1.5 is not a whole number or None"),
         ("training", "dtype", "float8", "dtype: 'float8' is not 'float32' or 'bfloat16'"),
-        ("cleaning", "missing", 0, r"cleaning\.missing: 0 is not true or false"),
+        ("cleaning", "missing", 0, r"cleaning\.missing: 0 is not True or False"),
         (None, "horizons", [7, "soon"], r"experiment\.horizons: 'soon' is not a number"),
-        (None, "horizons", 7, r"experiment\.horizons: 7 is not a list"),
-        (None, "training", [], r"experiment\.training: \[\] is not settings of Training"),
+        (None, "horizons", 7, r"experiment\.horizons: 7 is not a list of numbers"),
+        (None, "training", [], r"experiment\.training: \(\) is not Training\(\.\.\.\)"),
     ],
 )
 def test_a_value_of_another_kind_is_named(part: str | None, setting: str, value: Any, said: str) -> None:

@@ -10,6 +10,7 @@ from lab.data.download import Download
 from lab.data.sources.public import OpenLog
 from lab.data.sources.table import Table
 from lab.errors import InputError
+from lab.kinds import check_kinds
 
 MONTHS = ("2019-Oct", "2019-Nov", "2019-Dec", "2020-Jan", "2020-Feb", "2020-Mar", "2020-Apr")
 
@@ -37,6 +38,7 @@ class Rees46(OpenLog):
     """Which months are read, and downloaded: 2019-Oct to 2020-Apr."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "source")
         wrong = [month for month in self.months if month not in MONTHS]
         if wrong or not self.months:
             said = f"{wrong[0]!r} is no month of it" if wrong else "names no month"

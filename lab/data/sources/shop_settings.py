@@ -8,6 +8,7 @@ import numpy as np
 
 from lab.data.timeline import DAY
 from lab.errors import InputError
+from lab.kinds import check_kinds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +49,11 @@ class ShopSettings:
     """Seed of the whole world."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "source")
         least = {"users": 1, "days": 1, "categories": 2, "items": self.categories, "interests": 1, "seed": 0}
         for name, low in least.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            if value < low:
                 raise InputError(f"source.{name}: {value!r} is not a whole number of at least {low}.")
         for name in ("drift", "switch", "comeback", "durable", "wander", "churn", "arrivals", "seasons"):
             if not 0 <= getattr(self, name) <= 1:
