@@ -175,7 +175,7 @@ def test_fingerprint_is_of_the_content(tmp_path: Path) -> None:
     as_read(EVENTS, ISO).write_csv(two)
     first = Table(path=str(one)).fingerprint(tmp_path)
     assert Table(path=str(two)).fingerprint(tmp_path) == first
-    assert Table(path=str(two), user="item").fingerprint(tmp_path) != first
+    assert Table(path=str(two), user="item", item="user").fingerprint(tmp_path) != first
     one.write_text(one.read_text().replace("u1", "u9"))
     assert Table(path=str(one)).fingerprint(tmp_path) != first
     frame = as_read(EVENTS, ISO)
@@ -220,6 +220,12 @@ def test_how_times_are_written_says_nothing_of_a_log_without_any(setting: dict[s
         Table(path="log.csv", order="rows", **setting)  # type: ignore[arg-type]
 
 
-def test_an_empty_separator_is_refused() -> None:
-    with pytest.raises(InputError, match=r"source\.separator: is empty"):
-        Table(path="log.csv", separator="")
+@pytest.mark.parametrize("name", ["separator", "user", "item", "time", "month", "category", "attributes_user", "path"])
+def test_an_empty_name_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=rf"source\.{name}: is empty; (give|name) "):
+        Table(**{name: ""})  # type: ignore[arg-type]
+
+
+def test_a_user_is_no_item() -> None:
+    with pytest.raises(InputError, match="both are column 'id'; name two columns"):
+        Table(user="id", item="id")

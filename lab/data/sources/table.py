@@ -28,6 +28,7 @@ from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, IDS, identifier, map_table, nearest_column
 from lab.data.sources.times import TimeFormat, detect, iso
 from lab.errors import InputError
+from lab.kinds import check_kinds
 
 CONVENTIONAL = {
     "impression": "impression",
@@ -42,6 +43,14 @@ CONVENTIONAL = {
 
 ORDER = "lab_order"
 """The column that stands for the time where rows are in order and have none: their numbers, as microseconds."""
+
+IN_PYTHON = (
+    tyro.conf.Suppress,
+    tyro.constructors.PrimitiveConstructorSpec(1, "", lambda _: None, lambda _: True, lambda _: [""]),
+)
+"""Of a setting that no flag can give: tyro does not take it apart either, as a DataFrame's own annotations forbid."""
+
+_NAMES = {"separator": "give what stands between the columns"} | dict.fromkeys(("path", "attributes"), "name a file")
 
 SAMPLE = 10_000
 """Rows looked at to tell how times are written."""
@@ -104,16 +113,22 @@ class Table(Source):
     """A second table with one row a user: age, region, ..."""
     attributes_user: str | None = None
     """Its column of the user's id. Default: as in the log."""
-    frame: Annotated[Any, tyro.conf.Suppress] = field(default=None, compare=False, repr=False)
+    frame: Annotated[Any, *IN_PYTHON] = field(default=None, compare=False, repr=False)
     """A pandas or polars DataFrame instead of a path (in Python)."""
-    derive: Annotated[Any, tyro.conf.Suppress] = field(default_factory=dict, compare=False, repr=False)
+    derive: Annotated[Any, *IN_PYTHON] = field(default_factory=dict, compare=False, repr=False)
     """Columns made from the table's own before they are mapped, name to polars expression (in Python)."""
-    nested: Annotated[Any, tyro.conf.Suppress] = field(default_factory=dict, compare=False, repr=False)
+    nested: Annotated[Any, *IN_PYTHON] = field(default_factory=dict, compare=False, repr=False)
     """JSON's lists of objects, column to polars type: each object is a row, its fields columns (in Python)."""
-    lookups: Annotated[tuple[Lookup, ...], tyro.conf.Suppress] = field(default=(), compare=False, repr=False)
+    lookups: Annotated[tuple[Lookup, ...], *IN_PYTHON] = field(default=(), compare=False, repr=False)
     """Columns taken from further tables (in Python)."""
 
     def __post_init__(self) -> None:
+        check_kinds(self, "source")
+        for name in ("path", "attributes", *IDS, "time", *DATE_PARTS, *OPTIONAL, "attributes_user", "separator"):
+            if getattr(self, name) == "":
+                raise InputError(f"source.{name}: is empty; {_NAMES.get(name, 'name a column')}, or leave it out.")
+        if self.user == self.item:
+            raise InputError(f"source.user and source.item: both are column {self.user!r}; name two columns.")
         split = (self.year, self.month, self.day)
         if any(split) and (self.time is not None or not all(split)):
             raise InputError("source: give either time, or all of year, month and day.")
@@ -123,8 +138,6 @@ class Table(Source):
             raise InputError(
                 "source.order: 'rows' is for a log without times; leave source.timezone and source.time_format out."
             )
-        if self.separator == "":
-            raise InputError("source.separator: is empty; give what stands between the columns, or leave it out.")
         if self.path is not None and self.frame is not None:
             raise InputError("source: give either a path or a frame, not both.")
 
