@@ -73,13 +73,26 @@ def parse(
     """The experiment with what the command line changes of it. Leaves with exit code 2 for what it cannot read."""
     for kind in OPEN:
         _check_choice(kind, type(getattr(experiment, kind)), arguments)
-    chosen = read_arguments(_arguments(experiment), program, arguments, description=description)
+    ordered = _classes_first(experiment, arguments)
+    chosen = read_arguments(_arguments(experiment), program, ordered, description=description)
     named = {f.name: getattr(chosen, f.name) for f in fields(Experiment) if f.name not in FIXED and f.name != "name"}
     kept = {name: getattr(experiment, name) for name in ("name", *FIXED)}
     if kept["baselines"] == default_baselines(experiment.target.asks):
         kept["baselines"] = None  # those of the target that is asked now
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
     return _heeded(Experiment(**kept, **named), experiment), options
+
+
+def _classes_first(declared: Experiment, arguments: Sequence[str]) -> list[str]:
+    """The classes that are chosen, or of which something is set, before all else: only after `target:next-item` does
+    tyro know a flag like --target.no-repeats.
+    """
+    words: list[str] = []
+    for kind in OPEN:
+        named = [one for one in arguments if one.startswith(f"{kind}:")]
+        is_set = any(one.startswith(f"--{kind}.") for one in arguments)
+        words += named or [f"{kind}:{_called(type(getattr(declared, kind)))}"] * is_set
+    return [*words, *(one for one in arguments if one not in words)]
 
 
 def _check_choice(kind: str, declared: type, arguments: Sequence[str]) -> None:
@@ -97,7 +110,7 @@ def _check_choice(kind: str, declared: type, arguments: Sequence[str]) -> None:
         if not {setting, setting.removeprefix("no_")} & _settings(chosen):
             others = [name for name, cls in known.items() if setting in _settings(cls)]
             raise InputError(
-                f"{flag}: {kind}:{_called(chosen)} has no such setting{_meant(kind, setting, chosen, others)}."
+                f"{flag}: {kind}:{_called(chosen)} has no such setting{_meant(kind, setting, chosen, others) or '.'}"
             )
 
 

@@ -5,7 +5,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+import polars as pl
 import pytest
 
 import lab.run
@@ -16,6 +19,7 @@ from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.features import Habit
 from lab.models import LSTM
+from lab.targets import NextItem
 from tests.small_experiment import asked
 
 
@@ -49,6 +53,20 @@ def test_another_source_is_chosen_by_its_name() -> None:
     assert experiment.models == asked().models
     late, _ = told("--seeds", "4", "source:table", "--source.path", "a.csv", "--training.batch", "8")
     assert (late.seeds, late.training.batch, late.source) == (4, 8, Table(path="a.csv"))
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_a_log_in_memory_stays_the_files_own(kind: Any) -> None:
+    frame = kind({"user": ["a"], "item": ["b"], "time": [1]})
+    experiment, _ = told("--seeds", "4", "--source.item", "thing", of=asked(source=Table(frame=frame)))
+    assert experiment.seeds == 4 and experiment.source == Table(item="thing")
+    assert isinstance(experiment.source, Table) and experiment.source.frame is frame
+
+
+@pytest.mark.parametrize("line", ["", "--seeds 2 target:next-item", "--source.users 9"])
+def test_a_flag_may_stand_before_the_class_that_it_sets(line: str) -> None:
+    experiment, _ = told("--target.no-repeats", *line.split(), of=asked(target=NextItem(), features={"a": ("item",)}))
+    assert experiment.target == NextItem(repeats=False)
 
 
 def test_groups_that_the_file_sets_can_be_changed() -> None:
@@ -91,7 +109,8 @@ def test_what_is_unknown_names_the_nearest(
             r"--source\.path: source:synthetic-shop has no such setting; name .* such as source:table --source\.path",
         ),
         (("source:table", "--source.pathh", "x"), r"source:table has no such setting; did you mean --source\.path\?"),
-        (("--target.wieghts", "set"), r"target:interest has no such setting; did you mean --target\.weights\?"),
+        (("--target.wieghts", "set"), r"target:interest has no such setting; did you mean --target\.weights\?$"),
+        (("--target.zzzz", "set"), r"target:interest has no such setting\.$"),
         (("--timeline.end", "soon"), r"timeline\.end: 'soon'"),
         (("--features.ids", "categroy"), r"features\.ids: .*did you mean 'category'"),
         (("--models.1.width", "8", "--models.0.width", "8", "--features.ids"), r"features\.ids: no feature group"),
