@@ -45,7 +45,7 @@ def small(**changes: Any) -> Any:
         ({"a": {"steps": 3}}, r"there is no setting 'steps'; did you mean 'training\.steps'"),
         ({"a": {"training.share": 1.5}}, r"variants\.a: training\.share: 1\.5 will not do; it must be above 0"),
         ({"a": {"training.share": "x"}}, r"variants\.a: training\.share: 'x' is not a number"),
-        ({"a": {"timeline.history_days": 0}}, r"variants\.a: timeline\.history_days: 0\.0 is not a positive"),
+        ({"a": {"timeline.history_days": 0}}, r"variants\.a: timeline\.history_days: 0 is not a positive"),
         ({"a": {"horizons": (3,)}}, r"variants\.a\.horizons: horizons spans the grid already"),
         ({"a": {"models.width": 3}}, r"models spans the grid already"),
         (

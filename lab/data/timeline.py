@@ -123,13 +123,13 @@ class Timeline:
                 days = getattr(self, name)
                 if days not in (None, getattr(Timeline, name)):
                     raise InputError(
-                        f"timeline.{name}: {days} is a number of days, and timeline.protocol='leave_one_out' knows "
+                        f"timeline.{name}: {days:g} is a number of days, and timeline.protocol='leave_one_out' knows "
                         f"none; leave it out."
                     )
         for name in ("query_every", "active_days", "history_days"):
             days = getattr(self, name)
             if days is not None and not is_span(days):
-                raise InputError(f"timeline.{name}: {days} is not a positive number of days.")
+                raise InputError(f"timeline.{name}: {days:g} is not a positive number of days.")
         if self.end is not None:
             instant(self.end)
 
