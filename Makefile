@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in .venv/bin/python python3 python3.13 python3.12 python
 	"$$p" -c '$(SUPPORTED)' 2>/dev/null && echo "$$p" && break; done)
 VERSION := $(shell test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null && "$(PYTHON)" -c '$(MINOR)')
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
 READY := .venv/ready-$(or $(VERSION),never)
 PYTEST ?= -n 2
 
@@ -36,14 +37,15 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The package builds with the setuptools of the lock, so that nothing is fetched that the lock does not name.
+# The lock names all there is, so that nothing needs resolving; what is imported is compiled when it is. The package
+# builds with the setuptools of the lock, so that nothing is fetched that the lock does not name.
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(VERSION)" || { echo "Needs Python 3.11, 3.12 or 3.13$(if $(PYTHON),; $(PYTHON) is not one,, and none is on the PATH)." \
 		"Name one: make $(or $(MAKECMDGOALS),run) PYTHON=/path/to/python3.12"; exit 2; }
 	@test "$$($(BIN)/python -c '$(MINOR)' 2>/dev/null)" = "$(VERSION)" || "$(PYTHON)" -m venv --clear .venv
 	@echo "Setting up .venv (Python $(VERSION)); the first time takes a few minutes."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-build-isolation -e .
 	@touch $@
 
 # One version of each package for every interpreter and platform; to move to newer ones, delete the lock first.
