@@ -22,7 +22,9 @@ variant those that are the same to all."""
 
 
 def select(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
-    """The cells that all filters `key=value` choose. Raises InputError for an unknown key or value."""
+    """The cells that all filters `key=value` choose. Raises InputError for an unknown key or value, and
+    for filters that leave no model's cell together.
+    """
     chosen = list(cells)
     for filter_ in only:
         key, _, value = filter_.partition("=")
@@ -36,6 +38,12 @@ def select(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
         if value.lower() not in known:
             near = did_you_mean(value, known)
             raise InputError(f"--only: no cell has {filter_!r}{near} ({key} is one of {', '.join(known)}).")
+        left = dict.fromkeys(name for cell in chosen if cell.kind == "model" for name in KEYS[key](cell))
+        if value.lower() not in left:
+            raise InputError(
+                f"--only: {filter_!r} leaves none of the cells that the filters before it chose; of these {key} is "
+                f"{' or '.join(left)}."
+            )
         chosen = [c for c in chosen if _stays(c, key) or value.lower() in KEYS[key](c)]
     return chosen
 

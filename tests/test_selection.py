@@ -18,6 +18,13 @@ def test_chosen_cells_are_those_of_the_whole_grid_with_the_baselines_beside() ->
     assert select(cells, ()) == cells
 
 
+def test_filters_that_leave_nothing_together_are_a_mistake() -> None:
+    cells = grid(asked(), "data", oracle=False)
+    said = r"'model=gru' leaves none of the cells that the filters before it chose; of these model is lstm width=8 or "
+    with pytest.raises(InputError, match=said):
+        select(cells, ("seed=1", "model=lstm", "model=gru"))
+
+
 @pytest.mark.parametrize(
     ("only", "said"),
     [
