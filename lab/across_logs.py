@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from lab.answers import probability
 from lab.cell_record import line_name
+from lab.data.words import counted
 from lab.errors import InputError
 from lab.pins import metrics_of, read_pin
 from lab.statistics.across_runs import improvement, interquartile_mean, over_runs
@@ -67,10 +68,13 @@ class Across:
 
 
 def read_across(folders: Sequence[Path], metric: str) -> Across:
-    """Read the pins of several results folders. Raises InputError where two are of one log, or no line is on all."""
+    """Read the pins of several results folders. Raises InputError where two are of one log, where they ask
+    other things, or no line is on all.
+    """
     pins = [read_pin(folder / "pin.json" if folder.is_dir() else folder) for folder in folders]
     names = [folder.resolve().name if folder.is_dir() else folder.resolve().parent.name for folder in folders]
     _refuse_twice(folders, [pin["data"]["fingerprint"] for pin in pins])
+    _refuse_unlike(folders, [_asked(pin) for pin in pins])
     logs = [_runs(pin["cells"], metric) for pin in pins]
     everywhere = [name for name in logs[0] if all(name in log for log in logs)]
     if not everywhere:
@@ -87,6 +91,27 @@ def _refuse_twice(folders: Sequence[Path], fingerprints: Sequence[str]) -> None:
                 f"{first[fingerprint]} and {folder} are of the same log, and a log counts once; name one of the two."
             )
         first[fingerprint] = folder
+
+
+def _asked(pin: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that say what is asked of each user, whatever the log."""
+    target, timeline = pin["experiment"]["target"], pin["experiment"]["timeline"]
+    return {
+        "target": target["type"],
+        "timeline.protocol": timeline.get("protocol", "calendar"),
+        "target.repeats": target.get("repeats", True),
+    }
+
+
+def _refuse_unlike(folders: Sequence[Path], asked: Sequence[Mapping[str, Any]]) -> None:
+    for folder, other in zip(folders, asked, strict=True):
+        apart = [name for name, value in other.items() if value != asked[0][name]]
+        if apart:
+            name = apart[0]
+            raise InputError(
+                f"{folders[0]} and {folder} ask other things, and their ranks say nothing together: {name} is "
+                f"{asked[0][name]} and {other[name]}."
+            )
 
 
 def _runs(cells: Sequence[Mapping[str, Any]], metric: str) -> Runs:
@@ -132,7 +157,7 @@ def said(across: Across) -> list[str]:
     left_out = f"Left out, for not being complete in every folder: {', '.join(across.left_out)}."
     start = [left_out] if across.left_out else []
     if found is None:
-        few = f"{logs} logs and {len(across.names)} rows are too few to tell ranks apart"
+        few = f"{counted(logs, 'log')} and {counted(len(across.names), 'row')} are too few to tell ranks apart"
         return [*start, f"{few}; it takes {FEWEST_LOGS} and {FEWEST_LINES}."]
     friedman = f"Over {logs} logs, Friedman's p is {probability(found.friedman_p)}"
     if not found.apart.any():

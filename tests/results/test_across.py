@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,11 @@ def cell(model: str, value: float, seed: int | None, horizon: float = 7.0, **cha
     return PIN["cells"][0] | named | {"model": model, "fold": 0} | values | changes
 
 
-def folder(root: Path, log: str, cells: list[dict[str, Any]]) -> Path:
+def folder(root: Path, log: str, cells: list[dict[str, Any]], **asked: Any) -> Path:
     place = root / log
     place.mkdir()
-    data = PIN["data"] | {"fingerprint": log}
-    (place / "pin.json").write_text(json.dumps(PIN | {"data": data, "cells": cells}))
+    data, experiment = PIN["data"] | {"fingerprint": log}, PIN["experiment"] | asked
+    (place / "pin.json").write_text(json.dumps(PIN | {"data": data, "experiment": experiment, "cells": cells}))
     return place
 
 
@@ -74,6 +75,22 @@ def test_two_folders_of_one_log_are_refused(tmp_path: Path) -> None:
         read_across([one, one / "pin.json"], "ndcg@10")
     with pytest.raises(InputError, match="no row of one table is complete in all the others"):
         read_across([one, folder(tmp_path, "two", [cell("b", 0.2, 0)])], "ndcg@10")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"target": {"type": "NextItem"}}, "target is Interest and NextItem"),
+        ({"timeline": {"protocol": "leave_one_out"}}, "timeline.protocol is calendar and leave_one_out"),
+        ({"target": {"type": "Interest", "repeats": False}}, "target.repeats is True and False"),
+    ],
+)
+def test_folders_that_ask_other_things_are_refused(tmp_path: Path, asked: dict[str, Any], said: str) -> None:
+    cells = [cell("a", 0.2, 0)]
+    folders = [folder(tmp_path, "one", cells), folder(tmp_path, "two", cells, **asked)]
+    with pytest.raises(InputError, match=re.escape(f"one and {folders[1]} ask other things")) as error:
+        read_across(folders, "ndcg@10")
+    assert str(error.value).endswith(f"{said}.")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
