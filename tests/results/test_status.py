@@ -3,7 +3,9 @@
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -11,7 +13,13 @@ from lab.cells import Cell, grid
 from lab.claims import Claims
 from lab.status import print_states, states
 from lab.store import Store
+from lab.training.checkpoints import Checkpoint, to_bytes
+from lab.training.optimiser import ADAM
+from lab.training.program import Verdict
 from lab.training.settings import Training
+from lab.training.state import TrainState
+from lab.training.step import StepMetrics
+from lab.training.visits import Position
 from tests.small_experiment import asked
 
 FIVE = Training(steps=5)
@@ -36,6 +44,28 @@ def test_each_cell_stands_as_it_is_on_disk(tmp_path: Path) -> None:
         found = [one.state for one in states(store, cells)]
         assert found[:5] == ["done", "failed", "diverged", "running", "missing"]
     assert [one.state for one in states(store, cells)][3] == "missing"
+
+
+def in_training(step: int) -> bytes:
+    """A checkpoint of one parameter."""
+    one: Any = np.zeros(1, np.float32)
+    state = TrainState(one, ADAM.init(one), one[0] + step, one, *[one[0]] * 5)
+    looks, steps = Verdict(one, one, one), StepMetrics(one, one, one)
+    return to_bytes(Checkpoint("here", Position(1, 0, step, None), state, looks, steps, 1.0, 0.0))
+
+
+def test_what_was_stopped_in_its_training_is_told_with_its_newest_whole_step(tmp_path: Path) -> None:
+    store, cells = Store(tmp_path), [cell for cell in cells_of() if cell.kind == "model"]
+    for cell, step in zip(cells[:3], (4_000, 4_000, 50), strict=True):
+        store.unfinished(cell.id).write(step, in_training(step))
+    newest = store.folder(cells[0].id) / "unfinished.004100"
+    newest.write_bytes(b"torn")
+    text = said(store, cells)
+    assert "stopped at step 50: 1 cell; a run goes on from there." in text and "stopped at step 4,000: 2 cells;" in text
+    with Claims(tmp_path) as claims:
+        assert claims.take(cells[2].id)
+        assert [one.state for one in states(store, cells)][:4] == ["stopped", "stopped", "running", "missing"]
+    assert newest.exists()
 
 
 def test_an_empty_folder_misses_every_cell(tmp_path: Path) -> None:
@@ -64,7 +94,7 @@ def test_code_and_packages_that_moved_are_named(tmp_path: Path, name: str) -> No
     store.write(replace(record, id="older", fingerprints={**record.fingerprints, name: "as it was"}))
     assert [one.moved for one in states(store, cells) if one.state == "stale"] == [(name,)]
     text = said(store, cells)
-    assert f"stale: 1 cells on disk differ in {name}; a run computes them anew." in text
+    assert f"stale in {name}: 1 cell on disk; a run computes what is stale anew." in text
     assert max(map(len, text.splitlines())) <= 80
 
 
