@@ -26,7 +26,7 @@ HEADINGS = {
 }
 
 Entry = tuple[str, str]
-"""What a thing is called in a file or on the command line, and the first line of its docstring."""
+"""What a thing is called, and its class with the first line of its docstring."""
 
 
 def catalogue(file: Path | None = None) -> Iterator[str]:
@@ -34,7 +34,7 @@ def catalogue(file: Path | None = None) -> Iterator[str]:
     own = _registered_by(file) if file else {}
     for kind, heading in HEADINGS.items():
         found = _experiments() if kind == "experiment" else list(_shipped(kind))
-        yield heading
+        yield f"{heading}, from {PACKAGES[kind][0]}" if kind in PACKAGES else heading
         for name, line in [*found, *own.get(kind, [])]:
             yield from _lines(name, line)
         yield ""
@@ -49,7 +49,8 @@ def _shipped(kind: str) -> Iterator[Entry]:
         for node in ast.parse(file.read_text()).body:
             exported = isinstance(node, ast.ClassDef) and node.name in module.__all__ and node.name != base
             if isinstance(node, ast.ClassDef) and exported and file.stem != "base" and _is_settings(node):
-                yield _called(node, kind), _first(ast.get_docstring(node))
+                name = _called(node, kind)
+                yield name, _told(name, node.name, ast.get_docstring(node))
 
 
 def _is_settings(node: ast.ClassDef) -> bool:
@@ -81,8 +82,14 @@ def _registered_by(file: Path) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {"experiment": [(f"{experiment.name} ({file})", _first(about))]}
     for kind, name, thing in added():
         if kind != "experiment":
-            found.setdefault(kind, []).append((f"{name} ({file})", _first(inspect.getdoc(thing))))
+            entry = f"{name} ({file})", _told(name, thing.__name__, inspect.getdoc(thing))
+            found.setdefault(kind, []).append(entry)
     return found
+
+
+def _told(name: str, cls: str, doc: str | None) -> str:
+    """What a class is, after the name that a file imports it by, where it is known by another."""
+    return _first(doc) if name == cls else f"{cls}: {_first(doc)}"
 
 
 def _first(doc: str | None) -> str:

@@ -42,7 +42,8 @@ class Options:
     """Like --dry-run, and say how long a run would take: a few steps of each program are compiled and timed here, which
     takes about as long as the first cells of a run do."""
     status: bool = False
-    """Say which cells are done, running, failed, stale (and what moved) or missing, and stop."""
+    """Say which cells are done, running, stopped (and at which step), failed, stale (and what moved) or missing, and
+    stop."""
     stale: bool = False
     """Rewrite and print the tables of what is there, stale cells in rows of their own, marked by what moved, and stop:
     nothing is computed."""
@@ -80,6 +81,8 @@ def parse(
     if kept["baselines"] == default_baselines(experiment.target.asks):
         kept["baselines"] = None  # those of the target that is asked now
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
+    if "--only" in arguments and not options.only:
+        raise InputError("--only: names no cells; write key=value, such as --only model=lstm horizon=30.")
     return _heeded(Experiment(**kept, **named), experiment), options
 
 
@@ -163,7 +166,7 @@ def _type(f: Any, value: Any) -> Any:
     if f.name in OPEN:
         return Union[tuple(dict.fromkeys([type(value), *classes(OPEN[f.name]).values()]))]  # noqa: UP007
     if f.name in ("models", "groups"):
-        kinds = tuple(type(part) for part in value)
+        kinds = tuple(Annotated[type(part), tyro.conf.arg(help=type(part).__name__)] for part in value)
         return tuple[kinds] if kinds else Annotated[tuple[()], tyro.conf.Fixed, tyro.conf.Suppress]  # type: ignore[valid-type]
     if f.name == "features":
         return dict[str, tuple[str, ...]]

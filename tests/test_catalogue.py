@@ -31,17 +31,20 @@ register(asked(name="listed_by_a_file", models=(Listed(),)))
 def test_every_class_that_ships_and_every_experiment_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     lines = list(catalogue())
-    assert max(map(len, lines)) <= 80 and set(HEADINGS.values()) <= set(lines)
+    headings = [f"{HEADINGS[kind]}, from {package}" for kind, (package, _) in PACKAGES.items()]
+    assert max(map(len, lines)) <= 80 and {*headings, "experiments"} <= set(lines)
     first = [line.split()[0].lower() for line in lines if line.strip()]
     names = {name.replace("_", "").replace(" ", "") for kind in PACKAGES for name in shipped(kind)}
     assert names <= {name.replace("_", "") for name in first}
+    words = {word.rstrip(":") for line in lines for word in line.split()}
+    assert {cls.__name__ for kind in PACKAGES for cls in shipped(kind).values()} <= words
     assert {f"experiments/{file.name}" for file in SHIPPED} <= set(first)
 
 
 def test_a_file_of_ones_own_is_listed_with_what_it_registers(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OWN)
     said = " ".join(" ".join(catalogue(tmp_path / "mine.py")).split())
-    assert f"listed ({tmp_path / 'mine.py'}) One of mine." in said
+    assert f"listed ({tmp_path / 'mine.py'}) Listed: One of mine." in said
     assert f"listed_by_a_file ({tmp_path / 'mine.py'}) Asks something." in said
 
 

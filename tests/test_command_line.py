@@ -110,6 +110,7 @@ def test_what_is_unknown_names_the_nearest(
         ),
         (("source:table", "--source.pathh", "x"), r"source:table has no such setting; did you mean --source\.path\?"),
         (("--target.wieghts", "set"), r"target:interest has no such setting; did you mean --target\.weights\?$"),
+        (("--only", "--seeds", "2"), "--only: names no cells; write key=value, such as --only model=lstm"),
         (("--target.zzzz", "set"), r"target:interest has no such setting\.$"),
         (("--timeline.end", "soon"), r"timeline\.end: 'soon'"),
         (("--features.ids", "categroy"), r"features\.ids: .*did you mean 'category'"),
