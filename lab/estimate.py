@@ -15,6 +15,7 @@ from lab.baselines.base import Baseline
 from lab.cells import Cell
 from lab.computing import judge_trained
 from lab.data.dataset import Dataset
+from lab.data.words import counted
 from lab.experiment import Experiment
 from lab.judging import Truth, judge_baseline, judge_oracle
 from lab.training.devices import zeros_like_cells
@@ -75,8 +76,8 @@ def _of_program(data: Dataset, assembly: Assembly) -> Part:
     count, chunks = len(dispatches(training)), len(assembly.chunks())
     each = start + training.steps * step + count * look + judging[1]
     words = (
-        f"{chunks} x {each:.3g} s: {training.steps} steps of {1000 * step:.3g} ms, {count} looks of {look:.2g} s, "
-        f"judging {judging[1]:.2g} s"
+        f"{chunks} x {each:.3g} s: {counted(training.steps, 'step')} of {1000 * step:.3g} ms, "
+        f"{counted(count, 'look')} of {look:.2g} s, judging {judging[1]:.2g} s"
     )
     return Part(assembly.name, chunks * each, max(compiling, 0.0), words)
 

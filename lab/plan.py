@@ -14,6 +14,7 @@ from lab.cells import Cell
 from lab.data.blanks import blank_ids
 from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
+from lab.data.layout import Packed
 from lab.data.queries import FoldView
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import Timeline, date_text, instant, log_days
@@ -41,10 +42,10 @@ def print_log(console: Console, histories: Histories) -> None:
         say(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
-        say(console, f"  quarantined: {quarantined:,} rows")
+        say(console, f"  quarantined: {counted(quarantined, 'row')}")
     for rule in facts["rules"]:
         if rule["rows"]:
-            say(console, f"  cleaning: {rule['rule']} removed {rule['rows']:,} rows")
+            say(console, f"  cleaning: {rule['rule']} removed {counted(rule['rows'], 'row')}")
 
 
 def _times(facts: Mapping[str, Any]) -> Iterable[str]:
@@ -90,14 +91,14 @@ def print_fold(console: Console, data: Dataset, rule: str, variants: Sequence[st
     events = not len(data.splits["test"].packed.steps.calendar)
     asked = "each event asks for the next one" if events else f"a tick every {span_text(fold.query_every)}"
     say(console, f"fold {fold.index}{named}: {'candidates' if data.view.items else 'categories'} {rule}; {asked}")
-    for line in _limits(data.view):
+    for line in (*_limits(data.view), *_wide(data.splits["train"].packed)):
         say(console, f"  {line}")
     if data.rest:
         users, events, shards = data.view.histories.users, data.view.histories.events, 1 + len(data.rest)
         say(
             console,
-            f"  below: shard 1 of {shards}, {events:,} events of {users:,} users drawn by chance; baselines are fitted "
-            f"and all models judged on it, training goes on over the others (timeline.shard_events)",
+            f"  below: shard 1 of {shards}, {events:,} events of {counted(users, 'user')} drawn by chance; baselines "
+            f"are fitted and all models judged on it, training goes on over the others (timeline.shard_events)",
         )
     if not data.causal:
         say(console, "  for models that are not causal: a history for each query, ending there")
@@ -119,8 +120,18 @@ def _limits(view: FoldView) -> Iterable[str]:
         )
     if view.sample is not None:
         yield (
-            f"all that is learned, fitted or chosen is so by {int(view.sample.sum()):,} users (training.share), of "
-            f"baselines too; the test asks everyone"
+            f"all that is learned, fitted or chosen is so by {counted(int(view.sample.sum()), 'user')} "
+            f"(training.share), of baselines too; the test asks everyone"
+        )
+
+
+def _wide(packed: Packed) -> Iterable[str]:
+    """A line where one row holds all there is to train on and is mostly empty: harmless, but slow."""
+    if packed.count == 1 and packed.padding > 0.5:
+        steps = round((1 - packed.padding) * packed.length)
+        yield (
+            f"training.row_length: a row of {counted(packed.length, 'step')} holds all {steps:,} of train, and the "
+            f"rest of it is padding; a shorter one trains faster"
         )
 
 
@@ -149,7 +160,7 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
 def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence[Cell]) -> None:
     """Cells, programs, parameters, rows and steps of the work ahead."""
     trained = sum(cell.kind == "model" for cell in cells)
-    say(console, f"cells: {len(cells)}, of which {trained} are trained and {len(cells) - trained} fitted or known")
+    say(console, f"cells: {len(cells)}, {trained} to train and {len(cells) - trained} fitted or known")
     say(console, f"compiled programs: {len(assemblies)}")
     for assembly in assemblies:
         program, settings = assembly.program, assembly.program.learner.training
@@ -160,7 +171,7 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         )
         looks, batch = len(dispatches(settings)), f"{counted(program.batch, 'row')} of {settings.row_length}"
         often = "once" if looks == 1 else f"{looks} times"
-        say(console, f"    {settings.steps:,} steps on {batch}, the valid split looked at {often}")
+        say(console, f"    {counted(settings.steps, 'step')} on {batch}, the valid split looked at {often}")
 
 
 def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float, folds: int) -> None:

@@ -22,6 +22,7 @@ from lab.data.dataset import Dataset, build_dataset
 from lab.data.limits import Limits
 from lab.data.timeline import Fold, folds
 from lab.data.view import look
+from lab.data.words import counted
 from lab.estimate import of_programs, of_untrained
 from lab.experiment import Experiment
 from lab.fingerprints import digest
@@ -163,7 +164,10 @@ class Run:
         write_pin(self.store.root / "pin.json", self.pin(planned))
         print_table(shown, self.console)
         if stale := len(with_stale(self.store, planned)) - len(planned):
-            say(self.console, f"Left out: {stale} stale cells on disk; the same command with --stale shows them.")
+            say(
+                self.console,
+                f"Left out: {counted(stale, 'stale cell')} on disk; the same command with --stale shows what they say.",
+            )
         self._print(f"Results: {self.store.root}")
         self._show_report(draw=draw)
 
@@ -224,7 +228,7 @@ class Run:
                 if free := [cell for cell in left if claims.free(cell.id)]:
                     self._compute_free(free, cells, tracker, progress)
                 else:
-                    progress.advance(0, f"{len(left)} cells are with other processes")
+                    progress.advance(0, f"with other processes: {counted(len(left), 'cell')}")
                     time.sleep(LOOK_EVERY)
         print_waiting(self.console, [self.store.read(cell.id) for cell in missing])
 

@@ -15,6 +15,7 @@ from lab.data.schema import Behaviour
 from lab.data.sources.base import Fault, Scan, Source
 from lab.data.stray import bulk
 from lab.data.timeline import Timeline, folds, instant
+from lab.data.words import counted
 from lab.errors import InputError
 
 SHOWN = 5
@@ -71,7 +72,7 @@ def _refuse_clock(facts: Mapping[str, Any], cleaning: Cleaning, timeline: Timeli
         "timeline.end": timeline.end,
         "cleaning.since": cleaning.since,
         "cleaning.until": cleaning.until,
-        "cleaning.bots": None if cleaning.bots in (None, Cleaning.bots) else cleaning.bots,
+        "cleaning.bots": None if cleaning.bots in (None, Cleaning.bots) else f"{cleaning.bots:g}",
     }
     for name, value in of_times.items():
         if value is not None and not facts.get("timed", True):
@@ -202,8 +203,9 @@ def _too_many(quarantine: pl.DataFrame, rows: int, scan: Scan, cleaning: Cleanin
     share = 100 * len(quarantine) / rows
     cures = (fault.cure for fault in scan.faults if (fault.column, fault.reason) == (worst["column"], worst["reason"]))
     cure = next((f"; {cure}" for cure in cures if cure), "")
+    examples = _examples(quarantine, Fault(worst["column"], worst["reason"]))
     return (
-        f"{_examples(quarantine, Fault(worst['column'], worst['reason']))}; {len(quarantine):,} of {rows:,} rows "
+        f"{examples}; {len(quarantine):,} of {counted(rows, 'row')} "
         f"({share:.3g} %) break the schema, more than cleaning.quarantine_share allows "
         f"({100 * cleaning.quarantine_share:g} %){cure}."
     )

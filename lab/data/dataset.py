@@ -16,9 +16,9 @@ from lab.data.queries import FoldView, Labels, Queries
 from lab.data.seen import seen_by
 from lab.data.steps import Steps
 from lab.data.stray import late_times, stray_times
-from lab.data.timeline import Timeline, date_text
+from lab.data.timeline import Timeline, date_text, microseconds
 from lab.data.view import known_at
-from lab.data.words import counted
+from lab.data.words import counted, span_text
 from lab.errors import InputError
 from lab.features.base import FeatureGroup, State
 from lab.targets.base import Target
@@ -178,12 +178,12 @@ class _TrainingRows(Sequence[Packed | None]):
 def _nobody(view: FoldView, timeline: Timeline, target: Target, split: str) -> str:
     on_clock = view.histories.times is not None
     at = f"at {date_text(view.fold.opens(split))} none has" if on_clock else "none has"
-    active = on_clock and timeline.active_days is not None
-    days = f" and one in the {timeline.active_days:g} days before" if active else ""
+    active = timeline.active_days if on_clock else None
+    days = f" and one in the {span_text(microseconds(active))} before" if active else ""
     behind = " with one more behind" if target.asks == "events" and split == "train" else ""
     cures = {
         "lower timeline.min_events": timeline.min_events > 1,
-        "raise timeline.active_days": active,
+        "raise timeline.active_days": active is not None,
         "use shorter horizons": on_clock,
         "use fewer folds": timeline.folds > 1,
         "use a log of longer histories": not on_clock,

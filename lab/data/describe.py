@@ -127,7 +127,7 @@ def description(histories: Histories) -> Iterator[str]:
         yield from _entry("span", _span(facts))
         yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
         yield from _entry("stray times", stray_times(facts))
-    yield from _entry("rows", f"{facts['rows']:,} read, {facts['events']:,} events kept")
+    yield from _entry("rows", f"{facts['rows']:,} read, {counted(facts['events'], 'event')} kept")
     groups = "" if facts["categories"] is None else f", {counted(facts['categories'], 'category', 'categories')}"
     yield from _entry(
         "of", f"{counted(facts['users'], 'user')}, {counted(facts['items'], 'item')}{groups or ', no categories'}"
@@ -197,7 +197,11 @@ def _quarantined(facts: Mapping[str, Any]) -> list[str]:
     if not found["rows"]:
         return []
     reasons = [f"{r['rows']:,}: column {r['column']!r} {r['reason']}" for r in found["reasons"]]
-    return [f"{found['rows']:,} rows ({_percent(found['rows'] / facts['rows'])}), listed in", found["file"], *reasons]
+    return [
+        f"{counted(found['rows'], 'row')} ({_percent(found['rows'] / facts['rows'])}), listed in",
+        found["file"],
+        *reasons,
+    ]
 
 
 def _left_out(facts: Mapping[str, Any]) -> list[str]:

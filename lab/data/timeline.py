@@ -213,9 +213,12 @@ def _too_short(span: int, horizons: tuple[float, ...], timeline: Timeline) -> st
     fits = fitting(span, horizons, timeline.folds)
     most = floored_days(span, 2 + timeline.folds)
     said = f"of those asked, {', '.join(f'{h:g}' for h in fits)} would fit" if fits else "none of those asked fits"
-    counted = "1 fold" if timeline.folds == 1 else f"{timeline.folds} folds"
+    longest = max(horizons)
+    asked = (
+        f"{longest:g} day{'' if longest == 1 else 's'} with {timeline.folds} fold{'' if timeline.folds == 1 else 's'}"
+    )
     return (
-        f"horizons: the log spans {log_days(span)} days, and a horizon of {max(horizons):g} days with "
-        f"{counted} needs {(2 + timeline.folds) * max(horizons):g} (a training, a valid and a test "
-        f"window each); {said}. The longest that fits is {most} days."
+        f"horizons: the log spans {log_days(span)} days, and a horizon of {asked} needs "
+        f"{(2 + timeline.folds) * longest:g} (a training, a valid and a test window each); {said}. "
+        f"The longest that fits is {most} days."
     )

@@ -47,7 +47,7 @@ class Item(FeatureGroup):
     def __post_init__(self) -> None:
         check_kinds(self, "groups.item")
         if self.table < 2:
-            raise InputError(f"groups.item.table: {self.table} rows tell no items apart; use 2 or more.")
+            raise InputError(f"groups.item.table: {self.table} of them tell no items apart; use 2 or more.")
 
     def fit(self, known: FoldView) -> State:
         if known.items:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from lab.data.words import counted
 from lab.errors import InputError
 from lab.training.settings import Training
 
@@ -166,8 +167,8 @@ def _splits_batch(training: Training, devices: tuple[Any, ...], cells: int) -> b
     divides = training.batch % pieces == 0
     if training.split == "batch" and not divides:
         raise InputError(
-            f"training.batch: {training.batch} rows in {training.accumulate} piece(s) do not divide over "
-            f"{count} devices; use a multiple of {pieces}, or training.split=cells."
+            f"training.batch: {counted(training.batch, 'row')} in {counted(training.accumulate, 'piece')} do not "
+            f"divide over {counted(count, 'device')}; use a multiple of {pieces}, or training.split=cells."
         )
     wanted = training.split == "auto" and devices[0].platform != "cpu" and cells < count
     return training.split == "batch" or (wanted and divides)
