@@ -12,6 +12,7 @@ from lab.data.steps import Steps, lay_steps
 from lab.data.timeline import DAY, Timeline
 from lab.features.category import Category
 from lab.features.habit import Habit
+from lab.plan import _wide
 from lab.targets import Interest
 from tests.small_logs import small_histories, small_view
 
@@ -133,6 +134,14 @@ def test_rows_hold_each_segment_whole_and_start_it(events: list[tuple], shape: t
         # The padding starts once in each row that has any.
         assert np.array_equal((split.rows.start & free).sum(1), free.any(1))
         assert np.isclose(split.padding, free.mean()) and split.packed.segments.length.sum() == (~free).sum()
+
+
+def test_a_row_longer_than_all_it_holds_is_told() -> None:
+    fitting, wide = (made([], (length, 2)).splits["train"].packed for length in (6, 600))
+    assert list(_wide(fitting)) == []
+    (line,) = _wide(wide)
+    held = int(wide.segments.length.sum())
+    assert line.startswith(f"training.row_length: a row of 600 steps holds all {held} of train")
 
 
 def where(segments: Segments, s: int, packing) -> tuple[int, slice, np.ndarray]:
