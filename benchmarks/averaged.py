@@ -1,40 +1,47 @@
-"""What averaging a model's seeds gives, and what the longest horizon knows of what is new.
+"""What averaging a model's seeds gives, and what the longest horizon knows of
+what is new.
 
-Of every model and feature set of a finished run, at each horizon, NDCG@10 over all folds of
+Of every model and feature set of a finished run, at each horizon, a row for
+- a single seed: the mean over the seeds;
+- N seeds averaged: the mean of their probabilities, a deep ensemble;
+- new as in N days: the same with what is new to a user shared out, in part, as
+  by the longest horizon's ensemble (lab.ensemble); the part is the one with the
+  lowest log loss there on the fold's valid cutoff.
 
-- a single seed, the mean over the seeds;
-- the mean of the seeds' probabilities, a deep ensemble;
-- the same with what is new to a user shared out, in part, as by the longest horizon's ensemble (`lab.ensemble`): the
-  part that has the lowest log loss there on the fold's valid cutoff.
+Each has its NDCG@10 over all folds: over all categories, those the user had
+touched (repeat) and the others (novel), on the valid cutoff, by which such a
+thing is chosen, and on the test cutoff. There it also says what the row has more
+than a baseline over all categories (95 % intervals over users, paired by query),
+and how many times recent popularity's on novel ones. Nothing is trained; all is
+predicted anew from the parameters that the run kept.
 
-On the valid cutoff, by which such a thing is chosen, and on the test cutoff, there with what each has more than a
-baseline over all categories (95 % intervals over users, paired by query), and as a multiple of recent popularity's on
-novel ones. Nothing is trained; all is predicted anew from the parameters that the run kept.
+Run: python -m benchmarks.averaged results/open_ecommerce --log LOG
 
-Run: python -m benchmarks.averaged results/open_ecommerce [--log PATH --baseline decayed --models LSTM]
+A run keeps the names of its files alone: --log says where they lie.
 """
 
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tyro
 
-from benchmarks.interest import METRIC, SLICES, paired, per_query, said
+from benchmarks.finished import METRIC, baseline_of, done, experiment_at, require_log
+from benchmarks.interest import SLICES, paired, per_query, said, times
+from lab.arguments import read_arguments
 from lab.backend import prepare_backend
-from lab.cell_record import CellRecord
+from lab.cell_record import CellRecord, line_name
 from lab.data.dataset import Dataset
 from lab.data.seen import seen_by
+from lab.data.words import counted
 from lab.ensemble import novel_as, predictions
 from lab.errors import InputError
 from lab.evaluation.metrics import InterestMetrics
 from lab.leaving import ended
-from lab.pins import read_pin
-from lab.settings import experiment_of
 from lab.statistics.intervals import over_users
 from lab.store import Store
 from lab.trained_cell import TrainedCell, load_cells
@@ -48,40 +55,46 @@ Row = tuple[str, float, str]
 """Split, horizon, name."""
 
 
-def main(
-    results: tyro.conf.Positional[Path],
-    models: tuple[str, ...] = (),
-    baseline: str = "decayed",
-    log: str | None = None,
-    cache: Path | None = None,
-) -> None:
-    """Print what it gives.
+@dataclass(frozen=True)
+class Asked:
+    """Of which models."""
 
-    Args:
-        results: Folder of a finished run.
-        models: Of these models. Default: all.
-        baseline: What it is compared with.
-        log: Where the log lies, if not where the pin has it.
-        cache: Where prepared logs are kept.
-    """
-    prepare_backend(cache)
-    store = Store(results)
-    declared: Any = experiment_of(read_pin(results / "pin.json")["experiment"]).source
-    where = {"source": replace(declared, path=log) if log else None, "cache": cache}
-    done = [one for one in store.records() if one.status == "done" and one.model in (models or (one.model,))]
-    if not any(one.kind == "model" for one in done):
+    results: tyro.conf.Positional[Path]
+    """Folder of a finished run that asks for interest."""
+    models: tuple[str, ...] = ()
+    """Of these models, by their names in the table. Default: all."""
+    baseline: str | None = None
+    """What each row is compared with. Default: decayed, or the best that the run has."""
+    log: str | None = None
+    """Where the log lies: its file, folder or pattern."""
+    file: Path | None = None
+    """The experiment's file, where it has classes of its own."""
+    cache: Path | None = None
+    """Where prepared logs are kept. Default: $LAB_CACHE, or the user's cache folder."""
+
+
+def main(asked: Asked) -> int:
+    """Print the rows, model by model."""
+    store, cells = done(asked.results, asked.models)
+    baseline = baseline_of(cells, asked.baseline)
+    experiment = experiment_at(asked.results, asked.log, asked.file)
+    if experiment.target.factored:
         raise InputError(
-            f"{results}: no finished cell of a model lies there; give the folder of a run on this machine."
+            f"{asked.results}: is of target {experiment.target.name}, whose answers are ranks, and these have no mean; "
+            f"name a run of interest."
         )
-    known = [one for one in store.records() if one.status == "done" and one.kind == "baseline"]
+    require_log(experiment.source, "benchmarks.averaged", asked.results)
+    prepare_backend(asked.cache)
+    where = {"source": experiment.source, "file": asked.file, "cache": asked.cache}
     print(f"{METRIC:60s}" + "".join(f"{name:>8s}" for name in SLICES))
-    for who in dict.fromkeys((one.model, one.features, one.variant) for one in done if one.kind == "model"):
-        mine = [one for one in done if (one.model, one.features, one.variant) == who]
-        for (split, horizon, row), values in in_order(rows(results, mine, where)):
-            others = [one for one in known if one.horizon == horizon]
+    for who in dict.fromkeys((one.model, one.features, one.variant) for one in cells if one.kind == "model"):
+        mine = [one for one in cells if (one.model, one.features, one.variant) == who]
+        for (split, horizon, row), values in in_order(rows(asked.results, mine, where)):
+            others = [one for one in cells if one.kind == "baseline" and one.horizon == horizon]
             more = compared(store, others, values, baseline) if split == "test" else ""
-            name = f"{' · '.join(filter(None, who))}, {horizon:g} days, {split}: {row}"
+            name = f"{line_name(*who)}, {horizon:g} days, {split}: {row}"
             print(f"{name:60s}{shown(values)}{more}", flush=True)
+    return 0
 
 
 def rows(results: Path, cells: Sequence[CellRecord], where: Mapping[str, Any]) -> dict[Row, Values]:
@@ -128,7 +141,7 @@ def ensembles(
         for h in parts:
             yield from ((h, "a single seed", index, each[i]) for i in seeds[h])
             mean = each[seeds[h]].mean(axis=0)
-            yield h, f"{len(seeds[h])} seeds averaged", index, mean
+            yield h, f"{counted(len(seeds[h]), 'seed')} averaged", index, mean
             for part in parts[h] if h != longest else ():
                 yield h, part, index, (1 - part) * mean + part * novel_as(mean, far, touched)
 
@@ -174,15 +187,13 @@ def shown(values: Values) -> str:
 def compared(store: Store, others: Sequence[CellRecord], values: Values, baseline: str) -> str:
     """What it has more than a baseline over all categories, and how many times popularity's on novel ones."""
 
-    def against(name: str, part: str) -> Iterator[np.ndarray]:
-        theirs = per_query(store, [one for one in others if (one.model, one.features) == (name, "")], part)
-        yield from paired(averaged(values, part), theirs)
-
-    value, base, user = against(baseline, "all")
+    theirs = per_query(store, [one for one in others if one.model == baseline], "all")
+    value, base, user = paired(averaged(values, "all"), theirs)
     more = over_users(value - base, user, np.random.default_rng(0), bca=False)
-    value, base, _ = against("popularity", "novel")
-    return f"  {said(more)} more than {baseline}, {value.mean() / base.mean():.2f} x popularity on novel"
+    popular = per_query(store, [one for one in others if one.model == "popularity"], "novel")
+    return f"  {said(more)} more than {baseline}, {times(averaged(values, 'novel'), popular)} x popularity on novel"
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: tyro.cli(main) or 0))
+    program = "python -m benchmarks.averaged"
+    sys.exit(ended(lambda: main(read_arguments(Asked, program, sys.argv[1:], description=__doc__))))

@@ -1,22 +1,30 @@
-"""Whether learned models beat what is known of a user anyway: paired differences over the queries of a finished run.
+"""Whether learned models beat what is known of a user anyway: paired
+differences over the queries of a finished run.
 
-Of every model and feature set, at each horizon and slice: its NDCG@10 over all folds and seeds, what it has more
-than a baseline's, and how many times recent popularity's. Intervals are over users (95 %), pairing query by query.
+Of every model and feature set, at each horizon and slice: its NDCG@10 over all
+folds and seeds, what it has more than a baseline's, and how many times recent
+popularity's. Intervals are over users (95 %), pairing query by query.
 
-Run: python benchmarks/interest.py results/open_ecommerce [baseline, decayed by default]
+Run: python -m benchmarks.interest results/open_ecommerce [BASELINE]
 """
 
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tyro
 
+from benchmarks.finished import METRIC, baseline_of, done
+from lab.answers import span
+from lab.arguments import read_arguments
 from lab.cell_record import CellRecord
+from lab.leaving import ended
 from lab.statistics.intervals import Interval, over_users
 from lab.store import Store
 
-METRIC = "ndcg@10"
 SLICES = ("all", "repeat", "novel")
 Who = tuple[str, str]
 """A model and its feature set."""
@@ -45,13 +53,12 @@ def said(interval: Interval | None) -> str:
     return "-" if interval is None else f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
 
 
-def show(store: Store, baseline: str) -> None:
-    """Print a line for each model, feature set, horizon and slice."""
+def show(store: Store, records: Sequence[CellRecord], baseline: str) -> None:
+    """Print a line for each model, feature set, horizon and slice that has queries."""
     cells: dict[tuple[float, Who], list[CellRecord]] = defaultdict(list)
-    for cell in store.records():
-        if cell.status == "done" and cell.kind != "oracle":
-            cells[cell.horizon, (cell.model, cell.features)].append(cell)
-    print(f"{'model':24s}{'days':>5s}  {'slice':7s}{METRIC:>8s}  {'more than ' + baseline:28s}{'x popularity':>14s}")
+    for cell in records:
+        cells[cell.horizon, (cell.model, cell.features)].append(cell)
+    print(f"{'model':24s}{'next':>8s}  {'slice':7s}{METRIC:>8s}  {'more than ' + baseline:28s}{'x popularity':>14s}")
     for (horizon, who), mine in sorted(cells.items()):
         for part in SLICES:
             own, base, popular = (
@@ -59,19 +66,36 @@ def show(store: Store, baseline: str) -> None:
                 for other in (None, (baseline, ""), ("popularity", ""))
             )
             value, against, user = paired(own, base)
+            if not len(value):
+                continue
             more = over_users(value - against, user, np.random.default_rng(0), bca=False)
-            value, against, _ = paired(own, popular)
-            ratio = value.mean() / against.mean()
-            name = " · ".join(filter(None, who))
-            print(f"{name:24s}{horizon:5g}  {part:7s}{value.mean():8.4f}  {said(more):28s}{ratio:14.2f}")
+            begin = f"{' · '.join(filter(None, who)):24s}{span(horizon):>8s}  {part:7s}{value.mean():8.4f}"
+            print(f"{begin}  {said(more):28s}{times(own, popular):>14s}")
 
 
-def main() -> None:
-    """Read the folder that is named."""
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    show(Store(Path(sys.argv[1])), sys.argv[2] if len(sys.argv) == 3 else "decayed")
+def times(own: dict, other: dict) -> str:
+    """How many times another's metric it has at the queries they share; a dash where there is none."""
+    value, against, _ = paired(own, other)
+    return f"{value.mean() / against.mean():.2f}" if len(against) and against.any() else "-"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to compare."""
+
+    results: tyro.conf.Positional[Path]
+    """Folder of a finished run."""
+    baseline: tyro.conf.Positional[str | None] = None
+    """What models are compared with. Default: decayed, or the best that the run has."""
+
+
+def main(asked: Asked) -> int:
+    """Print the lines."""
+    store, cells = done(asked.results)
+    show(store, cells, baseline_of(cells, asked.baseline))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    program = "python -m benchmarks.interest"
+    sys.exit(ended(lambda: main(read_arguments(Asked, program, sys.argv[1:], description=__doc__))))

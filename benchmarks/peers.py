@@ -1,20 +1,29 @@
-r"""Next-item training beside RecBole 1.2.1: seconds of an epoch, targets a second, memory, time to the same accuracy.
+r"""Next-item training beside RecBole 1.2.1: seconds of an epoch, targets a
+second, memory, time to the same accuracy.
 
-Both learn the same targets of the same log by a softmax over all items, and after every epoch rank all items for each
-user's event before the last. A row of RecBole's is one target with the up to `--length` events before it; one of the
-lab's is a piece of a history, whose every step is asked. In training a step sees its own piece alone, 1 to `--length`
-events up to the target, so that the targets are the same and the past that each is learned from is shorter on average.
-`--overlap` has each piece begin with so many events of the one before, which are read once more. Each contender is a
-process of its own, one after the other, from a cold start: nothing is compiled before, and compiling counts as
-training. Dropout, rows of an update and learning rate are each side's own defaults. Both are given the CPU, with
-`--gpu` a GPU; memory is the process's on the host.
+Both learn the same targets of the same log by a softmax over all items, and
+after every epoch rank all items for each user's event before the last. A row of
+RecBole's is one target with the up to --length events before it; one of the
+lab's is a piece of a history, whose every step is asked. In training a step sees
+its own piece alone, 1 to --length events up to the target, so that the targets
+are the same and the past that each is learned from is shorter on average. With
+so many events of the one before as --overlap says each piece begins; they are
+read once more. Each contender is a process of its own, one after the other, from a
+cold start: nothing is compiled before, and compiling counts as training.
+Dropout, rows of an update and learning rate are each side's own defaults. Both
+are given the CPU, with --gpu a GPU; memory is the process's on the host.
 
-The log is the ml-100k that RecBole brings, or a file of `user item` lines in order (gzip too), such as SASRec's ml-1m.
+The log is the ml-100k that RecBole brings, or a file of `user item` lines in
+order (gzip too), such as SASRec's ml-1m.
 
-RecBole lives in a virtual environment of its own, whose Python is named by --recbole or RECBOLE_PYTHON:
+RecBole lives in a virtual environment of its own, whose Python is named by
+--recbole or RECBOLE_PYTHON:
     python3.11 -m venv .venv-recbole
     .venv-recbole/bin/pip install -r benchmarks/requirements-recbole.txt
-Run: OMP_WAIT_POLICY=passive python -m benchmarks.peers --recbole .venv-recbole/bin/python
+
+Run:
+    OMP_WAIT_POLICY=passive python -m benchmarks.peers \
+        --recbole .venv-recbole/bin/python
 """
 
 import csv
@@ -29,9 +38,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import tyro
-
 from benchmarks.courses import Course, Epoch, Failed, follow
+from lab.arguments import read_arguments
 from lab.errors import InputError
 from lab.leaving import ended
 
@@ -230,4 +238,5 @@ def keep(path: Path, courses: list[Course]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: main(tyro.cli(Asked, description=__doc__))))
+    program = "python -m benchmarks.peers"
+    sys.exit(ended(lambda: main(read_arguments(Asked, program, sys.argv[1:], description=__doc__))))

@@ -1,19 +1,26 @@
-"""Why a model wins or loses: what one model of a finished run has learned, and where it is better than a baseline.
+"""Why a model wins or loses: what one model of a finished run has learned, and
+where it is better than a baseline.
 
 For each horizon, in the newest fold:
 - the learning curve: training and valid loss at each look, mean over seeds;
-- by length of history (quarters of the test queries, by the events their users had at the cutoff): NDCG@10 of the
-  model and of the baseline, mean over seeds, and the difference with its 95 % interval over users;
-- in the same quarters, going back: the probability that the model gives to categories the user had touched, beside
-  the share of the labels that fell on them;
-- calibration: categories by the probability they were given, and the share of the labels they got;
-- what the habit group learned: its shared weights, and the categories whose own gate is farthest from the rest.
-Probabilities and parameters are those of seed 0.
+- by length of history (quarters of the test queries, by the events their users
+  had at the cutoff): NDCG@10 of the model and of the baseline, mean over seeds,
+  and the difference with its 95 % interval over users;
+- in the same quarters, going back: the probability that the model gives to
+  categories the user had touched, beside the share of the labels on them;
+- calibration: categories by the probability they were given, and the share of
+  the labels they got;
+- what the habit group learned: its shared weights, and the categories whose own
+  gate is farthest from the rest.
 
-Run: python -m benchmarks.why results/lstm_vs_transformer [--model LSTM --features full --baseline decayed]
+Probabilities and parameters are those of seed 0. Of next items nothing is said
+but the first two: their probabilities are never held all at once.
+
+Run: python -m benchmarks.why results/lstm_vs_transformer --model LSTM
 """
 
-from dataclasses import replace
+import sys
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,15 +30,20 @@ import pandas as pd
 import tyro
 from jaxtyping import Float
 
-from benchmarks.interest import paired, per_query, said
-from lab.cell_record import CellRecord
+from benchmarks.finished import baseline_of, done, experiment_at, leader, require_log
+from benchmarks.interest import per_query, said
+from lab.answers import span
+from lab.arguments import read_arguments
+from lab.backend import prepare_backend
+from lab.cell_record import CellRecord, line_name
 from lab.data.queries import FoldView, Queries
 from lab.data.seen import seen_by
+from lab.data.words import counted
+from lab.errors import InputError
 from lab.evolution import label_shares, softmax
 from lab.features.weights import PACE
-from lab.pins import read_pin
+from lab.leaving import ended
 from lab.report.by_history import quartiles
-from lab.settings import experiment_of
 from lab.statistics.intervals import over_users
 from lab.store import Store
 from lab.trained_cell import TrainedCell, load_cell
@@ -42,39 +54,63 @@ SHOWN = 6
 """Categories named at either end."""
 
 
-def main(
-    results: tyro.conf.Positional[Path],
-    model: str = "LSTM",
-    features: str = "full",
-    baseline: str = "decayed",
-    log: str | None = None,
-    cache: Path | None = None,
-) -> None:
-    """Print what was learned.
+@dataclass(frozen=True)
+class Asked:
+    """Of which model."""
 
-    Args:
-        results: Folder of a finished run.
-        model: Of this model.
-        features: On this feature set.
-        baseline: What it is compared with.
-        log: Where the log lies, if not where the pin has it.
-        cache: Where prepared logs are kept.
-    """
-    store = Store(results)
-    declared: Any = experiment_of(read_pin(results / "pin.json")["experiment"]).source
-    source = replace(declared, path=log) if log else None
-    records = [one for one in store.records() if one.status == "done" and one.fold == 0]
-    mine = [one for one in records if (one.model, one.features) == (model, features)]
+    results: tyro.conf.Positional[Path]
+    """Folder of a finished run."""
+    model: str | None = None
+    """Of this model. Default: the one that leads."""
+    features: str | None = None
+    """On this feature set. Default: the one with which it leads."""
+    baseline: str | None = None
+    """What it is compared with. Default: decayed, or the best that the run has."""
+    log: str | None = None
+    """Where the log lies: a run keeps the names of its files alone."""
+    file: Path | None = None
+    """The experiment's file, where it has classes of its own."""
+    cache: Path | None = None
+    """Where prepared logs are kept. Default: $LAB_CACHE, or the user's cache folder."""
+
+
+def main(asked: Asked) -> int:
+    """Print what was learned, horizon by horizon."""
+    store, cells = done(asked.results)
+    mine, baseline = chosen(cells, asked), baseline_of(cells, asked.baseline)
+    experiment = experiment_at(asked.results, asked.log, asked.file)
+    if not experiment.target.factored:
+        require_log(experiment.source, "benchmarks.why", asked.results)
+    who = mine[0].model, mine[0].features, mine[0].variant
+    where = {"source": experiment.source, "file": asked.file, "cache": asked.cache}
+    prepare_backend(asked.cache)
     for horizon in sorted({one.horizon for one in mine}):
         seeds = [one for one in mine if one.horizon == horizon]
-        theirs = [one for one in records if (one.model, one.horizon) == (baseline, horizon)]
-        print(f"\n{model} · {features}, {horizon:g} days, seeds: {len(seeds)}")
+        theirs = [one for one in cells if (one.model, one.horizon, one.fold) == (baseline, horizon, 0)]
+        print(f"\n{line_name(*who)}, next {span(horizon)}, seeds: {len(seeds)}")
         show_curve(store, seeds)
-        trained = load_cell(results, seeds[0].id, source=source, cache=cache)
+        if experiment.target.factored:
+            show_lengths(store, seeds, theirs, None)
+            continue
+        trained = load_cell(asked.results, seeds[0].id, **where)
         predictions = predicted(trained)
-        show_lengths(store, trained.data.view, predictions, seeds, theirs)
+        show_lengths(store, seeds, theirs, (trained.data.view, predictions))
         show_calibration(predictions)
         show_habit(trained)
+    return 0
+
+
+def chosen(cells: list[CellRecord], asked: Asked) -> list[CellRecord]:
+    """The newest fold's cells of the line that is asked for. Raises InputError where the run has none."""
+    trained = [one for one in cells if one.kind == "model" and one.fold == 0]
+    fitting = [one for one in trained if asked.model in (None, one.model) and asked.features in (None, one.features)]
+    if not fitting:
+        wanted = " · ".join(filter(None, (asked.model, asked.features)))
+        there = ", ".join(dict.fromkeys(f"{one.model} · {one.features}" for one in trained))
+        raise InputError(f"{asked.results}: has no finished cell of {wanted}; it has {there or 'none of fold 0'}.")
+    first = leader(fitting)
+    who = first.model, first.features, first.variant
+    return [one for one in fitting if (one.model, one.features, one.variant) == who]
 
 
 def show_curve(store: Store, seeds: list[CellRecord]) -> None:
@@ -107,25 +143,27 @@ def predicted(trained: TrainedCell) -> Predictions:
 
 
 def show_lengths(
-    store: Store, view: FoldView, predictions: Predictions, seeds: list[CellRecord], theirs: list[CellRecord]
+    store: Store, seeds: list[CellRecord], theirs: list[CellRecord], of: tuple[FoldView, Predictions] | None
 ) -> None:
-    """Print the metric and the probability of going back by length of history."""
-    mine, against, user = paired(per_query(store, seeds, "all"), per_query(store, theirs, "all"))
-    users = store.users(seeds[0].id)
-    length = dict(zip(users["user"].tolist(), users["history"].tolist(), strict=True))
-    history = np.array([length[one] for one in user])
-    expected, happened = going_back(view, predictions, user)
+    """Print the metric, and of predictions the probability of going back, by length of history."""
+    one, other, users = per_query(store, seeds, "all"), per_query(store, theirs, "all"), store.users(seeds[0].id)
+    keys = sorted(one.keys() & other.keys())
+    mine, against, user = (np.array([row[k] for k in keys]) for row in (one, other, {k: k[0] for k in keys}))
+    asked = zip(users["user"].tolist(), users["cutoff"].tolist(), strict=True)
+    length = dict(zip(asked, users["history"].tolist(), strict=True))
+    history = np.array([length[key] for key in keys])
+    back = going_back(*of, user) if of else ()
     print(
-        f"  by length of history  queries    model {theirs[0].model:>8s}  difference                    "
-        "going back: said  happened"
+        f"  by length of history  queries    model {theirs[0].model:>10s}  difference"
+        + "                    going back: said  happened" * bool(back)
     )
     for low, high in pairwise(quartiles(history)):
         here = (low <= history) & (history < high)
         more = said(over_users((mine - against)[here], user[here], np.random.default_rng(0)))
-        named = f"{history[here].min():,} to {history[here].max():,} events"
+        named = f"{history[here].min():,} to {counted(int(history[here].max()), 'event')}"
+        shares = "".join(f"{part[here].mean():{wide}.3f}" for part, wide in zip(back, (18, 10), strict=False))
         print(
-            f"    {named:19s}{here.sum():8,d}{mine[here].mean():9.3f}{against[here].mean():9.3f}  {more:28s}"
-            f"{expected[here].mean():18.3f}{happened[here].mean():10.3f}"
+            f"    {named:19s}{here.sum():8,d}{mine[here].mean():9.3f}{against[here].mean():11.3f}  {more:28s}{shares}"
         )
 
 
@@ -162,4 +200,4 @@ def show_habit(trained: TrainedCell) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(ended(lambda: main(read_arguments(Asked, "python -m benchmarks.why", sys.argv[1:], description=__doc__))))

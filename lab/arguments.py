@@ -10,10 +10,15 @@ from typing import Any, TextIO, cast
 
 import tyro
 
+BOX = "│╭╰"
+"""What the lines of tyro's boxes begin with, which it wraps itself."""
+
 _TIE = "\N{NO-BREAK SPACE}"
 
 
-def read_arguments(settings: Any, program: str, arguments: Sequence[str], *config: Any, description: str = "") -> Any:
+def read_arguments(
+    settings: Any, program: str, arguments: Sequence[str], *config: Any, description: str | None = None
+) -> Any:
     """An object of `settings` as the arguments state it. Leaves with exit code 2 for what cannot be read.
 
     `program` is the command before its arguments, like `python -m lab.run FILE`. tyro takes its first word for
@@ -34,9 +39,8 @@ def read_arguments(settings: Any, program: str, arguments: Sequence[str], *confi
 
 def _wrapped(line: str) -> str:
     width = shutil.get_terminal_size().columns
-    boxed = not line[:1].isalnum()
     indent = "    " if line.startswith("usage:") else ""
-    return line if boxed or len(line) <= width else textwrap.fill(line, width, subsequent_indent=indent)
+    return line if line[:1] in BOX or len(line) <= width else textwrap.fill(line, width, subsequent_indent=indent)
 
 
 class _Parted:
