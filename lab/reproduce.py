@@ -1,11 +1,15 @@
 """Reproduce a run from its pin: python -m lab.reproduce PIN [settings]
 
     python -m lab.reproduce results/lstm_vs_transformer/pin.json --cells 2
-    python -m lab.reproduce PIN --source.path log.csv
-    python -m lab.reproduce PIN --with FILE       where the experiment has classes of the user's own
+    python -m lab.reproduce PIN --source.path FOLDER/log.csv
+    python -m lab.reproduce PIN --with FILE
 
-Says first what differs here from where the pin was made, and so at which level it judges: bitwise, tolerance or
-statistical (docs/pin.md). Exit code 0: all matched; 1: something did not; 2: a mistake of the user's.
+A pin keeps the names of files alone: --source.path says where the log lies, and
+--with names the experiment's file, where it has classes of the user's own.
+
+Says first what differs here from where the pin was made, and so at which level
+it judges: bitwise, tolerance or statistical (docs/pin.md). Exit code 0: all
+matched; 1: something did not; 2: a mistake of the user's.
 """
 
 import sys
@@ -15,6 +19,7 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lab.data.words import counted
 from lab.errors import InputError
 from lab.leaving import asked, ended
 
@@ -65,7 +70,7 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     chosen = choose(pin["cells"], options.cells)
     prepare_backend(options.cache)
     level = _introduce(pin, chosen, options.level, _moved(pin, chosen, experiment))
-    check_files(pin["data"], experiment)
+    check_files(pin, experiment, path)
     with tempfile.TemporaryDirectory() as temporary:
         return _judge(pin, chosen, level, _computed(pin, chosen, experiment, options, Path(temporary)))
 
@@ -174,18 +179,27 @@ def _say(line: str) -> None:
     print(textwrap.fill(line, 80, subsequent_indent="    "), flush=True)
 
 
-def check_files(data: Mapping[str, Any], experiment: "Experiment") -> None:
-    """Raise InputError, naming both, where the files here are not the pinned ones."""
+def check_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) -> None:
+    """Raise InputError, with the line to run, where the pinned files are not here, or others in their place."""
+    from lab.command import command
     from lab.pins import files_of
+    from lab.settings import flags_of_files
 
-    here = files_of(experiment.source)
-    if len(here) != len(data["files"]):
-        raise InputError(f"source: {len(here)} files are here, the pin is of {len(data['files'])}; see --source.path.")
-    for was, now in zip(data["files"], here, strict=True):
+    flags = flags_of_files(pin["experiment"]["source"]) or ["--source.path", "FOLDER"]
+    line = command("lab.reproduce", str(path), *flags)
+    again = f"A pin keeps the names of files alone; say where they lie:\n  {line}"
+    pinned = pin["data"]["files"]
+    try:
+        here = files_of(experiment.source)
+    except InputError as error:
+        raise InputError(f"{error} {again}") from None
+    if len(here) != len(pinned):
+        raise InputError(f"source: {counted(len(here), 'file')} here, and the pin is of {len(pinned)}. {again}")
+    for was, now in zip(pinned, here, strict=True):
         if was["sha256"] != now["sha256"]:
             raise InputError(
                 f"source: {now['name']} ({now['bytes']:,} bytes, sha256 {now['sha256'][:16]}) is not the pinned "
-                f"{was['name']} ({was['bytes']:,} bytes, sha256 {was['sha256'][:16]}); name it with --source.path."
+                f"{was['name']} ({was['bytes']:,} bytes, sha256 {was['sha256'][:16]}). {again}"
             )
 
 

@@ -111,6 +111,24 @@ def _object(value: Mapping[str, Any], hint: Any, where: str, known: Mapping[str,
     return cls(**{name: _rebuilt(one, hints[name], f"{where}.{name}", {}) for name, one in own.items()})
 
 
+def flags_of_files(said: Mapping[str, Any]) -> list[str]:
+    """What a command must add for a pinned source: `--source.path FOLDER/log.csv`, of which a pin keeps the name alone.
+
+    Nothing for a source that reads no files, or reads them where it does by default.
+    """
+    if "fingerprint" in said:
+        return ["--with", "FILE"]
+    cls: Any = {cls.__name__: cls for cls in classes("source").values()}.get(said["type"])
+    default = {f.name: f.default for f in fields(cls)} if cls else {}
+    flags: list[str] = []
+    for name in PATHS:
+        value = said.get(name)
+        if value and value != default.get(name):
+            names = [value] if isinstance(value, str) else value
+            flags += [f"--source.{name}", *(f"FOLDER/{one}" for one in names)]
+    return flags
+
+
 def _without_folders(source: Any) -> dict[str, Any]:
     """A source's settings, of a path that is not the class's own default the name alone."""
     default = {f.name: f.default for f in fields(source)}

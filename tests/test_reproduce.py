@@ -90,6 +90,13 @@ def test_other_data_are_refused_before_anything_is_computed(home: Path, commands
     (home / "other.csv").write_text((home / "logs" / "log.csv").read_text() + "u1,i1,c1,1700000001\n")
     told = commands.run("lab.reproduce", "results/tiny/pin.json", "--source.path", "other.csv")
     assert told.code == 2 and "other.csv" in told.complained and "is not the pinned log.csv" in told.complained
+    assert told.complained.endswith("-m lab.reproduce results/tiny/pin.json --source.path FOLDER/log.csv\n")
+
+
+def test_a_log_whose_place_the_pin_does_not_know_is_asked_for_with_the_line_to_run(commands: Home) -> None:
+    told = commands.run("lab.reproduce", "results/tiny/pin.json")
+    assert told.code == 2 and told.complained.startswith("error: log.csv: no such file")
+    assert told.complained.endswith("-m lab.reproduce results/tiny/pin.json --source.path FOLDER/log.csv\n")
 
 
 def test_the_committed_pin_comes_out_again(tmp_path: Path, forks: Server) -> None:

@@ -1,6 +1,7 @@
 """The page of a report: one file, without a network or another file."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from lab.report.compared import about, compared, heads
 from lab.report.contents import Contents
 from lab.report.figures import Drawing
 from lab.report.question import question
+from lab.settings import flags_of_files
 from lab.store import days
 from lab.summary import SLICES, Estimate
 from lab.table_grid import grid, short
@@ -44,7 +46,15 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
         versions=list(_flat(contents.facts.get("machine"))),
         settings=list(_flat(contents.facts.get("experiment"))),
         pin=contents.pin,
+        reproduce=_reproduce(contents.facts),
     )
+
+
+def _reproduce(pin: Mapping[str, Any]) -> str:
+    """The command that computes the cells again, from the page's own folder, wherever that is."""
+    source = pin.get("experiment", {}).get("source")
+    flags = flags_of_files(source) if source else []
+    return shlex.join(["python", "-m", "lab.reproduce", "pin.json", *flags])
 
 
 def _rows(contents: Contents) -> Iterator[Mapping[str, Any]]:

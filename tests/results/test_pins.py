@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from benchmarks.truths import at_most
 from lab import environment
 from lab.data.cleaning import Cleaning
-from lab.data.sources import Table
+from lab.data.sources import MovieLens, Source, SyntheticShop, Table
 from lab.data.timeline import Timeline
 from lab.environment import without_paths
 from lab.errors import InputError
@@ -18,6 +19,7 @@ from lab.experiment import Experiment
 from lab.fingerprints import digest
 from lab.pins import FORMAT, VERSION, read_pin
 from lab.registry import shipped
+from lab.report.page import _reproduce
 from lab.reproduce import choose
 from lab.settings import experiment_of, plain, settings_of
 from lab.training.settings import Training
@@ -67,6 +69,23 @@ def test_no_folder_of_the_machine_is_kept() -> None:
     assert without_paths("/home/someone/log.csv: is damaged (see ~/x/y.txt), 3 km/h") == (
         "log.csv: is damaged (see y.txt), 3 km/h"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        (Table(path="/a/my log.csv"), "pin.json --source.path 'FOLDER/my log.csv'"),
+        (Table(path=("/a/b.csv", "c.csv"), attributes="/x/y.csv"),
+         "pin.json --source.path FOLDER/b.csv FOLDER/c.csv --source.attributes FOLDER/y.csv"),
+        (MovieLens(), "pin.json"),
+        (MovieLens(path="/d/ml"), "pin.json --source.path FOLDER/ml"),
+        (SyntheticShop(), "pin.json"),
+        (Table(frame=pl.DataFrame({"user": [1], "item": [2], "time": [3]})), "pin.json --with FILE"),
+    ],
+)  # fmt: skip
+def test_the_page_says_what_else_a_pin_needs(source: Source, line: str) -> None:
+    pin = {"experiment": json.loads(json.dumps(settings_of(asked(source=source))))}
+    assert _reproduce(pin) == f"python -m lab.reproduce {line}"
 
 
 def test_a_class_that_does_not_ship_asks_for_its_file() -> None:
