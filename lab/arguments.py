@@ -10,7 +10,7 @@ from typing import Any, TextIO, cast
 
 import tyro
 
-BOX = "│╭╰"
+BOX = "│╭╰|+"
 """What the lines of tyro's boxes begin with, which it wraps itself."""
 
 _TIE = "\N{NO-BREAK SPACE}"
