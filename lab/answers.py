@@ -46,6 +46,11 @@ def span(horizon: float) -> str:
     return f"{days(horizon)} day{'' if horizon == 1 else 's'}"
 
 
+def horizon_text(horizon: float) -> str:
+    """A horizon by itself: `7 days`, `last event`."""
+    return f"last {span(horizon)}" if horizon == LAST_EVENT else span(horizon)
+
+
 def tied(line: Line, best: Sequence[Line], slice_name: str, found: Found) -> bool:
     """Whether a line that is not the best of its column cannot be told from it."""
     pair = (_between(line, one, slice_name, found) for one in best if one is not line)
@@ -97,7 +102,7 @@ def _listed(names: list[str]) -> str:
 def _left_out(summary: Summary) -> Iterator[str]:
     """That some lines are not compared, since what is there of them may not be what the rest would give."""
     lines = (line for line, _ in summary.lines if not line.complete)
-    names = list(dict.fromkeys(f"{line.name} ({span(line.horizon)})" for line in lines))
+    names = list(dict.fromkeys(f"{line.name} ({horizon_text(line.horizon)})" for line in lines))
     if names:
         yield f"Left out here, since not all of its cells are done: {', '.join(names)}."
 
@@ -124,7 +129,8 @@ def _between(line: Line, other: Line, slice_name: str, found: Found) -> Comparis
 
 def number(value: float) -> str:
     """`.016`, `-.004`, `1.20`."""
-    return f"{value:.3f}".replace("0.", ".", 1) if f"{abs(value):.3f}" < "1" else f"{value:.2f}"
+    value = round(value, 3) + 0.0  # -0.0004 is no -.000
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
 
 
 def probability(p: float) -> str:

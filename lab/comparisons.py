@@ -1,6 +1,7 @@
 """Who is ahead of whom: paired differences between the lines of one target and horizon, as comparisons.csv has them.
 
-The family is fixed before anything is seen: every two lines, the oracle apart, on the main metric and each slice.
+The family is fixed before anything is seen: every two lines, the oracle apart, on the main metric and each slice
+that is told (`lab.slices`): one that is `all` over again would be counted twice.
 Holm's correction of the p over users goes over the whole family.
 """
 
@@ -13,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lab.paired import Pair, Scores, pairs
+from lab.slices import told
 from lab.statistics.across_runs import improvement
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.statistics.permutation import flip_p, holm, smallest_p, users_p_each
@@ -81,9 +83,10 @@ def comparisons(store: Store, summary: Summary, metric: str) -> tuple[Comparison
     """All comparisons of complete lines that are not stale, those without a common query left out."""
     lines = [line for line, _ in summary.lines if line.complete and line.kind != "oracle" and not line.stale]
     found: list[Comparison] = []
+    slices = told(summary)
     for _, group in groupby(lines, key=lambda line: (line.target, line.horizon)):
         scores = [Scores.of(store, line, metric) for line in group]
-        found += (one for several in _batches(scores) for one in _compared(several, metric))
+        found += (one for several in _batches(scores, slices) for one in _compared(several, metric))
     adjusted = holm([one.users_p for one in found])
     return tuple(replace(one, holm_p=float(p)) for one, p in zip(found, adjusted, strict=True))
 
@@ -107,11 +110,11 @@ def _negative(value: float | None) -> float | None:
     return None if value is None else -value
 
 
-def _batches(scores: Sequence[Scores]) -> Iterator[list[Pair]]:
-    """The pairs of each two lines, AT_ONCE together."""
+def _batches(scores: Sequence[Scores], slices: Sequence[str]) -> Iterator[list[Pair]]:
+    """The pairs of each two lines in some slices, AT_ONCE together."""
     batch: list[Pair] = []
     for a, b in combinations(scores, 2):
-        batch += pairs(a, b)
+        batch += (pair for pair in pairs(a, b) if pair.slice in slices)
         if len(batch) >= AT_ONCE:
             yield batch
             batch = []

@@ -56,21 +56,25 @@ def build_pin(
     experiment: Experiment,
     about: Mapping[str, str],
     histories: Histories,
+    left_out: Sequence[str],
     folds: Sequence[Fold],
     candidates: Sequence[int],
     store: Store,
     planned: Iterable[CellRecord],
     seconds: float,
 ) -> dict[str, Any]:
-    """The pin of a run as plain values, failures and missing cells included."""
+    """The pin of a run as plain values, failures and missing cells included.
+
+    `left_out` says what of the experiment the log had no column for, a sentence each.
+    """
     cells = store.plan(planned)
     return {
         "format": FORMAT,
         "version": VERSION,
         "about": dict(about),
         "experiment": settings_of(experiment),
-        "data": _data(experiment.source, histories),
-        "split": _split(folds, candidates),
+        "data": _data(experiment.source, histories, left_out),
+        "split": _split(folds, candidates, experiment.target.asks == "ticks"),
         "seeds": {"count": experiment.seeds, "first": 0, "streams": STREAMS},
         "metrics": experiment.target.judged(),
         "code": code() | {"fingerprint": code_fingerprint([])},
@@ -111,9 +115,10 @@ def files_of(source: Source) -> list[dict[str, Any]]:
     return [{"name": p.name, "bytes": p.stat().st_size, "sha256": _sha256(p)} for p in source.paths()]
 
 
-def _data(source: Source, histories: Histories) -> dict[str, Any]:
+def _data(source: Source, histories: Histories, left_out: Sequence[str]) -> dict[str, Any]:
     facts = histories.facts
     counts = {name: facts.get(name) for name in ("rows", "events", "users", "items", "first", "last", "rules")}
+    order = {name: facts[name] for name in ("timed", "calendar") if name in facts}
     return {
         "source": source.name,
         "licence": source.licence,
@@ -122,16 +127,18 @@ def _data(source: Source, histories: Histories) -> dict[str, Any]:
         "fingerprint": histories.fingerprint,
         "quarantined": facts["quarantine"]["rows"],
         **counts,
+        **order,
+        "left_out": list(left_out),
     }
 
 
-def _split(folds: Sequence[Fold], candidates: Sequence[int]) -> dict[str, Any]:
+def _split(folds: Sequence[Fold], candidates: Sequence[int], on_ticks: bool) -> dict[str, Any]:
     placed = [
         {"fold": f.index, "valid_cutoff": f.valid_cutoff, "test_cutoff": f.test_cutoff, "candidates": count}
         for f, count in zip(folds, candidates, strict=True)
     ]
     every = [[f.index, f.first, f.valid_cutoff, f.test_cutoff, f.horizons, f.query_every] for f in folds]
-    return {"fingerprint": digest(every), "query_every": folds[0].query_every, "folds": placed}
+    return {"fingerprint": digest(every), "query_every": folds[0].query_every if on_ticks else None, "folds": placed}
 
 
 def pinned_cell(store: Store, record: CellRecord) -> dict[str, Any]:

@@ -21,8 +21,12 @@ from lab.data.timeline import Timeline, date_text, instant, log_days
 from lab.data.words import counted, span_text
 from lab.estimate import Part
 from lab.progress import duration
+from lab.protocol import leave_one_out
 from lab.training.devices import Layout
 from lab.training.fit import dispatches
+
+SECOND = 1_000_000
+"""Microseconds in a second."""
 
 
 def say(console: Console, line: str) -> None:
@@ -60,19 +64,6 @@ def _times(facts: Mapping[str, Any]) -> Iterable[str]:
         yield from filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts)))
     if "calendar" in facts:
         yield from leave_one_out(facts["calendar"])
-
-
-def leave_one_out(calendar: Mapping[str, Any]) -> Iterable[str]:
-    """How histories are cut that way, and what it leaks."""
-    yield "leave-one-out: each user's last event is the test, the one before it the valid split"
-    leaked = calendar["leaked"]
-    if leaked is None:
-        yield "what that leaks cannot be told of a log without times: models may learn from events after their tests"
-    else:
-        yield (
-            f"what that leaks: {leaked['tests']:.1%} of the test events are older than some event that models learn "
-            f"from, and {leaked['events']:.1%} of these lie after the median test event"
-        )
 
 
 def late_end(timeline: Timeline, last: int) -> Iterable[str]:
@@ -140,9 +131,9 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     timed, what = data.view.histories.times is not None, "items" if data.view.items else "categories"
     if timed:
         cutoffs = split.queries.cutoff
-        yield "first cutoff", date_text(int(cutoffs.min()))[:10]
-        yield "last cutoff", date_text(int(cutoffs.max()))[:10]
-        yield "labels known by", date_text(data.view.fold.closes_by(split.name))[:10]
+        yield "first cutoff", _day(int(cutoffs.min()))
+        yield "last cutoff", _day(int(cutoffs.max()))
+        yield "labels known by", _day(data.view.fold.closes_by(split.name))
     yield "users", f"{len(np.unique(split.queries.user)):,}"
     yield "queries", f"{len(split.queries):,}"
     for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
@@ -155,6 +146,12 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
         yield "label events without any category", f"{sum(labels.bare for labels in split.labels):,}"
     yield "packed rows", f"{split.packed.count:,}"
     yield "padding in them", f"{split.padding:.1%}"
+
+
+def _day(moment: int) -> str:
+    """The date of an instant. Events that share one are microseconds apart (`lab.data.order`): the first of a day's may
+    stand in the day before."""
+    return date_text(round(moment / SECOND) * SECOND)[:10]
 
 
 def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence[Cell]) -> None:
@@ -198,6 +195,6 @@ def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:
 
 
 def _laid(layout: Layout) -> str:
-    devices = f"{layout.lanes} device{'s' if layout.lanes > 1 else ''}"
+    devices = counted(layout.lanes, "device")
     share = "" if layout.mode == "cells" or layout.lanes == 1 else ", each batch shared"
     return f"{layout.cells_at_once} at once on {devices}{share}"

@@ -120,7 +120,7 @@ class Run:
             say(self.console, "No cell is stale; --status says what is missing.")
             return
         self.store.check_writable()
-        print_table(write_tables(self.store, found), self.console)
+        print_table(write_tables(self.store, found, left_out=self._left_out), self.console)
         self._print(f"Results: {self.store.root}")
         self._show_report(stale=True)
 
@@ -160,7 +160,7 @@ class Run:
     def summarise(self, draw: bool = True) -> None:
         """Rewrite tables, pin, figures and page from what is on disk, and print the main table."""
         planned = [cell.record("missing") for cell in self.cells]
-        shown = write_tables(self.store, planned)
+        shown = write_tables(self.store, planned, left_out=self._left_out)
         write_pin(self.store.root / "pin.json", self.pin(planned))
         print_table(shown, self.console)
         if stale := len(with_stale(self.store, planned)) - len(planned):
@@ -200,9 +200,8 @@ class Run:
         """Everything from which others can check these results."""
         candidates = [self._candidates_of(fold) for fold in self.folds]
         seconds = time.monotonic() - self._begun
-        return build_pin(
-            self.experiment, self._about, self.histories, self.folds, candidates, self.store, planned, seconds
-        )
+        about = self.experiment, self._about, self.histories, self._left_out
+        return build_pin(*about, self.folds, candidates, self.store, planned, seconds)
 
     def tracker(self) -> Tracker:
         """The mirror of this run, whose cells stand together, apart from those of other settings or another log."""

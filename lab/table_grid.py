@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.answers import Found, answers, by_pair, span, tied
+from lab.answers import Found, answers, by_pair, horizon_text, span, tied
 from lab.comparisons import Comparison
+from lab.data.words import counted
+from lab.remarks import remarks
+from lab.slices import told
 from lab.statistics.intervals import Interval
 from lab.summary import Estimate, Line, Summary
 
@@ -44,6 +47,8 @@ class Grid:
     notes: tuple[str, ...]
     """A sentence for each way in which a line's cells are not done."""
     caption: str
+    remarks: tuple[str, ...]
+    """What is to be known of the queries, a sentence each."""
     answers: tuple[str, ...]
     """What the table says, a sentence each."""
 
@@ -53,19 +58,23 @@ class Grid:
         return any(entry.tied for section in self.sections for row in section.rows for entry in row.entries)
 
 
-def grid(summary: Summary, found: Sequence[Comparison], metric: str, slices: Sequence[str]) -> Grid:
-    """Lay out one metric: a section per target and horizon, a row per line, a column per slice."""
-    pairs = by_pair(found)
+def grid(summary: Summary, found: Sequence[Comparison], metric: str, left_out: Sequence[str] = ()) -> Grid:
+    """Lay out one metric: a section per target and horizon, a row per line, a column per slice that is told.
+
+    `left_out` says what of the experiment the log had no column for.
+    """
+    pairs, slices = by_pair(found), told(summary)
     groups: dict[tuple[str, float], list[Line]] = {}
     for line, _ in summary.lines:
         groups.setdefault((line.target, line.horizon), []).append(line)
     several = len({target for target, _ in groups}) > 1
     sections = (_section(summary, pairs, lines, metric, slices, several) for lines in groups.values())
     return Grid(
-        columns=tuple(slices),
+        columns=slices,
         sections=tuple(sections),
         notes=tuple(note for line, _ in summary.lines for note in _notes(line)),
         caption=_caption(summary, metric),
+        remarks=remarks(summary, left_out),
         answers=tuple(answers(summary, pairs, metric)),
     )
 
@@ -114,7 +123,7 @@ def _best(lines: list[Line], column: list[Estimate | None]) -> set[int]:
 
 def _count(column: list[Estimate | None]) -> str:
     queries = max((one.queries for one in column if one), default=0)
-    return f"{queries:,} quer{'y' if queries == 1 else 'ies'}"
+    return counted(queries, "query", "queries")
 
 
 def _label(line: Line) -> str:
@@ -142,13 +151,13 @@ def _half(interval: Interval | None) -> str:
 
 def _notes(line: Line) -> Iterator[str]:
     if line.stale:
-        count = f"{len(line.cells)} stale cell{'s' if len(line.cells) > 1 else ''}"
-        yield f"{line.name}, {span(line.horizon)}: {count}, not what is asked for in {', '.join(line.stale)}."
+        count = counted(len(line.cells), "stale cell")
+        yield f"{line.name}, {horizon_text(line.horizon)}: {count}, not what is asked for in {', '.join(line.stale)}."
     for status in ("diverged", "failed", "missing"):
         cells = [cell for cell in line.cells if cell.status == status]
         if cells:
             reason = next((cell.reason for cell in cells if cell.reason), "")
-            start = f"{line.name}, {span(line.horizon)}: {len(cells)} of {len(line.cells)} {status}"
+            start = f"{line.name}, {horizon_text(line.horizon)}: {len(cells)} of {len(line.cells)} {status}"
             yield f"{start}: {reason}" if reason else f"{start}."
 
 
@@ -160,7 +169,8 @@ def legend(shown: Grid, best: str, tie: str = "~") -> str:
 
 def markdown(shown: Grid) -> str:
     """One table per section, fit to be pasted, and what they say."""
-    under = (f"{shown.caption} {legend(shown, 'in bold', '`~`')}", *(f"\n{one}" for one in shown.answers))
+    said = (f"\n{one}" for one in (*shown.remarks, *shown.answers))
+    under = (f"{shown.caption} {legend(shown, 'in bold', '`~`')}", *said)
     return "\n".join((*_markdown(shown), *under, *(f"\n- {note}" for note in shown.notes))) + "\n"
 
 
@@ -185,7 +195,7 @@ def tex(shown: Grid) -> str:
     return "\n".join(
         (
             f"% {shown.caption} {legend(shown, 'in bold')} Needs \\usepackage{{booktabs}}.",
-            *(f"% {note}" for note in (*shown.answers, *shown.notes)),
+            *(f"% {note}" for note in (*shown.remarks, *shown.answers, *shown.notes)),
             f"\\begin{{tabular}}{{{'l' * width}}}",
             "\\toprule",
             " & ".join(("", *map(_escaped, shown.columns))) + " \\\\",

@@ -4,7 +4,7 @@ Models by feature set, then baselines, then the oracle where one is known, by ho
 done is counted beside its line's name and explained below the table, and its line is not marked as best.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -15,7 +15,7 @@ from lab.cell_record import CellRecord
 from lab.comparisons import comparisons, comparisons_csv
 from lab.files import write_whole
 from lab.store import Store, columns_of, csv_bytes, days, stale_text
-from lab.summary import SLICES, Estimate, Line, Summary, summarise
+from lab.summary import Estimate, Line, Summary, summarise
 from lab.table_grid import Entry, Grid, grid, legend, markdown, tex
 
 METRIC = "ndcg@10"
@@ -27,16 +27,21 @@ _COLUMNS = (
 )
 
 
-def write_tables(store: Store, planned: Iterable[CellRecord] | None = None, metric: str = METRIC) -> Grid:
+def write_tables(
+    store: Store,
+    planned: Iterable[CellRecord] | None = None,
+    metric: str = METRIC,
+    left_out: Sequence[str] = (),
+) -> Grid:
     """Rebuild cells.csv, comparisons.csv and summary.csv, .md and .tex from the planned cells (or all stored).
 
-    Returns the table of the metric.
+    `left_out` says what of the experiment the log had no column for. Returns the table of the metric.
     """
     planned = None if planned is None else list(planned)
     store.write_cells_table(planned)
     summary = summarise(store, planned)
     found = comparisons(store, summary, metric)
-    shown = grid(summary, found, metric, SLICES)
+    shown = grid(summary, found, metric, left_out)
     write_whole(store.root / "comparisons.csv", comparisons_csv(found))
     write_whole(store.root / "summary.csv", _csv(summary))
     write_whole(store.root / "summary.md", markdown(shown).encode())
@@ -56,7 +61,7 @@ def print_table(shown: Grid, console: Console) -> None:
         for row in section.rows:
             table.add_row(_text(row.name, console), *(_rich(entry, star, console) for entry in row.entries))
     console.print(table, "")
-    for line in (*shown.notes, _caption(shown, star), "", *shown.answers):
+    for line in (*shown.notes, _caption(shown, star), *shown.remarks, "", *shown.answers):
         console.print(Text(_text(line, console)), soft_wrap=False)
 
 

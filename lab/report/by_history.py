@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lab.report.contents import Contents
-from lab.report.panels import fullest, legend, panel_each, place_of
+from lab.report.panels import legend, panel_each, place_of
 from lab.report.style import colour, look
 from lab.statistics.intervals import Interval, over_users
 from lab.summary import Line, answered
@@ -72,7 +72,7 @@ def by_history(contents: Contents) -> Any:
             _draw(panel, one, edges, line.name, names.index(line.name))
         _label(panel, mine[0][1], edges)
     next(iter(places.values())).set_ylabel(METRIC.upper())
-    legend(figure, fullest(places.values()))
+    legend(figure, places.values())
     return figure
 
 

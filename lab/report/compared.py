@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from lab.answers import number, probability
+from lab.answers import horizon_text, number, probability
 from lab.comparisons import Comparison
 from lab.report.contents import Contents
-from lab.store import days
 
 Entry = tuple[str, str | float]
 """What is shown, and what it sorts by."""
@@ -14,7 +13,7 @@ MOST = 200
 """Rows a page shows; comparisons.csv has all."""
 
 HEADS = (
-    *("days", "slice", "a", "b", "a minus b", "over users", "p", "Holm's p", "over seeds", "p over seeds"),
+    *("horizon", "slice", "a", "b", "a minus b", "over users", "p", "Holm's p", "over seeds", "p over seeds"),
     *("a above b", "users"),
 )
 
@@ -51,7 +50,7 @@ def about(contents: Contents) -> str:
 
 def _row(one: Comparison) -> list[Entry]:
     return [
-        (str(days(one.horizon)), one.horizon),
+        (horizon_text(one.horizon), one.horizon),
         *((text, text) for text in (one.slice, one.a, one.b)),
         (number(one.difference), one.difference),
         _between(one.users_low, one.users_high),

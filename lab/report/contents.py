@@ -13,6 +13,7 @@ import numpy as np
 from lab.cell_record import CellRecord, Kind
 from lab.comparisons import Comparison, from_row
 from lab.errors import FaultError, InputError
+from lab.slices import told
 from lab.store import CURVE, Store
 from lab.summary import Line, Summary, summarise
 
@@ -39,6 +40,28 @@ class Contents:
     def lines(self) -> tuple[Line, ...]:
         """Those that figures are of: no stale one."""
         return tuple(line for line, _ in self.summary.lines if not line.stale)
+
+    @cached_property
+    def slices(self) -> tuple[str, ...]:
+        """Those that have something of their own to say."""
+        return told(self.summary)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What of the experiment the log had no column for, a sentence each."""
+        return tuple((self.facts.get("data") or {}).get("left_out", ()))
+
+    @property
+    def things(self) -> str:
+        """What is ranked, in a word."""
+        target = (self.facts.get("experiment") or {}).get("target") or {}
+        return "items" if (target.get("categories") or {}).get("rule") == "item" else "categories"
+
+    @property
+    def leaves_one_out(self) -> bool:
+        """Whether each user's last event was asked, so that instants are no dates."""
+        timeline = (self.facts.get("experiment") or {}).get("timeline") or {}
+        return timeline.get("protocol") == "leave_one_out"
 
     @cached_property
     def compared(self) -> tuple[Comparison, ...]:

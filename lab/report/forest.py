@@ -5,10 +5,13 @@ from typing import Any
 from lab.answers import span
 from lab.comparisons import Comparison
 from lab.report.contents import Contents
-from lab.report.panels import Place, legend, panels, place_of
+from lab.report.panels import TITLE, Place, label_rows, legend, panels, place_of, room_for, wrapped
 from lab.report.style import colour
 from lab.summary import Line
 from lab.tables import METRIC
+
+SHIFTS = ((), (0.0,), (-0.14, 0.14))
+"""Where so many intervals of one row lie beside its middle."""
 
 
 def leaders(contents: Contents) -> dict[Place, Line]:
@@ -36,26 +39,28 @@ def forest(contents: Contents) -> Any:
     found = {place: (line, rows) for place, line in best if (rows := of_leader(contents, line))}
     if not found:
         return None
-    heights = [len(rows) + 1.2 for _, rows in found.values()]
-    figure, drawn = panels(8, 1.3 + 0.27 * sum(heights), 1, len(found), sharex=True, height_ratios=heights)
+    row = room_for(one.b for _, rows in found.values() for one in rows)
+    heights = [row * len(rows) + 0.35 for _, rows in found.values()]
+    figure, drawn = panels(1.3 + sum(heights), 1, len(found), sharex=True, height_ratios=heights)
     several = len({target for target, _ in found}) > 1
     for ((target, horizon), (line, rows)), panel in zip(found.items(), drawn, strict=True):
         _draw(panel, rows)
         when = f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}"
-        panel.set_title(f"{when}: {line.name} minus ...", loc="left", fontsize=10)
+        panel.set_title(wrapped(f"{when}: {line.name} minus ...", TITLE), loc="left", fontsize=10)
     drawn[-1].set_xlabel(f"difference of {METRIC.upper()}, with 95 % intervals")
-    legend(figure, drawn[0])
+    legend(figure, drawn)
     return figure
 
 
 def _draw(panel: Any, rows: list[Comparison]) -> None:
     for place, row in enumerate(rows):
-        ends = {"users": (row.users_low, row.users_high), "seeds": (row.seeds_low, row.seeds_high)}
-        for (kind, (low, high)), shift, index in zip(ends.items(), (-0.14, 0.14), (0, 1), strict=True):
-            if low is not None and high is not None:
-                said = None if place else f"over {kind}"
-                panel.plot([low, high], [place + shift] * 2, color=colour(index), linewidth=3.2 - 2 * index, label=said)
-        panel.plot([row.difference], [place], "o", color="black", markersize=4)
+        ends = {"over users": (row.users_low, row.users_high), "over seeds": (row.seeds_low, row.seeds_high)}
+        told = [(kind, low, high) for kind, (low, high) in ends.items() if low is not None and high is not None]
+        for shift, (kind, low, high) in zip(SHIFTS[len(told)], told, strict=True):
+            index = list(ends).index(kind)
+            how = {"color": colour(index), "linewidth": 3.2 - 1.6 * index, "label": kind}
+            panel.plot([low, high], [place + shift] * 2, **how)
+        # On the first interval, or by itself where too few users leave none.
+        panel.plot([row.difference], [place + (SHIFTS[len(told)] or (0.0,))[0]], "o", color="black", markersize=4)
     panel.axvline(0, color="#555555", linewidth=1)
-    panel.set_yticks(range(len(rows)), [row.b for row in rows], fontsize=9)
-    panel.set_ylim(len(rows) - 0.4, -0.6)
+    label_rows(panel, [row.b for row in rows])

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.data.timeline import date_text
+from lab.answers import horizon_text
 from lab.report.compared import about, compared, heads
 from lab.report.contents import Contents
+from lab.report.facts import of_folds, of_log, of_machine, of_settings
 from lab.report.figures import Drawing
+from lab.report.measured import measured
 from lab.report.question import question
 from lab.settings import flags_of_files
-from lab.store import days
-from lab.summary import SLICES, Estimate
+from lab.summary import Estimate
 from lab.table_grid import grid, short
 from lab.tables import METRIC
 
@@ -26,25 +27,28 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
     from markupsafe import Markup
 
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    shown = grid(contents.summary, contents.compared, METRIC, SLICES)
+    shown = grid(contents.summary, contents.compared, METRIC, contents.left_out)
     return template.from_string(TEMPLATE.read_text("utf-8")).render(
         name=contents.name,
         question=question(contents),
         answer=shown.answers,
         caption=shown.caption,
         notes=shown.notes,
-        slices=SLICES,
+        remarks=shown.remarks,
+        slices=shown.columns,
+        several=len({line.target for line, _ in contents.summary.lines}) > 1,
         rows=list(_rows(contents)),
+        measured=measured(contents),
+        horizon_text=horizon_text,
         # Drawn by matplotlib from escaped text, and the only markup that is not the template's own.
         figures=[(one, Markup(_inline(one))) for one in drawings],
         compared=compared(contents),
         compared_heads=heads(contents),
         compared_about=about(contents),
         cells=[cell for cell in contents.planned if cell.status != "done"],
-        log=list(_log(contents.facts.get("data"))),
-        folds=list(_flat(contents.facts.get("split"))),
-        versions=list(_flat(contents.facts.get("machine"))),
-        settings=list(_flat(contents.facts.get("experiment"))),
+        data=[*of_log(contents), *of_folds(contents)],
+        versions=list(of_machine(contents)),
+        settings=list(of_settings(contents)),
         pin=contents.pin,
         reproduce=_reproduce(contents.facts),
     )
@@ -61,12 +65,12 @@ def _rows(contents: Contents) -> Iterator[Mapping[str, Any]]:
     for line, _ in contents.summary.lines:
         stale = "stale, " if line.stale else ""
         ended = stale + ", ".join(f"{count} {status}" for status, count in line.counts.items() if count)
-        values = [contents.summary.estimate(line, part, METRIC) for part in SLICES]
+        values = [contents.summary.estimate(line, part, METRIC) for part in contents.slices]
         yield {
             "name": line.name,
             "kind": line.kind,
             "target": line.target,
-            "horizon": days(line.horizon),
+            "horizon": line.horizon,
             "values": [_value(one) for one in values],
             "ended": ended,
             "whole": line.complete and not line.stale,
@@ -92,21 +96,3 @@ def _inline(one: Drawing) -> str:
     return re.sub(
         r'<svg ([^>]*?)width="[^"]*pt"', rf'<svg role="img" aria-labelledby="{one.name}-title" \1', text, count=1
     )
-
-
-def _log(log: Any) -> Iterator[tuple[str, str]]:
-    for name, value in _flat(log):
-        known = name in ("first", "last") and value.lstrip("-").isdigit()
-        yield name, date_text(int(value)) if known else value
-
-
-def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as lines: `training.steps`, `200`."""
-    if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _flat(one, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
-        for index, one in enumerate(value):
-            yield from _flat(one, f"{name}.{index}")
-    elif value is not None:
-        yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.answers import span
 from lab.report.contents import Contents
-from lab.report.panels import ACROSS, Place, fullest, legend, panels, place_of
+from lab.report.panels import ACROSS, Place, legend, panels, place_of
 from lab.report.style import look
 from lab.store import RELIABILITY
 from lab.summary import Line
@@ -34,7 +34,7 @@ def reliability(contents: Contents) -> Any:
     columns = min(len(places), ACROSS)
     bands = -(-len(places) // columns)  # of a row of diagrams and a row of counts each
     how: Any = {"sharex": True, "sharey": "row", "height_ratios": [3, 1] * bands}
-    figure, drawn = panels(max(4.6, 3.4 * columns), 0.8 + 5.4 * bands, columns, 2 * bands, **how)
+    figure, drawn = panels(0.8 + 5.4 * bands, columns, 2 * bands, **how)
     names = list(dict.fromkeys(line.name for line in contents.lines))
     first = [2 * columns * (i // columns) + i % columns for i in range(bands * columns)]
     for spare in first[len(places) :]:
@@ -49,7 +49,7 @@ def reliability(contents: Contents) -> Any:
     for band in range(bands):
         drawn[2 * columns * band].set_ylabel("observed share")
         drawn[2 * columns * band + columns].set_ylabel("pairs")
-    legend(figure, fullest([drawn[at] for at in first[: len(places)]]))
+    legend(figure, [drawn[at] for at in first[: len(places)]])
     return figure
 
 

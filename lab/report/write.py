@@ -29,7 +29,7 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
         progress.advance(0, "reading cells")
         before = read_contents(root, stale)
         progress.advance(1, "comparing rows", READ)
-        write_tables(before.store, before.planned)
+        write_tables(before.store, before.planned, left_out=before.left_out)
         progress.advance(1, "reading the tables", READ)
         return _draw(root, stale, progress)
 
@@ -48,6 +48,10 @@ def _draw(root: Path, stale: bool, progress: Progress) -> Path:
     for title, one in draw(contents):
         drawings += [one] if one else []
         progress.advance(1, title, DRAW)
+    for name in {name for name, *_ in DRAWN} - {one.name for one in drawings}:
+        # Of an earlier run, which had numbers for it.
+        for kind in ("svg", "png"):
+            (root / FIGURES / f"{name}.{kind}").unlink(missing_ok=True)
     for one in drawings:
         write_whole(root / FIGURES / f"{one.name}.svg", one.svg)
         write_whole(root / FIGURES / f"{one.name}.png", one.png)

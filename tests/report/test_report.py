@@ -1,14 +1,17 @@
 """The page and the figures of a results folder, looked at in a real browser."""
 
 import io
+import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +20,21 @@ import pytest
 from rich.console import Console
 
 from lab.answers import number
+from lab.cell_record import Metric
 from lab.report.by_history import quartiles, served
 from lab.report.compared import heads
 from lab.report.contents import read_contents
-from lab.report.forest import leaders, of_leader
-from lab.report.panels import panel_each
+from lab.report.figures import DRAWN
+from lab.report.forest import forest, leaders, of_leader
+from lab.report.means import row_by_row
+from lab.report.panels import WIDTH, panel_each
 from lab.report.question import paragraphs
 from lab.report.reliability import pooled
-from lab.report.style import look
+from lab.report.style import look, style
 from lab.report.write import write_report
 from lab.store import Store
 from lab.tables import write_tables
-from tests.results.made import metrics, record, same_everywhere
+from tests.results.made import metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>document.title = 'taken'</script>"
@@ -133,6 +139,7 @@ def test_every_figure_is_there_twice_and_has_the_same_bytes_again(folder: Path) 
     names = {"ablation", "comparisons", "history", "horizon", "learning", "novel", "reliability"}
     before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
     assert set(before) == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
+    (folder / "figures" / "calibration.svg").write_text("of cells that are no more")
     page = write_report(folder).read_bytes()
     assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == before
     assert write_report(folder).read_bytes() == page
@@ -170,7 +177,11 @@ def test_every_horizon_has_a_panel(count: int, rows: int, columns: int) -> None:
     grid = figure.axes[0].get_gridspec()
     assert (grid.nrows, grid.ncols) == (rows, columns)
     titles = [panel.get_title() for panel in places.values()]
-    assert titles[0] == "next 1 day" and titles[1:] == [f"next {h} days" for h in range(2, count + 1)]
+    assert (
+        titles[0] == "next 1 day"
+        and figure.get_figwidth() == WIDTH
+        and titles[1:] == [f"next {h} days" for h in range(2, count + 1)]
+    )
 
 
 def test_quarters_of_the_queries_are_told_by_the_events_known(folder: Path) -> None:
@@ -202,7 +213,7 @@ def test_a_docstring_flows_in_paragraphs() -> None:
 def test_comparisons_are_rounded_and_sort_by_their_numbers(browser: Any, folder: Path) -> None:
     contents = read_contents(folder)
     page, said, _ = opened(browser, folder, 1280)
-    table = page.locator("table.sortable").nth(1)
+    table = page.locator("[aria-labelledby=comparisons] table")
     rows = table.locator("tbody tr")
     assert rows.count() == len(contents.compared)
     place = list(heads(contents)).index("a minus b")
@@ -275,3 +286,108 @@ def test_variants_have_a_figure_of_their_own(tmp_path: Path) -> None:
     # One horizon is no axis to draw them over.
     assert "variants" in drawn and "horizon" not in drawn
     assert "lstm · full · 7 days" in page and "last · all" in page
+
+
+LONG = "a feature set of item, behaviour, time, price, popularity and of whatever else the log has"
+
+
+@pytest.fixture(scope="module")
+def last_events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Next items of a log without times or repeats: each user's last event, by models of long names."""
+    root = tmp_path_factory.mktemp("report") / "last_events"
+    store = Store(root)
+    curve = {"step": np.array([5]), "valid_loss": np.array([0.5])}
+    for name, value in (("transformer", 0.4), ("hstu", 0.3), ("gru", 0.2)):
+        for seed in range(2):
+            values = value + 0.2 * np.random.default_rng(seed).random(20)
+            table = users({"all": values, "novel": values}) | {"history": np.tile(np.arange(3, 23), 2)}
+            told = {"queries": 20.0, "hr@10": value, "recall@10": value, "coverage@10": 0.123, "cold": 3.0}
+            kept = (*metrics(table), *(Metric("test", "all", *one) for one in told.items()))
+            cell = record(f"{name}-{seed}", model=name, features=LONG, seed=seed, target="next_item", horizon=0.0)
+            store.write(replace(cell, metrics=kept), users=table, curve=curve)
+    (root / "pin.json").write_text(json.dumps(PIN))
+    write_report(root)
+    return root
+
+
+PIN = {
+    "experiment": {
+        "target": {"categories": {"rule": "item"}},
+        "timeline": {"protocol": "leave_one_out"},
+        "horizons": [0.0],
+    },
+    "metrics": {"definitions": {"coverage@k": "share of the candidates"}, "candidates": "all items known"},
+    "data": {
+        **{"fingerprint": "of the log"},
+        **{"source": "table", "events": 1, "users": 20, "items": 900, "first": -86_400_000_000, "last": 0},
+        **{"timed": False, "calendar": {"leaked": {"tests": 0.5, "events": 0.25}}, "rules": [], "quarantined": 1},
+        "left_out": ["features: price is left out, the log has no price column."],
+    },
+    "split": {
+        "fingerprint": "of the cutoffs",
+        "query_every": None,
+        "folds": [{"fold": 0, "valid_cutoff": -172_800_000_000, "test_cutoff": -86_400_000_000, "candidates": 900}],
+    },
+}
+
+
+def test_a_page_of_last_events_speaks_of_items_and_of_no_date(browser: Any, last_events: Path) -> None:
+    page, said, _ = opened(browser, last_events, 1200)
+    text = page.locator("body").inner_text()
+    assert said == [] and not re.search("categor|1970|000000|days|1 rows|repeat", text)
+    for wanted in (
+        "each user's last event is the test",
+        "50.0% of the test events are older than some event that models learn from, and 25.0% of the events that "
+        "models learn from lie after the median test event",
+        "3 of 23 events",
+        "features: price is left out, the log has no price column.",
+        "All queries are novel",
+        "hr@10, recall@10",
+        "coverage@10",
+        "share of the candidates",
+        "over all items",
+        "1 event, 20 users, 900 items",
+    ):
+        assert wanted in text, wanted
+
+
+@pytest.mark.parametrize("scale", ["last_events", "folder"])
+def test_no_text_of_a_figure_is_cut_or_written_over(request: pytest.FixtureRequest, scale: str) -> None:
+    contents = read_contents(request.getfixturevalue(scale))
+    with style():
+        for name, _, _, make in DRAWN:
+            if (figure := make(contents)) is None:
+                continue
+            figure.draw_without_rendering()
+            inside, whole = figure.get_tightbbox(), figure.bbox_inches.padded(0.02)
+            assert whole.x0 <= inside.x0 and whole.y0 <= inside.y0 and inside.x1 <= whole.x1 and inside.y1 <= whole.y1
+            boxes = [text.get_window_extent().padded(-1) for text in written(figure)]
+            assert len(boxes) > 4 and not [1 for a, b in combinations(boxes, 2) if a.overlaps(b)], name
+
+
+def written(figure: Any) -> list[Any]:
+    """The texts that a figure shows."""
+    found = [text for legend in figure.legends for text in legend.get_texts()]
+    for axes in figure.axes:
+        found += [axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title, *axes.texts]
+        for axis, (low, high) in ((axes.xaxis, sorted(axes.get_xlim())), (axes.yaxis, sorted(axes.get_ylim()))):
+            found += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [text for text in found if text.get_visible() and text.get_text().strip()]
+
+
+def test_every_interval_of_the_forest_is_named_and_has_its_dot(folder: Path) -> None:
+    """The first row alone may lack one over seeds."""
+    contents = read_contents(folder)
+    with style():
+        figure = forest(contents)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["over users", "over seeds"]
+    for panel in figure.axes:
+        bars = [line for line in panel.lines if line.get_label() == "over users"]
+        dots = [line for line in panel.lines if line.get_marker() == "o"]
+        assert [bar.get_ydata()[0] for bar in bars] == [dot.get_ydata()[0] for dot in dots]
+
+
+def test_a_slice_without_numbers_has_no_panel(last_events: Path) -> None:
+    with style():
+        figure = row_by_row(read_contents(last_events))
+    assert [panel.get_title() for panel in figure.axes] == ["all"]

@@ -40,7 +40,7 @@ def said(store: Store) -> list[str]:
 def marks(store: Store) -> dict[str, str]:
     """The mark of each row in the column `all`."""
     summary = summarise(store)
-    (section,) = grid(summary, comparisons(store, summary, "ndcg@10"), "ndcg@10", ["all"]).sections
+    (section,) = grid(summary, comparisons(store, summary, "ndcg@10"), "ndcg@10").sections
     return {row.name: "*" if row.entries[0].best else "~" if row.entries[0].tied else "" for row in section.rows}
 
 
@@ -128,11 +128,11 @@ def test_a_tie_is_of_one_slice(tmp_path: Path) -> None:
         store.write(replace(record(name, model=name), metrics=metrics(table)), users=table)
     summary = summarise(store)
     found = comparisons(store, summary, "ndcg@10")
-    (section,) = grid(summary, found, "ndcg@10", ["all", "novel"]).sections
+    (section,) = grid(summary, found, "ndcg@10").sections
     assert [[entry.tied for entry in row.entries].count(True) for row in section.rows] in ([1, 0], [0, 1])
     assert not any(row.entries[0].tied for row in section.rows)
 
 
 def test_numbers_are_short() -> None:
-    assert [number(v) for v in (0.0164, -0.004, 1.2)] == [".016", "-.004", "1.20"]
+    assert [number(v) for v in (0.0164, -0.004, 1.2, -0.0004, 0.9996)] == [".016", "-.004", "1.20", ".000", "1.00"]
     assert [probability(p) for p in (0.0004, 0.0625)] == ["< .001", ".062"]

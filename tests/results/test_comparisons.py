@@ -73,6 +73,19 @@ def test_the_family_is_every_two_lines_of_a_target_and_horizon_but_the_oracle(tm
     assert [one.holm_p for one in found(store)] == pytest.approx(holm([one.users_p for one in found(store)]))
 
 
+@pytest.mark.parametrize(("novel", "slices"), [(BASE, ["all"]), (BASE[::-1], ["all", "novel"])])
+def test_a_slice_that_is_all_over_again_is_no_part_of_the_family(
+    tmp_path: Path, novel: np.ndarray, slices: list[str]
+) -> None:
+    store = Store(tmp_path)
+    for model, more in (("gru", 0.0), ("lstm", 0.1), ("rnn", 0.3)):
+        table = users({"all": BASE + more, "novel": novel + more})
+        store.write(replace(record(model, model=model), metrics=metrics(table)), users=table)
+    every = found(store)
+    assert [one.slice for one in every if (one.a, one.b) == ("gru · full", "lstm · full")] == slices
+    assert [one.holm_p for one in every] == pytest.approx(holm([one.users_p for one in every]))
+
+
 def test_comparisons_drawn_together_have_the_p_they_have_alone(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     together, alone = Store(tmp_path / "together"), Store(tmp_path / "alone")

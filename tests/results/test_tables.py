@@ -10,14 +10,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from lab.cell_record import CellRecord
+from lab.cell_record import CellRecord, Metric
 from lab.store import Store
 from lab.table_grid import short
 from lab.tables import print_table, write_tables
-from tests.results.made import metrics, record, same_everywhere
+from tests.results.made import metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +93,50 @@ def test_an_ascii_log_gets_the_same_table(tmp_path: Path) -> None:
     text = printed(store, fill(store), encoding="ascii")
     assert max(map(len, text)) <= 80
     assert any(line.startswith("transformer / full") and "+" in line for line in text)
+
+
+def asked_next(store: Store, values: dict[str, np.ndarray], cold: int = 0, horizon: float = 0.0) -> None:
+    """A baseline asked for next items, some of which were unknown."""
+    table = users(values)
+    counts = (Metric("test", "all", "queries", float(len(values["all"]))), Metric("test", "all", "cold", float(cold)))
+    cell = record(f"last-{horizon:g}", kind="baseline", model="last", features="", seed=None, horizon=horizon)
+    store.write(replace(cell, metrics=(*metrics(table), *counts)), users=table)
+
+
+@pytest.mark.parametrize(
+    ("own", "columns", "said"),
+    [
+        ({"novel": [0.1, 0.5]}, ("all",), "All queries are novel, since nobody took again what they had taken before;"),
+        ({"repeat": [0.1, 0.5]}, ("all",), "All queries are repeat, since all took what they had taken before;"),
+        ({"novel": [0.1, 0.3]}, ("all", "novel"), "No query is repeat, so that slice is not shown."),
+        ({"repeat": [0.1], "novel": [0.5]}, ("all", "repeat", "novel"), ""),
+    ],
+)
+def test_a_slice_without_numbers_of_its_own_is_left_out_and_said(
+    tmp_path: Path, own: dict[str, list[float]], columns: tuple[str, ...], said: str
+) -> None:
+    store = Store(tmp_path)
+    asked_next(store, {name: np.array(values) for name, values in ({"all": [0.1, 0.5]} | own).items()})
+    shown = write_tables(store)
+    assert shown.columns == columns and len(shown.sections[0].rows[0].entries) == len(columns)
+    assert [one.startswith(said) for one in shown.remarks] == ([True] if said else [])
+    assert "0 queries" not in (tmp_path / "summary.md").read_text()
+
+
+def test_cold_items_and_what_the_log_lacks_are_said_wherever_the_table_is(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for horizon, cold in ((7.0, 0), (30.0, 1234)):
+        asked_next(store, {"all": np.full(2, 0.5)}, cold, horizon)
+    lacking = "features: price is left out, the log has no price column."
+    file = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    print_table(write_tables(store, left_out=[lacking]), Console(file=file, width=80))
+    file.seek(0)
+    cold = "Cold, next 30 days: 1,234 of 1,236 events are of items unknown at the valid cutoff, which no query counts."
+    for text in (
+        " ".join(file.read().split()),
+        *((tmp_path / f"summary.{kind}").read_text() for kind in ("md", "tex")),
+    ):
+        assert cold in text and lacking in text and "Cold, next 7" not in text
 
 
 SHOW = """

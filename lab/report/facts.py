@@ -1,0 +1,88 @@
+"""What a page says of the log, the cutoffs, the machine and the settings: the pin, as a person would write it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.answers import span
+from lab.data.timeline import LAST_EVENT, date_text
+from lab.data.words import counted, span_text
+from lab.protocol import leave_one_out
+from lab.remarks import cold
+from lab.report.contents import Contents
+
+Fact = tuple[str, str]
+"""What is told, and what is told of it."""
+
+
+def of_log(contents: Contents) -> Iterator[Fact]:
+    """Where the log is from, how large it is and what was left out of it."""
+    log = contents.facts.get("data")
+    if not log:
+        return
+    yield from ((name, str(log[name])) for name in ("source", "licence", "citation") if log.get(name))
+    for file in log.get("files", ()):
+        yield "file", f"{file['name']}, {counted(file['bytes'], 'byte')}, sha256 {file['sha256']}"
+    sizes = (counted(log[f"{noun}s"], noun) for noun in ("event", "user", "item") if log.get(f"{noun}s") is not None)
+    yield "size", ", ".join(sizes)
+    yield from _times(contents, log)
+    for rule in log.get("rules") or ():
+        yield f"cleaning, {rule['rule']}", f"{counted(rule['rows'], 'row')} ({rule['what']})"
+    yield "quarantined", counted(log.get("quarantined", 0), "row")
+    yield from (("left out", one) for one in log.get("left_out", ()))
+    yield "fingerprint of the log", str(log.get("fingerprint"))
+
+
+def _times(contents: Contents, log: Mapping[str, Any]) -> Iterator[Fact]:
+    calendar = log.get("calendar")
+    # Without a calendar of their own, cutoffs that count events were kept as the log's own times.
+    if log.get("timed", True) and (calendar or not contents.leaves_one_out):
+        yield from ((f"{name} event", date_text(log[name])) for name in ("first", "last") if log.get(name) is not None)
+    if calendar:
+        yield "cut by", "; ".join(leave_one_out(calendar))
+
+
+def of_folds(contents: Contents) -> Iterator[Fact]:
+    """Where the cutoffs stand, what is ranked, and what was asked for in vain."""
+    split = contents.facts.get("split")
+    if not split:
+        return
+    if not contents.leaves_one_out:
+        every = split.get("query_every")
+        yield "asked", f"every {span_text(every)}" if every else "after each event"
+    for fold in split["folds"]:
+        start = f"fold {fold['fold']}, " if len(split["folds"]) > 1 else ""
+        if not contents.leaves_one_out:
+            yield from ((f"{start}{name} cutoff", date_text(fold[f"{name}_cutoff"])) for name in ("valid", "test"))
+        yield f"{start}ranked", f"{fold['candidates']:,} {contents.things}"
+        yield from ((f"{start}{name}", value) for name, value in _cold(contents, fold["fold"]))
+    yield "fingerprint of the cutoffs", str(split.get("fingerprint"))
+
+
+def _cold(contents: Contents, fold: int) -> Iterator[Fact]:
+    found = {line.horizon: counts[fold] for line in contents.lines if fold in (counts := cold(line))}
+    for horizon, (none, every) in found.items():
+        yield f"cold, next {span(horizon)}", f"{none:,} of {counted(every, 'event')} asked for"
+
+
+def of_machine(contents: Contents) -> Iterator[Fact]:
+    """Versions and hardware."""
+    for name, value in _flat(contents.facts.get("machine")):
+        yield ("memory", f"{int(value) / 2**30:.1f} GiB") if name == "memory_bytes" else (name, value)
+
+
+def of_settings(contents: Contents) -> Iterator[Fact]:
+    """Every setting by its name."""
+    for name, value in _flat(contents.facts.get("experiment")):
+        yield name, "each user's last event" if (name, value) == ("horizons", f"{LAST_EVENT:g}") else value
+
+
+def _flat(value: object, name: str = "") -> Iterator[Fact]:
+    """Nested settings as lines: `training.steps`, `200`; nothing of what is empty."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _flat(one, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+        for index, one in enumerate(value):
+            yield from _flat(one, f"{name}.{index}")
+    elif value not in (None, "", []):
+        yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)

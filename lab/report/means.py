@@ -1,0 +1,79 @@
+"""The main metric of every line: over horizons where there are several, else row by row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lab.cell_record import KINDS
+from lab.report.contents import Contents
+from lab.report.panels import label_rows, legend, panels, room_for
+from lab.report.style import colour, look
+from lab.store import days
+from lab.summary import Estimate, Line
+from lab.tables import METRIC
+
+
+def named(contents: Contents) -> dict[str, list[Line]]:
+    """The lines of one name, target apart, over horizons."""
+    several = len({line.target for line in contents.lines}) > 1
+    found: dict[str, list[Line]] = {}
+    for line in contents.lines:
+        name = f"{line.target}: {line.name}" if several else line.name
+        found.setdefault(name, []).append(line)
+    return found
+
+
+def estimates(contents: Contents, lines: Sequence[Line], part: str) -> list[tuple[float, Estimate]]:
+    """Horizon and estimate of each line that has a number in a slice."""
+    found = [(line.horizon, contents.summary.estimate(line, part, METRIC)) for line in lines]
+    return [(horizon, one) for horizon, one in found if one is not None and np.isfinite(one.mean)]
+
+
+def over_horizons(contents: Contents) -> Any:
+    """A panel for each slice; None where there is one horizon alone."""
+    horizons = sorted({line.horizon for line in contents.lines})
+    if len(horizons) == 1:
+        return None
+    figure, drawn = panels(5.2, len(contents.slices), sharey=True)
+    for part, panel in zip(contents.slices, drawn, strict=True):
+        for index, (name, lines) in enumerate(named(contents).items()):
+            found = estimates(contents, lines, part)
+            if not found:
+                continue
+            where, means = [horizon for horizon, _ in found], [one.mean for _, one in found]
+            panel.plot(where, means, label=name, **look(index))
+            ends = zip(*(_ends(one) for _, one in found), strict=True)
+            panel.fill_between(where, *map(list, ends), color=colour(index), alpha=0.12, linewidth=0)
+        panel.set(title=part, xlabel="horizon, days", xscale="log")
+        panel.set_xticks(horizons, [days(horizon) for horizon in horizons])
+        panel.minorticks_off()
+    drawn[0].set_ylabel(METRIC.upper())
+    legend(figure, drawn)
+    return figure
+
+
+def row_by_row(contents: Contents) -> Any:
+    """A panel for each slice; None over several horizons, and where variants have a figure of their own."""
+    if len({line.horizon for line in contents.lines}) > 1 or any(line.variant for line in contents.lines):
+        return None
+    rows = named(contents)
+    figure, drawn = panels(1.4 + room_for(rows) * len(rows), len(contents.slices), sharey=True)
+    for part, panel in zip(contents.slices, drawn, strict=True):
+        for row, lines in enumerate(rows.values()):
+            for _, one in estimates(contents, lines, part):
+                _draw(panel, row, one, lines[0])
+        panel.set(title=part, xlabel=METRIC.upper())
+    label_rows(drawn[0], rows)
+    legend(figure, drawn)
+    return figure
+
+
+def _draw(panel: Any, row: int, one: Estimate, line: Line) -> None:
+    how = look(KINDS.index(line.kind)) | {"linestyle": "none"}
+    panel.plot(list(_ends(one)), [row, row], color=how["color"], linewidth=2.4, alpha=0.45)
+    panel.plot([one.mean], [row], label=line.kind, **how)
+
+
+def _ends(one: Estimate) -> tuple[float, float]:
+    return (one.users.low, one.users.high) if one.users else (one.mean, one.mean)

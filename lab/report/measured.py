@@ -1,0 +1,55 @@
+"""All metrics over all queries, as rows of a page, and what each of them is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.remarks import COLD
+from lab.report.contents import Contents
+from lab.slices import ALL
+from lab.summary import Line
+from lab.table_grid import short
+
+
+@dataclass(frozen=True)
+class Measured:
+    heads: tuple[str, ...]
+    """A metric each, or several that are the same for every line: `hr@10, recall@10`."""
+    rows: Sequence[tuple[Line, tuple[tuple[str, float] | None, ...]]]
+    """Each line's means, as they are shown and as they sort; None where it has none."""
+    definitions: Mapping[str, str]
+    """What a metric is, in the words of the pin."""
+
+
+def measured(contents: Contents) -> Measured:
+    """Every metric of the lines that have any, in the order in which cells report them."""
+    means = {id(line): _means(contents, line) for line, own in contents.summary.lines if own}
+    names = list(dict.fromkeys(name for own in means.values() for name in own))
+    columns: dict[tuple[str, ...], str] = {}
+    for name in names:
+        # As texts, so that what is no number equals itself.
+        values = tuple(repr(own.get(name)) for own in means.values())
+        columns[values] = f"{columns[values]}, {name}" if values in columns else name
+    heads = tuple(columns.values())
+    firsts = [head.split(", ")[0] for head in heads]
+    rows = [
+        (line, tuple(_entry(means[id(line)].get(name)) for name in firsts))
+        for line, own in contents.summary.lines
+        if own
+    ]
+    return Measured(heads, rows, dict(_definitions(contents)))
+
+
+def _means(contents: Contents, line: Line) -> dict[str, float]:
+    own = next(found for one, found in contents.summary.lines if one is line)
+    return {one.metric: one.mean for one in own if one.slice == ALL and one.metric != COLD}
+
+
+def _entry(mean: float | None) -> tuple[str, float] | None:
+    return None if mean is None or mean != mean else (short(mean), mean)
+
+
+def _definitions(contents: Contents) -> Iterator[tuple[str, str]]:
+    judged = contents.facts.get("metrics") or {}
+    yield from (judged.get("definitions") or {}).items()
+    if judged.get("candidates"):
+        yield "ranked", judged["candidates"]
