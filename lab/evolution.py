@@ -26,8 +26,7 @@ from lab.data.limits import recent
 from lab.data.packing import cut_per_query, pack
 from lab.data.queries import FoldView, Labels
 from lab.data.steps import Steps, lay_steps
-from lab.errors import InputError
-from lab.trained_cell import TrainedCell
+from lab.trained_cell import TrainedCell, of_users
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +42,7 @@ def evolution(trained: TrainedCell, users: Sequence[int] | np.ndarray | None = N
     happened   its share of what the user did in the window after the tick; NaN where that was nothing
 
     `users` are row numbers; None: everyone who is asked at some tick (of a log in shards: in the first).
-    Raises InputError for a user who is never asked.
+    Raises InputError for a user who is never asked, and for a cell of next items, which `lab.next_items` is for.
     """
     view = trained.data.view
     steps = _steps(trained, view, users)
@@ -56,14 +55,7 @@ def evolution(trained: TrainedCell, users: Sequence[int] | np.ndarray | None = N
 def _steps(trained: TrainedCell, view: FoldView, users: Sequence[int] | np.ndarray | None) -> Steps:
     """The users' steps, asked at every tick."""
     steps = lay_steps(view, trained.cell.experiment.timeline, "test", every_tick=True)
-    if users is None:
-        return steps
-    rows = view.histories.row_of(steps.queries.user)
-    strange = sorted(set(map(int, users)) - set(rows.tolist()))
-    if strange or not len(users):
-        known = ", ".join(map(str, np.unique(rows)[:5]))
-        raise InputError(f"users: {strange[0] if strange else 'none'} is asked at no tick; name some of {known}, ...")
-    return replace(steps, asked=steps.asked[np.isin(rows, users)])
+    return replace(steps, asked=steps.asked[of_users(view.histories.row_of(steps.queries.user), users)])
 
 
 def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) -> tuple[Packed, Columns]:

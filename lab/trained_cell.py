@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from flax import serialization
 
-from lab.assembly import assemblies, cell_arrays
+from lab.assembly import assemblies, cell_arrays, feed
 from lab.cells import Cell
 from lab.data.batch import Columns
 from lab.data.dataset import Dataset
@@ -38,14 +39,33 @@ class TrainedCell:
     """float32[P], flattened."""
 
     def scores(self, packed: Packed, tables: Columns) -> np.ndarray:
-        """float32[Q, C], the logits of all candidates at every query of the packed rows, in the queries' order."""
+        """float32[Q, C], the logits of all candidates at every query of the packed rows, in the queries' order.
+
+        Raises InputError for a target that has too many candidates for that.
+        """
+        if self.cell.experiment.target.factored:
+            raise InputError(
+                f"{self.cell.id}: is of target {self.cell.experiment.target.name}, which never holds the scores of all "
+                f"candidates; lab.next_items has those that it names first."
+            )
         asked = np.empty((len(packed.steps.asked), self.data.view.candidates), np.float32)
         for rows, (scores,) in self._blocks(Feed(packed, tables)):
             slot = np.where(rows[:, None] >= 0, packed.slots[rows], -1)
             asked[slot[slot >= 0]] = scores[slot >= 0]
         return asked
 
-    def _blocks(self, feed: Feed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def answers(self) -> Any:
+        """What the target keeps of the scores at each query of the test, each [Q, ...], in the queries' order."""
+        test, places, parts = self.data.splits["test"], [], []
+        for rows, found in self._blocks(feed(self.data, "test")):
+            slot = np.where(rows[:, None] >= 0, test.slot[rows], -1)
+            asked = slot >= 0
+            places.append(slot[asked])
+            parts.append(jax.tree.map(lambda part, asked=asked: part[0][asked], found))
+        order = np.argsort(np.concatenate(places), kind="stable")
+        return jax.tree.map(lambda *each: np.concatenate(each)[order], *parts)
+
+    def _blocks(self, feed: Feed) -> Iterator[tuple[np.ndarray, Any]]:
         return predict(self.program, [cell_arrays(self.cell, self.data)], [self.params], feed)
 
 
@@ -94,12 +114,21 @@ def _found(run: Run, store: Store, cell: str) -> Cell:
         raise InputError(_unknown(store, cell, trained))
     if not isinstance(found.settings, Model) or not store.has(cell, CHECKPOINT):
         raise InputError(f"{store.folder(cell)}: has no parameters; load a cell of a trained model that is done.")
-    if found.experiment.target.factored:
-        raise InputError(
-            f"{store.folder(cell)}: is of target {found.experiment.target.name}, which never holds the scores of all "
-            f"candidates; load a cell of another target."
-        )
     return found
+
+
+def of_users(rows: np.ndarray, users: Sequence[int] | np.ndarray | None) -> np.ndarray:
+    """bool[Q]: which queries, of users in these rows of the log, are of the users named; all where None are.
+
+    Raises InputError for a user who is never asked.
+    """
+    if users is None:
+        return np.ones(len(rows), bool)
+    strange = sorted(set(map(int, users)) - set(rows.tolist()))
+    if strange or not len(users):
+        known = ", ".join(map(str, np.unique(rows)[:5]))
+        raise InputError(f"users: {strange[0] if strange else 'none'} is never asked; name some of {known}, ...")
+    return np.isin(rows, users)
 
 
 def _run(results: Path, file: Path | None, source: Source | None, cache: Path | None) -> Run:

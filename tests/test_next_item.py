@@ -18,6 +18,7 @@ from lab.data.timeline import LAST_EVENT, Timeline
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.models import RNN
+from lab.next_items import next_items
 from lab.runner import Place, Run
 from lab.targets import Interest, NextItem
 from lab.tracking import Tracking
@@ -89,10 +90,32 @@ def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tm
     # Chance is 1 in 12; nine in ten go on, and one in twelve of the rest too.
     assert values(one, "model", "hr@5")[0] > 0.8 and values(one, "baseline", "hr@5")[0] > 0.8
     assert values(one, "model", "coverage@10") == [1.0]
-    with pytest.raises(InputError, match="never holds the scores of all"):
-        load_cell(one.store.root, one.cells[-1].id, source=asked.source, cache=tmp_path / "cache")
+    _its_first_items_are_those_it_was_judged_by(one, tmp_path)
     said = json.loads((one.store.root / "pin.json").read_text())["metrics"]
     assert "items known" in said["candidates"] and set(said["per_query"]) <= set(one.store.users(one.cells[-1].id))
+
+
+def _its_first_items_are_those_it_was_judged_by(one: Run, folder: Path) -> None:
+    """On the run above, since another would cost as much again."""
+    (cell,) = (cell for cell in one.cells if cell.kind == "model")
+    trained = load_cell(one.store.root, cell.id, source=one.experiment.source, cache=folder / "cache")
+    table, kept = next_items(trained, first=10), one.store.users(cell.id)
+    user, known, place, item, taken, rank = (table[name].to_numpy() for name in table)  # no cutoff without times
+    every, best = kept["slice"] == "all", np.flatnonzero(place == 1)
+    best = best[np.argsort(user[best])][kept["user"][every]]
+    assert len(best) == 60 and len(set(zip(user, item, strict=True))) == 600
+    assert known[best].tolist() == kept["history"][every].tolist()
+    assert (rank[best] <= 10).tolist() == (kept["hr@10"][every] == 1).tolist()
+    there = place == rank
+    assert there.sum() > 40 and (item[there] == taken[there]).all()
+    some = next_items(trained, users=[7, 3], first=2)
+    assert some["item"].tolist() == item[np.isin(user, [3, 7]) & (place <= 2)].tolist()
+    with pytest.raises(InputError, match="users: 60 is never asked"):
+        next_items(trained, users=[60])
+    with pytest.raises(InputError, match="first: 21 items"):
+        next_items(trained, first=21)
+    with pytest.raises(InputError, match=r"never holds the scores of all candidates; lab\.next_items has"):
+        trained.scores(trained.data.splits["test"].packed, {})
 
 
 @pytest.mark.usefixtures("broadcasting", "quick_compile")
@@ -175,6 +198,21 @@ def test_feature_groups_of_the_clock_are_left_out_where_there_is_none(ordered: P
     asked = experiment(rows_of(ordered), features={"ids": ("item", "time")}, timeline=LAST)
     one = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
     assert one.experiment.features == {"ids": ("item",)} and one.experiment.horizons == (LAST_EVENT,)
+    pin = one.pin([])
+    assert pin["data"]["left_out"] == ["features: time is left out, the log has no times column."]
+    assert (pin["data"]["timed"], pin["data"]["leaked"], pin["split"]["query_every"]) == (False, None, None)
+
+
+def test_the_first_cutoff_of_a_log_of_whole_days_is_a_day_of_the_log(tmp_path: Path) -> None:
+    """Events of one day are laid microseconds apart, the first of them before midnight."""
+    rows = [f"{user},{(user + day) % 7},2018-01-{day:02}" for user in range(9) for day in range(1, 29) for _ in "ab"]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,time", *rows]))
+    source, told = Table(path=str(tmp_path / "log.csv"), user="user", item="item", time="time"), StringIO()
+    asked = experiment(source, horizons=(7,), timeline=Timeline(min_events=1))
+    asked = replace(asked, cleaning=replace(asked.cleaning, duplicates=False))
+    one = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(file=told, width=80)))
+    one.dataset(one.folds[0], one.cells)
+    assert "2017" not in told.getvalue() and told.getvalue().count("2018-01-01") == 1
 
 
 def test_another_target_on_the_command_line_brings_its_own_baselines() -> None:

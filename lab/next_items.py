@@ -1,0 +1,76 @@
+"""What a trained cell of next items names first at each query of the test, and where the item taken stands.
+
+from lab.next_items import next_items
+from lab.trained_cell import load_cell
+
+trained = load_cell(Path("results/next_item"), "gru_width=64-ids-h14-f0-s0-0123456789ab")
+table = next_items(trained, users=[3, 14], first=5)
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lab.data.search import events_until
+from lab.errors import InputError
+from lab.targets.next_item import DEPTH, NextAnswers, NextItem
+from lab.trained_cell import TrainedCell, of_users
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def next_items(
+    trained: TrainedCell, users: Sequence[int] | np.ndarray | None = None, first: int = 10
+) -> "pd.DataFrame":
+    """A row for each query of the test and each of the first items, best first.
+
+    user    row number in the log, as in users.parquet; never a raw id
+    known   how many of the user's events were known
+    cutoff  the event up to which they were; left out of a log without times
+    place   1 for the best
+    item    the name of the item there
+    taken   the name of the item that was taken next; None where none was within the horizon, or an unknown one
+    rank    its place among all items, ties counting against it; missing where `taken` is
+
+    `users` are row numbers; None: everyone who is asked. The whole test is scored, whoever is named. Raises InputError
+    for a cell of another target, a user who is never asked, and more items than are kept of a ranking.
+    """
+    if not isinstance(trained.cell.experiment.target, NextItem):
+        name = trained.cell.experiment.target.name
+        raise InputError(f"{trained.cell.id}: is of target {name}, which names no next items; see lab.evolution.")
+    if not 1 <= first <= DEPTH:
+        raise InputError(f"first: {first} items are not to be had; use 1 to {DEPTH}.")
+    rows = trained.data.view.histories.row_of(trained.data.splits["test"].queries.user)
+    chosen = np.flatnonzero(of_users(rows, users))
+    answers: NextAnswers = trained.answers()
+    return _frame(trained, chosen, NextAnswers(*(part[chosen] for part in answers)), first)
+
+
+def _frame(trained: TrainedCell, chosen: np.ndarray, answers: NextAnswers, first: int) -> "pd.DataFrame":
+    import pandas as pd
+
+    view, queries = trained.data.view, trained.data.splits["test"].queries[chosen]
+    histories, named = view.histories, answers.first[:, :first]
+    known = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
+    table = {"user": histories.row_of(queries.user), "known": known - histories.offsets[queries.user]}
+    if histories.times is not None:
+        table["cutoff"] = queries.cutoff.astype("datetime64[us]")
+    taken = _taken(trained)[chosen]
+    counts = named.shape[1]
+    frame = pd.DataFrame({name: np.repeat(values, counts) for name, values in table.items()})
+    frame["place"] = np.tile(np.arange(1, counts + 1), len(chosen))
+    frame["item"] = view.names[named.ravel()]
+    frame["taken"] = np.repeat(np.where(taken >= 0, view.names[taken], None), counts)
+    frame["rank"] = pd.array(np.repeat(answers.rank + 1, counts), dtype="Int64")
+    frame.loc[frame["taken"].isna(), "rank"] = pd.NA
+    return frame[named.ravel() >= 0].reset_index(drop=True)  # where few candidates are left
+
+
+def _taken(trained: TrainedCell) -> np.ndarray:
+    """int32[Q]: the label of each query of the test, -1 where it has none."""
+    labels = trained.data.splits["test"].labels[trained.cell.experiment.horizons.index(trained.cell.horizon)]
+    taken = np.full(len(labels), -1, np.int32)
+    taken[np.diff(labels.offsets) > 0] = labels.ids
+    return taken
