@@ -31,7 +31,7 @@ def next_items(
     cutoff  the event up to which they were; left out of a log without times
     place   1 for the best
     item    the name of the item there
-    taken   the name of the item that was taken next; None where none was within the horizon, or an unknown one
+    taken   the name of the item that was taken next; missing where none was within the horizon, or an unknown one
     rank    its place among all items, ties counting against it; missing where `taken` is
 
     `users` are row numbers; None: everyone who is asked. The whole test is scored, whoever is named. Raises InputError
@@ -58,14 +58,16 @@ def _frame(trained: TrainedCell, chosen: np.ndarray, answers: NextAnswers, first
     if histories.times is not None:
         table["cutoff"] = queries.cutoff.astype("datetime64[us]")
     taken = _taken(trained)[chosen]
-    counts = named.shape[1]
-    frame = pd.DataFrame({name: np.repeat(values, counts) for name, values in table.items()})
-    frame["place"] = np.tile(np.arange(1, counts + 1), len(chosen))
-    frame["item"] = view.names[named.ravel()]
-    frame["taken"] = np.repeat(np.where(taken >= 0, view.names[taken], None), counts)
-    frame["rank"] = pd.array(np.repeat(answers.rank + 1, counts), dtype="Int64")
-    frame.loc[frame["taken"].isna(), "rank"] = pd.NA
-    return frame[named.ravel() >= 0].reset_index(drop=True)  # where few candidates are left
+    query, place = np.nonzero(named >= 0)  # where few candidates are left, fewer stand there
+    rank = pd.array(answers.rank[query] + 1, dtype="Int64")
+    rank[taken[query] < 0] = pd.NA
+    names = {
+        "place": place + 1,
+        "item": view.names[named[query, place]],
+        "taken": np.append(view.names, np.array([None]))[taken[query]],
+        "rank": rank,
+    }
+    return pd.DataFrame({name: values[query] for name, values in table.items()} | names)
 
 
 def _taken(trained: TrainedCell) -> np.ndarray:
