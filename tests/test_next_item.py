@@ -198,9 +198,9 @@ def test_feature_groups_of_the_clock_are_left_out_where_there_is_none(ordered: P
     asked = experiment(rows_of(ordered), features={"ids": ("item", "time")}, timeline=LAST)
     one = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
     assert one.experiment.features == {"ids": ("item",)} and one.experiment.horizons == (LAST_EVENT,)
-    pin = one.pin([])
-    assert pin["data"]["left_out"] == ["features: time is left out, the log has no times column."]
-    assert (pin["data"]["timed"], pin["data"]["leaked"], pin["split"]["query_every"]) == (False, None, None)
+    data, split = (one.pin([])[part] for part in ("data", "split"))
+    assert len(data["left_out"]) == 1 and data["left_out"][0].startswith("features: time is left out, ")
+    assert (data["timed"], data["calendar"]["leaked"], split["query_every"]) == (False, None, None)
 
 
 def test_the_first_cutoff_of_a_log_of_whole_days_is_a_day_of_the_log(tmp_path: Path) -> None:
