@@ -6,8 +6,8 @@ from lab.summary import SLICES, Estimate, Summary
 
 ALL = SLICES[0]
 _SINCE = {
-    "repeat": "all took what they had taken before",
-    "novel": "nobody took again what they had taken before",
+    "repeat": "each is for what its user had taken before",
+    "novel": "none is for what its user had taken before",
 }
 """Why one slice can hold every query."""
 

@@ -117,7 +117,7 @@ def test_a_run_leaves_figures_and_a_page(home: Path, first: Ended) -> None:
     assert "Report: results/tiny/report.html" in first[1]
     assert "A tiny experiment." in (folder / "report.html").read_text("utf-8")
     assert {path.suffix for path in drawn_figures(folder).values()} == {".png"}
-    assert {"comparisons", "horizon", "learning", "novel"} <= set(drawn_figures(folder))
+    assert {"comparisons", "means", "learning", "novel"} <= set(drawn_figures(folder))
 
 
 def test_a_report_that_cannot_be_written_costs_no_number(home: Path, commands: Home) -> None:

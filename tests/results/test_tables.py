@@ -106,8 +106,8 @@ def asked_next(store: Store, values: dict[str, np.ndarray], cold: int = 0, horiz
 @pytest.mark.parametrize(
     ("own", "columns", "said"),
     [
-        ({"novel": [0.1, 0.5]}, ("all",), "All queries are novel, since nobody took again what they had taken before;"),
-        ({"repeat": [0.1, 0.5]}, ("all",), "All queries are repeat, since all took what they had taken before;"),
+        ({"novel": [0.1, 0.5]}, ("all",), "All queries are novel, since none is for what its user had taken before;"),
+        ({"repeat": [0.1, 0.5]}, ("all",), "All queries are repeat, since each is for what its user had taken before;"),
         ({"novel": [0.1, 0.3]}, ("all", "novel"), "No query is repeat, so that slice is not shown."),
         ({"repeat": [0.1], "novel": [0.5]}, ("all", "repeat", "novel"), ""),
     ],
