@@ -48,10 +48,10 @@ def _draw(root: Path, stale: bool, progress: Progress) -> Path:
     for title, one in draw(contents):
         drawings += [one] if one else []
         progress.advance(1, title, DRAW)
-    for name in {name for name, *_ in DRAWN} - {one.name for one in drawings}:
-        # Of an earlier run, which had numbers for it.
-        for kind in ("svg", "png"):
-            (root / FIGURES / f"{name}.{kind}").unlink(missing_ok=True)
+    # Of an earlier run, which had numbers for them.
+    older = {name for name, *_ in DRAWN} - {one.name for one in drawings}
+    for path in [path for path in (root / FIGURES).glob("*.*") if path.stem in older]:
+        path.unlink()
     for one in drawings:
         write_whole(root / FIGURES / f"{one.name}.svg", one.svg)
         write_whole(root / FIGURES / f"{one.name}.png", one.png)
