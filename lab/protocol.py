@@ -6,7 +6,8 @@ from typing import Any
 
 def leave_one_out(calendar: Mapping[str, Any]) -> Iterator[str]:
     """How histories are cut that way, and what it leaks; `calendar` of the histories' facts, or as the pin has it."""
-    yield "leave-one-out: each user's last event is the test, the one before it the valid split"
+    what = " or ".join(calendar["behaviours"]) or "event"
+    yield f"leave-one-out: each user's last {what} is the test, the one before it the valid split"
     leaked = calendar["leaked"]
     if leaked is None:
         yield "what that leaks cannot be told of a log without times: models may learn from events after their tests"

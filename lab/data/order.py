@@ -6,7 +6,7 @@ stand on one calendar. Both hold for queries between any two events once no two 
 end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,8 +30,10 @@ def strictly(histories: Histories) -> Histories:
     return replace(histories, time=levels[least % max(len(levels), 1)] + place)
 
 
-def from_the_end(histories: Histories, counts: np.ndarray) -> Histories:
+def from_the_end(histories: Histories, counts: np.ndarray, behaviours: Sequence[str] = ()) -> Histories:
     """The histories on the calendar of leave-one-out, of the events that count, bool[N]: those that are predicted.
+
+    These are of some behaviours, which the facts name, or of any.
 
     The k-th before a user's last one stands at instant -k days, and so does what follows it and does not count. The
     test cutoff -1 then has each user's last one behind it, the valid cutoff -2 the one before; what a user did after
@@ -45,6 +47,7 @@ def from_the_end(histories: Histories, counts: np.ndarray) -> Histories:
     calendar = {
         "first": -int(back.max(initial=0)) * DAY,
         "last": 0,
+        "behaviours": list(behaviours),
         "leaked": leaked(np.asarray(histories.time), np.where(counts, back, 1)) if timed else None,
     }
     return replace(histories, time=-back * DAY, facts={**histories.facts, "calendar": calendar})

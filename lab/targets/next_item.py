@@ -104,7 +104,9 @@ class NextItem(Target):
 
     def arrange(self, histories: Histories, timeline: Timeline) -> Histories:
         self._check_behaviours(histories)
-        return strictly(from_the_end(histories, self._counts(histories)) if timeline.leaves_one_out else histories)
+        if timeline.leaves_one_out:
+            histories = from_the_end(histories, self._counts(histories), self.behaviours)
+        return strictly(histories)
 
     def lay(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
         return lay_events(view, timeline, split)

@@ -320,7 +320,12 @@ PIN = {
     "data": {
         **{"fingerprint": "of the log"},
         **{"source": "table", "events": 1, "users": 20, "items": 900, "first": -86_400_000_000, "last": 0},
-        **{"timed": False, "calendar": {"leaked": {"tests": 0.5, "events": 0.25}}, "rules": [], "quarantined": 1},
+        **{
+            "timed": False,
+            "calendar": {"behaviours": [], "leaked": {"tests": 0.5, "events": 0.25}},
+            "rules": [],
+            "quarantined": 1,
+        },
         "left_out": ["features: price is left out, the log has no price column."],
     },
     "split": {

@@ -19,6 +19,7 @@ from lab.data.steps import Steps
 from lab.data.timeline import DAY, Fold, Timeline, folds
 from lab.data.view import known_at, look
 from lab.errors import InputError
+from lab.protocol import leave_one_out
 from lab.targets import NextItem
 from lab.targets.next_item import NextAnswers
 from tests.small_logs import small_histories
@@ -210,6 +211,13 @@ def test_leave_one_out_asks_for_the_last_event_that_counts(events: list, behavio
                 wanted[counts[place] - 1] = int(view.candidate[counts[place]])
         assert label_events(view, steps, labels) == wanted
         assert len(np.unique(steps.queries.user)) == len(steps.queries)
+
+
+@pytest.mark.parametrize("behaviours", [(), ("purchase",), ("view", "purchase")])
+def test_what_is_left_out_is_named(behaviours: tuple[str, ...]) -> None:
+    log = small_histories([(0, "a", None, d, kind.name) for d, kind in enumerate(KINDS)], behaviours=KINDS)
+    (line, _) = leave_one_out(NextItem(behaviours=behaviours).arrange(log, LAST).facts["calendar"])
+    assert f"each user's last {' or '.join(behaviours) or 'event'} is the test" in line
 
 
 def test_what_leave_one_out_leaks_is_told() -> None:
