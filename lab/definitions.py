@@ -28,8 +28,8 @@ NEXT_METRICS = {
     "cold": "events whose next item was not; no query counts them",
     "log_loss": "minus the log probability of the label in the softmax over the candidates, in nats",
     "coverage@k": "share of the candidates that are among the first k of some query",
-    "popularity@k, popularity@label": "mean known events of the first k, or of the labels, over all candidates': "
-    "those up to the valid cutoff, less cancellations, of the users that baselines learn from",
+    "popularity@k, popularity@label": "how often the first k (the labels) had been taken by the valid cutoff, as a "
+    "multiple of the mean candidate's: 1 is no bias; less cancellations, by the users that baselines learn from",
     "valid loss, step": "the smallest 1 - ndcg@10 (or log loss: target.stop_by) on the valid split, and its step",
 }
 """The same for next items."""
