@@ -51,11 +51,11 @@ class Cleaning:
     def __post_init__(self) -> None:
         check_kinds(self, "cleaning")
         if not 0 <= self.quarantine_share <= 1:
-            raise InputError(f"cleaning.quarantine_share: {self.quarantine_share} is not a share; use 0 to 1.")
+            raise InputError(f"cleaning.quarantine_share: {self.quarantine_share:g} is not a share; use 0 to 1.")
         for name in ("outliers", "bots"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(
-                    f"cleaning.{name}: {getattr(self, name)} is not positive; use a positive number or None."
+                    f"cleaning.{name}: {getattr(self, name):g} is not positive; use a positive number or None."
                 )
         for name in ("item_min_events", "user_min_events"):
             if getattr(self, name) < 1:

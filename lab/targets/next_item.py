@@ -91,7 +91,7 @@ class NextItem(Target):
         if self.negatives < 1:
             raise InputError(f"target.negatives: {self.negatives} draws nothing; use 1 or more.")
         if not 0 <= self.calibration <= 1:
-            raise InputError(f"target.calibration: {self.calibration} is no share; use 0 to 1.")
+            raise InputError(f"target.calibration: {self.calibration:g} is no share; use 0 to 1.")
         for name, needs in NEEDS.items():
             value, default = getattr(self, name), NextItem.__dataclass_fields__[name].default
             if value != default and self.objective not in needs:

@@ -71,7 +71,7 @@ class Training:
         if self.steps > MOST_STEPS:
             raise InputError(f"training.steps: {self.steps:,} would never end; use 1 to {MOST_STEPS:,}.")
         if not isfinite(self.learning_rate):
-            raise InputError(f"training.learning_rate: {self.learning_rate} is no rate; use a number above 0.")
+            raise InputError(f"training.learning_rate: {self.learning_rate:g} is no rate; use a number above 0.")
         for name in ("warmup", "dropout", "label_smoothing"):
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
         for name in ("weight_decay", "prior_precision", "patience", "resident_gib", "valid_rows"):
@@ -85,4 +85,6 @@ class Training:
 
     def _check(self, name: str, ok: bool, right: str) -> None:
         if not ok:
-            raise InputError(f"training.{name}: {getattr(self, name)} will not do; it must be {right}.")
+            value = getattr(self, name)
+            said = f"{value:g}" if isinstance(value, float) else value
+            raise InputError(f"training.{name}: {said} will not do; it must be {right}.")

@@ -261,7 +261,7 @@ def test_what_early_stopping_goes_by_counts_labels_alone(stop_by: str) -> None:
             "target.calibration: 0.5 needs target.objective='gbce'; 'sampled'",
         ),
         ({"negatives": 0, "objective": "sampled"}, "target.negatives: 0 draws nothing"),
-        ({"calibration": 2.0, "objective": "gbce"}, "target.calibration: 2.0 is no share"),
+        ({"calibration": 2.0, "objective": "gbce"}, "target.calibration: 2 is no share"),
     ],
 )
 def test_a_setting_that_would_do_nothing_is_refused(settings_: dict, words: str) -> None:
