@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 import tyro
 
-from benchmarks.finished import METRIC, baseline_of, done, experiment_at, require_log
-from benchmarks.interest import SLICES, paired, per_query, said, times
+from benchmarks.finished import baseline_of, done, experiment_at, line_of, require_log
+from benchmarks.interest import paired, per_query, said, times
 from lab.arguments import read_arguments
 from lab.backend import prepare_backend
 from lab.cell_record import CellRecord, line_name
@@ -44,6 +44,8 @@ from lab.evaluation.metrics import InterestMetrics
 from lab.leaving import ended
 from lab.statistics.intervals import over_users
 from lab.store import Store
+from lab.summary import SLICES
+from lab.tables import METRIC
 from lab.trained_cell import TrainedCell, load_cells
 
 PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -87,8 +89,8 @@ def main(asked: Asked) -> int:
     prepare_backend(asked.cache)
     where = {"source": experiment.source, "file": asked.file, "cache": asked.cache}
     print(f"{METRIC:60s}" + "".join(f"{name:>8s}" for name in SLICES))
-    for who in dict.fromkeys((one.model, one.features, one.variant) for one in cells if one.kind == "model"):
-        mine = [one for one in cells if (one.model, one.features, one.variant) == who]
+    for who in dict.fromkeys(line_of(one) for one in cells if one.kind == "model"):
+        mine = [one for one in cells if line_of(one) == who]
         for (split, horizon, row), values in in_order(rows(asked.results, mine, where)):
             others = [one for one in cells if one.kind == "baseline" and one.horizon == horizon]
             more = compared(store, others, values, baseline) if split == "test" else ""
@@ -186,7 +188,6 @@ def shown(values: Values) -> str:
 
 def compared(store: Store, others: Sequence[CellRecord], values: Values, baseline: str) -> str:
     """What it has more than a baseline over all categories, and how many times popularity's on novel ones."""
-
     theirs = per_query(store, [one for one in others if one.model == baseline], "all")
     value, base, user = paired(averaged(values, "all"), theirs)
     more = over_users(value - base, user, np.random.default_rng(0), bca=False)

@@ -13,8 +13,8 @@ from lab.loading import load_experiment
 from lab.pins import read_pin
 from lab.settings import experiment_of
 from lab.store import Store
+from lab.tables import METRIC
 
-METRIC = "ndcg@10"
 USUAL = "decayed"
 """The baseline that models are compared with where the run has it."""
 
@@ -36,11 +36,16 @@ def done(results: Path, models: Sequence[str] = ()) -> tuple[Store, list[CellRec
     return store, [one for one in every if one.kind == "baseline" or one.model in (models or trained)]
 
 
+def line_of(cell: CellRecord) -> tuple[str, str, str]:
+    """Model, feature set and variant, by which `lab.cell_record.line_name` names a line."""
+    return cell.model, cell.features, cell.variant
+
+
 def leader(cells: Sequence[CellRecord]) -> CellRecord:
     """A cell of the line with the highest mean NDCG@10 of the test."""
     lines: dict[tuple[str, str, str], list[CellRecord]] = {}
     for one in cells:
-        lines.setdefault((one.model, one.features, one.variant), []).append(one)
+        lines.setdefault(line_of(one), []).append(one)
     return max(lines.values(), key=lambda line: sum(one.value("test", "all", METRIC) for one in line) / len(line))[0]
 
 

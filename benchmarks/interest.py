@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from benchmarks.finished import METRIC, baseline_of, done
+from benchmarks.finished import baseline_of, done
 from lab.answers import span
 from lab.arguments import read_arguments
 from lab.cell_record import CellRecord
 from lab.leaving import ended
 from lab.statistics.intervals import Interval, over_users
 from lab.store import Store
+from lab.summary import SLICES
+from lab.tables import METRIC
 
-SLICES = ("all", "repeat", "novel")
 Who = tuple[str, str]
 """A model and its feature set."""
 

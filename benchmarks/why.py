@@ -30,7 +30,7 @@ import pandas as pd
 import tyro
 from jaxtyping import Float
 
-from benchmarks.finished import baseline_of, done, experiment_at, leader, require_log
+from benchmarks.finished import baseline_of, done, experiment_at, leader, line_of, require_log
 from benchmarks.interest import per_query, said
 from lab.answers import span
 from lab.arguments import read_arguments
@@ -81,13 +81,12 @@ def main(asked: Asked) -> int:
     experiment = experiment_at(asked.results, asked.log, asked.file)
     if not experiment.target.factored:
         require_log(experiment.source, "benchmarks.why", asked.results)
-    who = mine[0].model, mine[0].features, mine[0].variant
     where = {"source": experiment.source, "file": asked.file, "cache": asked.cache}
     prepare_backend(asked.cache)
     for horizon in sorted({one.horizon for one in mine}):
         seeds = [one for one in mine if one.horizon == horizon]
         theirs = [one for one in cells if (one.model, one.horizon, one.fold) == (baseline, horizon, 0)]
-        print(f"\n{line_name(*who)}, next {span(horizon)}, seeds: {len(seeds)}")
+        print(f"\n{line_name(*line_of(mine[0]))}, next {span(horizon)}, seeds: {len(seeds)}")
         show_curve(store, seeds)
         if experiment.target.factored:
             show_lengths(store, seeds, theirs, None)
@@ -108,9 +107,8 @@ def chosen(cells: list[CellRecord], asked: Asked) -> list[CellRecord]:
         wanted = " · ".join(filter(None, (asked.model, asked.features)))
         there = ", ".join(dict.fromkeys(f"{one.model} · {one.features}" for one in trained))
         raise InputError(f"{asked.results}: has no finished cell of {wanted}; it has {there or 'none of fold 0'}.")
-    first = leader(fitting)
-    who = first.model, first.features, first.variant
-    return [one for one in fitting if (one.model, one.features, one.variant) == who]
+    who = line_of(leader(fitting))
+    return [one for one in fitting if line_of(one) == who]
 
 
 def show_curve(store: Store, seeds: list[CellRecord]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 from lab.answers import span
 from lab.cell_record import line_name
 from lab.report.contents import Contents
+from lab.report.means import band
 from lab.report.panels import legend, panels
-from lab.report.style import colour, look
-from lab.statistics.intervals import Interval
+from lab.report.style import look
 from lab.summary import Line
 from lab.tables import METRIC
 
@@ -54,7 +54,4 @@ def _varied(
     known.sort(key=lambda pair: variants.index(pair[0].variant))
     where = [variants.index(line.variant) for line, _ in known]
     panel.plot(where, [one.mean for _, one in known], **how)
-    ends = [one.users or Interval(one.mean, one.mean, one.mean) for _, one in known]
-    panel.fill_between(
-        where, [e.low for e in ends], [e.high for e in ends], color=colour(index), alpha=0.12, linewidth=0
-    )
+    band(panel, where, [one for _, one in known], index)

@@ -54,14 +54,16 @@ class Contents:
     @property
     def things(self) -> str:
         """What is ranked, in a word."""
-        target = (self.facts.get("experiment") or {}).get("target") or {}
-        return "items" if (target.get("categories") or {}).get("rule") == "item" else "categories"
+        return "items" if (self.asked("target").get("categories") or {}).get("rule") == "item" else "categories"
 
     @property
     def leaves_one_out(self) -> bool:
         """Whether each user's last event was asked, so that instants are no dates."""
-        timeline = (self.facts.get("experiment") or {}).get("timeline") or {}
-        return timeline.get("protocol") == "leave_one_out"
+        return self.asked("timeline").get("protocol") == "leave_one_out"
+
+    def asked(self, part: str) -> Mapping[str, Any]:
+        """The settings of a part of the experiment, as the pin has them; none where there is no pin."""
+        return (self.facts.get("experiment") or {}).get(part) or {}
 
     @cached_property
     def compared(self) -> tuple[Comparison, ...]:

@@ -37,5 +37,4 @@ def learning(contents: Contents) -> Any:
 
 def _stopped_by(contents: Contents) -> str:
     """What training looks at on the valid split."""
-    target = (contents.facts.get("experiment") or {}).get("target") or {}
-    return "1 - NDCG@10 on valid" if target.get("stop_by") == "ndcg" else "loss on valid, nats"
+    return "1 - NDCG@10 on valid" if contents.asked("target").get("stop_by") == "ndcg" else "loss on valid, nats"

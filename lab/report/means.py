@@ -43,8 +43,7 @@ def over_horizons(contents: Contents) -> Any:
                 continue
             where, means = [horizon for horizon, _ in found], [one.mean for _, one in found]
             panel.plot(where, means, label=name, **look(index))
-            ends = zip(*(_ends(one) for _, one in found), strict=True)
-            panel.fill_between(where, *map(list, ends), color=colour(index), alpha=0.12, linewidth=0)
+            band(panel, where, [one for _, one in found], index)
         panel.set(title=part, xlabel="horizon, days", xscale="log")
         panel.set_xticks(horizons, [days(horizon) for horizon in horizons])
         panel.minorticks_off()
@@ -73,6 +72,12 @@ def _draw(panel: Any, row: int, one: Estimate, line: Line) -> None:
     how = look(KINDS.index(line.kind)) | {"linestyle": "none"}
     panel.plot(list(_ends(one)), [row, row], color=how["color"], linewidth=2.4, alpha=0.45)
     panel.plot([one.mean], [row], label=line.kind, **how)
+
+
+def band(panel: Any, where: Sequence[float], found: Sequence[Estimate], index: int) -> None:
+    """The intervals over users of estimates along an axis, in the colour of their line."""
+    low, high = zip(*map(_ends, found), strict=True)
+    panel.fill_between(where, low, high, color=colour(index), alpha=0.12, linewidth=0)
 
 
 def _ends(one: Estimate) -> tuple[float, float]:

@@ -1,12 +1,12 @@
 """All metrics over all queries, as rows of a page, and what each of them is."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.remarks import COLD
 from lab.report.contents import Contents
 from lab.slices import ALL
-from lab.summary import Line
+from lab.summary import Estimate, Line
 from lab.table_grid import short
 
 
@@ -22,25 +22,20 @@ class Measured:
 
 def measured(contents: Contents) -> Measured:
     """Every metric of the lines that have any, in the order in which cells report them."""
-    means = {id(line): _means(contents, line) for line, own in contents.summary.lines if own}
-    names = list(dict.fromkeys(name for own in means.values() for name in own))
+    found = [(line, _means(own)) for line, own in contents.summary.lines if own]
+    names = list(dict.fromkeys(name for _, means in found for name in means))
     columns: dict[tuple[str, ...], str] = {}
     for name in names:
         # As texts, so that what is no number equals itself.
-        values = tuple(repr(own.get(name)) for own in means.values())
+        values = tuple(repr(means.get(name)) for _, means in found)
         columns[values] = f"{columns[values]}, {name}" if values in columns else name
     heads = tuple(columns.values())
     firsts = [head.split(", ")[0] for head in heads]
-    rows = [
-        (line, tuple(_entry(means[id(line)].get(name)) for name in firsts))
-        for line, own in contents.summary.lines
-        if own
-    ]
+    rows = [(line, tuple(_entry(means.get(name)) for name in firsts)) for line, means in found]
     return Measured(heads, rows, dict(_definitions(contents)))
 
 
-def _means(contents: Contents, line: Line) -> dict[str, float]:
-    own = next(found for one, found in contents.summary.lines if one is line)
+def _means(own: Iterable[Estimate]) -> dict[str, float]:
     return {one.metric: one.mean for one in own if one.slice == ALL and one.metric != COLD}
 
 
