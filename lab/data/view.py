@@ -77,19 +77,19 @@ def _too_few(grouping: Grouping, known: int, histories: Histories, fold: Fold) -
         cure = "name another column, or use target.categories.rule='item'."
     return (
         f"{what[0]}: the log has only {counted(len(names), *what)} up to the valid cutoff{named}; a ranking needs at "
-        f"least 2 to tell apart{_when(known, histories, fold)}; {cure}"
+        f"least 2 to tell apart{_when(known, histories, fold)} {cure}"
     )
 
 
 def _when(known: int, histories: Histories, fold: Fold) -> str:
-    """How little of a log that has times lies before the valid cutoff."""
+    """How little of a log that has times lies before the valid cutoff, up to what else may be wrong."""
     if histories.times is None:
-        return ""
+        return ";"
     early = (
         ", so few that stray early times, or too long horizons, are the likely cause: leave the former out with "
-        "cleaning.since, or shorten the latter. Else"
+        "cleaning.since, or shorten the latter. Else:"
         if known < RARE * histories.events
-        else ""
+        else ";"
     )
     return (
         f". The cutoff is {date_text(fold.valid_cutoff)}, and {known:,} of the {histories.events:,} events lie before "

@@ -113,12 +113,13 @@ class NextItem(Target):
 
     def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
         fold, event = view.fold, self._next(view, steps.queries)
+        taken = self._taken(view, steps.queries, event)
         if split == "train":
             self._check_negatives(view)
-            found = self._until(view, steps.queries, event, fold.closes_by("train"))
+            found = self._until(view, event, taken, fold.closes_by("train"))
             return with_labels(steps, [found] * len(fold.horizons))
         closes = [fold.opens(split) + horizon for horizon in fold.horizons]
-        return steps, tuple(self._until(view, steps.queries, event, moment) for moment in closes)
+        return steps, tuple(self._until(view, event, taken, moment) for moment in closes)
 
     def independent(self, view: FoldView, answered: int, horizon: int) -> float:
         # Of some behaviours, one event may answer many queries.
@@ -134,14 +135,20 @@ class NextItem(Target):
     def looks_back(self, split: str) -> bool:
         return self.leaves_taken_out and split != "train"
 
-    def _until(self, view: FoldView, queries: Queries, event: np.ndarray, moment: int) -> Labels:
-        """The labels of queries by the next event of each, where it lies up to a moment."""
+    def _taken(self, view: FoldView, queries: Queries, event: np.ndarray) -> np.ndarray:
+        """bool[Q]: where the next event is of what its user took before, and such are left out."""
+        if not self.leaves_taken_out:
+            return np.zeros(len(event), bool)
+        return label_seen(view, queries, np.append(view.candidate, -1)[event])
+
+    def _until(self, view: FoldView, event: np.ndarray, taken: np.ndarray, moment: int) -> Labels:
+        """The labels of queries by the next event of each, up to a moment and of what was not taken."""
         there = event < view.histories.events
         there[there] &= np.asarray(view.histories.time)[event[there]] <= moment
         candidate = np.full(len(event), -1, np.int32)
         candidate[there] = view.candidate[event[there]]
         named = candidate >= 0
-        asked = named & ~label_seen(view, queries, candidate) if self.leaves_taken_out else named
+        asked = named & ~taken
         return Labels(
             offsets=np.append(0, np.cumsum(asked)),
             ids=candidate[asked],
