@@ -1,27 +1,14 @@
 """What a newcomer waits for: help texts, and a shop of a million events.
 
-Run: python benchmarks/first_contact.py
+Run: python -m benchmarks.first_contact
 """
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from statistics import median
 
+from benchmarks.clock import RUNS, seconds
 from lab.data.sources import SyntheticShop
-
-RUNS = 3
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Median wall time of a few runs."""
-    times = []
-    for _ in range(RUNS):
-        begun = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begun)
-    return median(times)
 
 
 def command(*arguments: str) -> Callable[[], object]:
@@ -31,15 +18,15 @@ def command(*arguments: str) -> Callable[[], object]:
 
 def main() -> None:
     """Print one line for each figure."""
-    help_ = seconds(command("--help"))
+    help_ = seconds(command("--help"), compiles=False)
     print(f"python -m lab.run --help: {help_:.2f} s (wanted: under 1)")
-    settings = seconds(command("experiments/lstm_vs_transformer.py", "--help"))
+    settings = seconds(command("experiments/lstm_vs_transformer.py", "--help"), compiles=False)
     print(f"python -m lab.run experiments/lstm_vs_transformer.py --help: {settings:.2f} s (wanted: under 2.5)")
     shop = SyntheticShop(users=14_000)
     events = len(shop.scan().frame.collect())
     # A shop of other seed each time, since a shop builds its world once.
     seeds = iter(range(RUNS))
-    made = seconds(lambda: SyntheticShop(users=14_000, seed=next(seeds)).scan().frame.collect())
+    made = seconds(lambda: SyntheticShop(users=14_000, seed=next(seeds)).scan().frame.collect(), compiles=False)
     print(f"SyntheticShop(users=14_000), {events:,} events: {made:.2f} s (wanted: a million in under 10)")
 
 

@@ -3,12 +3,10 @@
 Run: python -m benchmarks.judging
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
+from benchmarks.clock import seconds
 from lab.assembly import assemble, cell_arrays, feed
 from lab.backend import prepare_backend
 from lab.cells import Cell, grid
@@ -21,19 +19,6 @@ from lab.experiment import Experiment
 from lab.loading import load_experiment
 from lab.models.base import Model
 from lab.training.fit import train
-
-RUNS = 3
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Median wall time of a few runs, after one that compiles."""
-    work()
-    times = []
-    for _ in range(RUNS):
-        begun = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begun)
-    return median(times)
 
 
 def dataset(experiment: Experiment, cache: Path | None = None) -> Dataset:

@@ -25,6 +25,7 @@ from statistics import median
 
 import numpy as np
 
+from benchmarks.clock import RUNS, seconds
 from benchmarks.packed import IDS
 
 AXES = {
@@ -45,7 +46,7 @@ BATCH = 64
 MODELS = ("LSTM", "Transformer")
 FITTED = 3
 """How many of the largest sizes are fitted."""
-RUNS, UPDATES = 3, 4
+UPDATES = 4
 SLACK = 0.15
 """How far above what is due an exponent may lie and not be remarked on."""
 
@@ -136,7 +137,7 @@ def of_update(axis: str, size: int, model: str) -> float:
     rows = packed_rows(list(rng.integers(1, IDS + 1, (BATCH, length))), rng.integers(0, classes, BATCH), length)
     layout = Layout("batch" if axis == "devices" else "cells", tuple(jax.local_devices()), shape["cells"])
     step = stepper(getattr(models, model)(width=shape["width"]), rows, IDS, classes, BATCH, layout)
-    return timed(step) / steps_here()
+    return seconds(step) / steps_here()
 
 
 def of_items(items: int, model: str, objective: str) -> float:
@@ -185,17 +186,6 @@ def of_shop(users: int, model: str) -> dict[str, float]:
     cell = next(c for c in cells if type(c.settings).__name__ == model)
     trained, judged = epoch(experiment, data, cell.settings, cell)  # type: ignore[arg-type]
     return {"laid out": laid, "trained": trained, "judged": judged}
-
-
-def timed(run) -> float:
-    """Median seconds of a call, after one that compiles."""
-    run()
-    seconds = []
-    for _ in range(RUNS):
-        begun = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - begun)
-    return median(seconds)
 
 
 def draw(found: dict[tuple[str, str], list[Point]], path: Path) -> None:
