@@ -145,9 +145,10 @@ def independent_windows(target: Target, data: Dataset, horizon: int) -> float:
 
     Of a log in shards the first is counted, as many times as there are shards.
     """
-    answered = int((np.diff(data.splits["train"].labels[horizon].offsets) > 0).sum())
-    answered *= 1 + len(data.rest)
-    return max(target.independent(data.view, answered, data.view.fold.horizons[horizon]), 1.0)
+    train = data.splits["train"]
+    answered = train.queries[train.labels[horizon].answered]
+    found = target.independent(data.view, answered, data.view.fold.horizons[horizon])
+    return max(found * (1 + len(data.rest)), 1.0)
 
 
 def feed(data: Dataset, split: str) -> Feed:

@@ -1,6 +1,6 @@
 """How predictions are judged, in words: what a pin says of slices, metrics and candidates."""
 
-from typing import Any
+from typing import Any, Literal
 
 from lab.evaluation import next_item
 from lab.evaluation.metrics import PER_QUERY, SLICES
@@ -24,7 +24,7 @@ NEXT_METRICS = {
     "ndcg@k": "1 / log2(rank + 2) of the one label where its rank, from 0, is below k, else 0",
     "hr@k, recall@k": "whether the label's rank is below k; with one label the two are the same",
     "mrr@k, mrr": "1 / (rank + 1) where the rank is below k, else 0; for any rank",
-    "queries": "events whose next item was known at the fold's valid cutoff",
+    "queries": "events whose next {thing} was known at the fold's valid cutoff",
     "cold": "events whose next item was not; no query counts them",
     "log_loss": "minus the log probability of the label in the softmax over the candidates, in nats",
     "coverage@k": "share of the candidates that are among the first k of some query",
@@ -32,7 +32,7 @@ NEXT_METRICS = {
     "multiple of the mean candidate's: 1 is no bias; less cancellations, by the users that baselines learn from",
     "valid loss, step": "the smallest 1 - ndcg@10 (or log loss: target.stop_by) on the valid split, and its step",
 }
-"""The same for next items."""
+"""The same for next items, or for what else is predicted next."""
 
 
 def of_interest() -> dict[str, Any]:
@@ -40,12 +40,12 @@ def of_interest() -> dict[str, Any]:
     return {"slices": list(SLICES), "per_query": list(PER_QUERY), "definitions": METRICS, "candidates": CANDIDATES}
 
 
-def of_next_items(repeats: bool) -> dict[str, Any]:
-    """How next items are judged; without `repeats` what a user took before is no candidate."""
+def of_next_items(thing: Literal["item", "category"], repeats: bool) -> dict[str, Any]:
+    """How it is judged what is next; without `repeats` what a user took before is no candidate."""
     left_out = "" if repeats else "; what the user took before is left out, and queries with such a label are not asked"
     return {
         "slices": list(SLICES),
         "per_query": list(next_item.PER_QUERY),
-        "definitions": NEXT_METRICS,
-        "candidates": CANDIDATES.replace("categories", "items") + left_out,
+        "definitions": {name: said.format(thing=thing) for name, said in NEXT_METRICS.items()},
+        "candidates": (CANDIDATES.replace("categories", "items") if thing == "item" else CANDIDATES) + left_out,
     }

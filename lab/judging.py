@@ -10,7 +10,6 @@ from lab.baselines.known import everybody
 from lab.cell_record import Metric
 from lab.data.dataset import Dataset
 from lab.data.queries import FoldView, Queries
-from lab.data.search import events_until
 from lab.data.seen import label_seen, seen_by
 from lab.errors import FaultError
 from lab.evaluation.calibration import BINS
@@ -100,9 +99,7 @@ class NextItemJudge:
     def __init__(self, data: Dataset, target: NextItem, horizon: int) -> None:
         self._target, self._view, self._queries = target, data.view, data.splits["test"].queries
         labels = data.splits["test"].labels[horizon]
-        self._cold = labels.cold
-        self._label = np.full(len(labels), -1, np.int32)
-        self._label[np.diff(labels.offsets) > 0] = labels.ids
+        self._cold, self._label = labels.cold, labels.single
         self._known = everybody(data.view, data.view.fold.valid_cutoff)
         self._parts: list[tuple[np.ndarray, ...]] = []
 
@@ -150,7 +147,7 @@ class NextItemJudge:
 def by_query(view: FoldView, queries: Queries, values: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """A table of metrics, slice -> metric -> float64[Q], with a row for each query that has a value in a slice."""
     kept = {name: ~np.isnan(values[name]["log_loss"]) for name in SLICES}
-    size, history = [int(kept[name].sum()) for name in SLICES], _known_events(view, queries)
+    size, history = [int(kept[name].sum()) for name in SLICES], view.known_events(queries)
     table: dict[str, np.ndarray] = {
         "user": view.histories.row_of(np.concatenate([queries.user[kept[name]] for name in SLICES])),
         "cutoff": np.concatenate([queries.cutoff[kept[name]] for name in SLICES]),
@@ -160,13 +157,6 @@ def by_query(view: FoldView, queries: Queries, values: dict[str, dict[str, np.nd
     for metric in values["all"]:
         table[metric] = np.concatenate([values[name][metric][kept[name]] for name in SLICES])
     return table
-
-
-def _known_events(view: FoldView, queries: Queries) -> np.ndarray:
-    """int32[Q]: how many events of each query's user are known at its cutoff."""
-    histories = view.histories
-    stop = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
-    return (stop - histories.offsets[queries.user]).astype(np.int32)
 
 
 def query_blocks(queries: int, candidates: int) -> Iterable[np.ndarray]:

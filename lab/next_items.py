@@ -3,7 +3,7 @@
 from lab.next_items import next_items
 from lab.trained_cell import load_cell
 
-trained = load_cell(Path("results/next_item"), "gru_width=64-ids-h14-f0-s0-0123456789ab")
+trained = load_cell(Path("results/next_item"), "gru-ids-h14-f0-s0-0123456789ab")
 table = next_items(trained, users=[3, 14], first=5)
 """
 
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lab.data.search import events_until
 from lab.errors import InputError
 from lab.targets.next_item import DEPTH, NextAnswers, NextItem
 from lab.trained_cell import TrainedCell, of_users
@@ -28,7 +27,7 @@ def next_items(
 
     user    row number in the log, as in users.parquet; never a raw id
     known   how many of the user's events were known
-    cutoff  the event up to which they were; left out of a log without times
+    cutoff  the event up to which they were; left out where instants are no dates (leave-one-out, logs without times)
     place   1 for the best
     item    the name of the item there
     taken   the name of the item that was taken next; missing where none was within the horizon, or an unknown one
@@ -53,8 +52,7 @@ def _frame(trained: TrainedCell, chosen: np.ndarray, answers: NextAnswers, first
 
     view, queries = trained.data.view, trained.data.splits["test"].queries[chosen]
     histories, named = view.histories, answers.first[:, :first]
-    known = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
-    table = {"user": histories.row_of(queries.user), "known": known - histories.offsets[queries.user]}
+    table = {"user": histories.row_of(queries.user), "known": view.known_events(queries)}
     if histories.times is not None:
         table["cutoff"] = queries.cutoff.astype("datetime64[us]")
     taken = _taken(trained)[chosen]
@@ -72,7 +70,4 @@ def _frame(trained: TrainedCell, chosen: np.ndarray, answers: NextAnswers, first
 
 def _taken(trained: TrainedCell) -> np.ndarray:
     """int32[Q]: the label of each query of the test, -1 where it has none."""
-    labels = trained.data.splits["test"].labels[trained.cell.experiment.horizons.index(trained.cell.horizon)]
-    taken = np.full(len(labels), -1, np.int32)
-    taken[np.diff(labels.offsets) > 0] = labels.ids
-    return taken
+    return trained.data.splits["test"].labels[trained.cell.experiment.horizons.index(trained.cell.horizon)].single

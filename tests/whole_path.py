@@ -23,6 +23,7 @@ from lab.data.view import look
 from lab.features.base import FeatureGroup
 from lab.registry import shipped
 from lab.targets import Interest
+from lab.targets.base import Target
 
 START = 19_000
 """The log's first day, counted from 1970."""
@@ -104,10 +105,12 @@ def fold_of(
     causal: bool = True,
     shard_events: int = SHARD_EVENTS,
     limits: Limits = Limits(),  # noqa: B008  # frozen
+    target: Target = Interest(),  # noqa: B008  # frozen
 ) -> Dataset:
     """The newest fold, made ready."""
+    histories = target.arrange(histories, TIMELINE)
     fold = folds(TIMELINE, HORIZONS, int(histories.time.min()), START * DAY)[0]
-    view, _ = look(histories, fold, categories or Categories(), shard_events, limits)
+    view, _ = look(histories, fold, categories or target.categories, shard_events, limits)
     known = shipped("feature group")
     made = [known[group]() if isinstance(group, str) else group for group in groups]
-    return build_dataset(view, TIMELINE, Interest(), made, row_length, overlap, causal)
+    return build_dataset(view, TIMELINE, target, made, row_length, overlap, causal)

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from lab.data.histories import Histories
-from lab.data.search import expand
+from lab.data.search import events_until, expand
 from lab.data.timeline import Fold
 from lab.data.touches import Touches, first_touches
 
@@ -47,6 +47,18 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @property
+    def answered(self) -> np.ndarray:
+        """bool[Q]: which queries have a label."""
+        return np.diff(self.offsets) > 0
+
+    @property
+    def single(self) -> np.ndarray:
+        """int32[Q]: the candidate of each query, where none has more than one; -1 where it has none."""
+        candidate = np.full(len(self), -1, np.int32)
+        candidate[self.answered] = self.ids
+        return candidate
 
     def take(self, rows: np.ndarray) -> "Labels":
         """The labels of some queries, in the order of `rows`."""
@@ -88,6 +100,12 @@ class FoldView:
     def touches(self) -> Touches:
         """What each user touched first and when, after the fold's cutoffs too: whoever asks names an instant."""
         return first_touches(self.histories, self.candidate)
+
+    def known_events(self, queries: Queries) -> np.ndarray:
+        """int32[Q]: how many events of each query's user are known at its cutoff."""
+        histories = self.histories
+        stop = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
+        return (stop - histories.offsets[queries.user]).astype(np.int32)
 
     def shares(self) -> np.ndarray:
         """float64[C]: each candidate's share of all net events, with one event added to each."""

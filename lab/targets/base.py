@@ -65,12 +65,13 @@ class Target:
         """Labels of each query for the window (cutoff, cutoff + horizon], in microseconds."""
         raise TypeError(f"{type(self).__name__} defines no labels")
 
-    def independent(self, view: FoldView, answered: int, horizon: int) -> float:
-        """How many label windows so many answered training queries would have if none overlapped.
+    def independent(self, view: FoldView, answered: Queries, horizon: int) -> float:
+        """How many label windows the answered training queries would have if none overlapped.
 
-        Ticks are often closer than a horizon is long, and then one event is a label of several queries.
+        Ticks are often closer than a horizon is long, and then one event is a label of several queries. Nothing of the
+        view may count that is no label of these queries: what is found here moves the trained parameters.
         """
-        return answered * min(1.0, view.fold.query_every / horizon)
+        return len(answered) * min(1.0, view.fold.query_every / horizon)
 
     def reads_candidates(self, view: FoldView) -> str:
         """The step-side group whose vectors of the candidates score them too; empty for none."""

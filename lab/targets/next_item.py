@@ -121,9 +121,9 @@ class NextItem(Target):
         closes = [fold.opens(split) + horizon for horizon in fold.horizons]
         return steps, tuple(self._until(view, event, taken, moment) for moment in closes)
 
-    def independent(self, view: FoldView, answered: int, horizon: int) -> float:
+    def independent(self, view: FoldView, answered: Queries, horizon: int) -> float:
         # Of some behaviours, one event may answer many queries.
-        return min(answered, int(self._counts(view.histories).sum())) if self.behaviours else answered
+        return len(np.unique(self._next(view, answered))) if self.behaviours else len(answered)
 
     def reads_candidates(self, view: FoldView) -> str:
         return ("item" if view.items else "category") if self.tied else ""
@@ -244,4 +244,4 @@ class NextItem(Target):
     def judged(self) -> dict[str, Any]:
         from lab.definitions import of_next_items
 
-        return of_next_items(self.repeats)
+        return of_next_items("item" if self.categories.rule == "item" else "category", self.repeats)

@@ -15,17 +15,20 @@ import pytest
 from flax import linen as nn
 from hypothesis import given
 
+from lab.assembly import independent_windows
 from lab.data.batch import Rows, leaves
 from lab.data.categories import Categories
 from lab.data.dataset import Dataset, Split
 from lab.data.histories import Histories
 from lab.data.queries import FoldView, Labels, Queries
 from lab.data.steps import Steps
+from lab.data.timeline import microseconds
 from lab.data.vocabulary import Vocabulary
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.category import Lookup, of_events
+from lab.targets import NextItem
 from tests.leakage.futures import FEW, SEEDS
-from tests.whole_path import TEST, VALID, fold_of, prepared, shop_events
+from tests.whole_path import HORIZONS, START, TEST, VALID, Event, fold_of, prepared, shop_events
 from tests.whole_path import with_another_future as changed_after
 
 RULES = {
@@ -108,6 +111,35 @@ def test_nothing_after_the_test_cutoff_reaches_a_test_query_or_a_choice(
     after = fold_of(prepared(changed_after(events, TEST, future), caches), categories=RULES[rule])
     assert_same_inputs(before, after, ("train", "valid", "test"))
     assert_same_labels(before, after, ("train", "valid"))
+
+
+ALONG = ("behaviour", "category", "item", "price", "time")
+"""The groups that next items may have: those along the steps."""
+NEXT = {"items": NextItem(), "views": NextItem(behaviours=("view",))}
+
+
+def looked_at(events: list[Event]) -> list[Event]:
+    """The events, with a view in every window: there are so few that each is the next one of many events."""
+    first = next(e for e in events if e["user"] == "anchor")
+    days = (4.5, VALID + 4.5, TEST + 4.5)
+    return events + [first | {"behaviour": "look", "time": microseconds(START + day)} for day in days]
+
+
+@pytest.mark.parametrize("asked", NEXT)
+@FEW
+@given(seed=SEEDS, future=SEEDS)
+def test_nothing_later_reaches_what_is_learned_or_chosen_of_next_items(
+    asked: str, caches: Path, seed: int, future: int
+) -> None:
+    """Whom the test asks is what they do in it; so of the splits before it alone."""
+    events, target = looked_at(shop_events(seed)), NEXT[asked]
+    before = fold_of(prepared(events, caches), ALONG, target=target)
+    learned = [independent_windows(target, before, h) for h in range(len(HORIZONS))]
+    for cutoff, known in ((VALID, ("train",)), (TEST, ("train", "valid"))):
+        after = fold_of(prepared(changed_after(events, cutoff, future), caches), ALONG, target=target)
+        assert_same_inputs(before, after, known)
+        assert_same_labels(before, after, known)
+        assert [independent_windows(target, after, h) for h in range(len(HORIZONS))] == learned
 
 
 # What is planted below must be caught, or the tests above prove nothing.

@@ -274,7 +274,10 @@ def test_one_purchase_that_answers_many_queries_is_one_independent_label() -> No
     histories = small_histories([*events, (1, "a", None, 8, "view")], behaviours=KINDS, users=range(2))
     for behaviours, wanted in ((("purchase",), 1), ((), 5)):
         target = NextItem(behaviours=behaviours)
-        assert target.independent(seen(histories, target), 5, 0) == wanted
+        view = seen(histories, target)
+        steps, (labels, _) = asked(view, target, "train")
+        assert labels.answered.sum() == 5
+        assert target.independent(view, steps.queries[labels.answered], 0) == wanted
 
 
 @pytest.mark.parametrize("drawn", [{"objective": "sampled"}, {"objective": "gbce"}])
@@ -306,7 +309,7 @@ def test_more_negatives_than_candidates_are_refused(drawn: dict) -> None:
             2,
             "none has 2 events with one more behind. Lower timeline.min_events, use a log of longer",
         ),
-        ("ababab", NextItem(repeats=False), 1, "take what they took before, which target.repeats leaves out."),
+        ("ababab", NextItem(repeats=False), 1, "take what they took before, which target.repeats=False leaves out."),
         (
             "aaaaaa",
             NextItem(),
