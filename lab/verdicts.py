@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from lab.evaluation.next_item import CUTS
+
 Level = Literal["bitwise", "tolerance", "statistical"]
 LEVELS: tuple[Level, ...] = ("bitwise", "tolerance", "statistical")
 
@@ -18,6 +20,8 @@ DEFAULT_TOLERANCE = 0.02
 TOLERANCE = {
     **{"queries": 0.0, "log_loss": 0.05, "loss": 0.05, "step": math.inf},
     **{"accuracy@1": 0.05, "calibration_error": 0.03, "precision_macro": 0.06},
+    **{f"coverage@{k}": 0.05 for k in CUTS},
+    **{f"popularity@{k}": 0.1 for k in CUTS},
 }
 """By how much a trained cell's metric may differ on another machine, absolutely; DEFAULT_TOLERANCE for the others.
 Rounding moves a training's end by less than another seed does, and this is about what another seed does."""

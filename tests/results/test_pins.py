@@ -1,6 +1,8 @@
 """Pins: settings that come back as the same experiment, pins that are refused, and the verdicts."""
 
+import csv
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from lab.settings import experiment_of, plain, settings_of
 from lab.training.settings import Training
 from lab.verdicts import judge_cell, judge_seeds, tolerance_of
 from tests.small_experiment import asked
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def back(experiment: Experiment) -> Experiment:
@@ -172,6 +176,18 @@ def test_tolerance_is_by_metric_and_kind() -> None:
     assert not judge_cell("tolerance", cell(kind="baseline"), moved(0, 0.5 + 0.9 * far)).matched
     fitted = cell(kind="baseline", model="logistic")  # by descent, as a model is trained
     assert judge_cell("tolerance", fitted, moved(0, 0.5 + 0.9 * far)).matched
+
+
+def test_what_another_seed_does_is_within_the_tolerance() -> None:
+    """Of the shipped next items, whose metrics are of all kinds: shares, multiples, and how far the loss came."""
+    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    with (ROOT / "results/ml1m/cells.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["seed"] and row["value"]:
+                found[row["model"], row["slice"], row["metric"]].append(float(row["value"]))
+    assert len(found) > 60
+    for (name, _, metric), values in found.items():
+        assert max(values) - min(values) <= tolerance_of("model", metric, name), (name, metric)
 
 
 def test_a_processor_is_named_with_its_generation_and_what_compilers_choose_by(monkeypatch: pytest.MonkeyPatch) -> None:
