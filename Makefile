@@ -24,8 +24,7 @@ run: $(READY)
 # Experiments on the embedded shop; those on a log of their own run where it is.
 results: $(READY)
 	@for file in $$(grep -l "SyntheticShop(" experiments/*.py); do \
-		echo "$$file"; $(BIN)/python -m lab.run $$file || exit $$?; \
-		$(BIN)/python -m lab.report results/$$(basename $$file .py) || exit $$?; done
+		echo "$$file"; $(BIN)/python -m lab.run $$file || exit $$?; done
 
 test: $(READY)
 	$(BIN)/ruff check .

@@ -40,11 +40,10 @@ from lab.data.seen import seen_by
 from lab.data.words import counted
 from lab.ensemble import novel_as, predictions
 from lab.errors import InputError
-from lab.evaluation.metrics import InterestMetrics
+from lab.evaluation.metrics import SLICES, InterestMetrics
 from lab.leaving import ended
 from lab.statistics.intervals import over_users
 from lab.store import Store
-from lab.summary import SLICES
 from lab.tables import METRIC
 from lab.trained_cell import TrainedCell, load_cells
 

@@ -21,10 +21,10 @@ from benchmarks.finished import baseline_of, done
 from lab.answers import span
 from lab.arguments import read_arguments
 from lab.cell_record import CellRecord
+from lab.evaluation.metrics import SLICES
 from lab.leaving import ended
 from lab.statistics.intervals import Interval, over_users
 from lab.store import Store
-from lab.summary import SLICES
 from lab.tables import METRIC
 
 Who = tuple[str, str]

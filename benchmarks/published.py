@@ -12,6 +12,7 @@ compiling, which comes first, were spread over all of them: so it is too low, mo
 never gets there counts as infinitely long in the median.
 
 Run: python -m benchmarks.published --path ml-1m.txt [--seeds 3] [--only model=gru] [--out results] [--cache DIR]
+Without --path it prints what is published alone.
 The log: ml-1m.txt as https://github.com/kang205/SASRec has it under data/ (for research only).
 """
 
@@ -123,10 +124,7 @@ def show(store: Store, planned: Sequence[CellRecord]) -> None:
         print(f"{name:34s}{seeds:>6s}{spread(ndcg):>15s}{spread(hr):>15s}{valid:>15s}{share:>10s}")
     if left := len(planned) - sum(map(len, lines.values())):
         print(f"left out: {left} of {len(planned)} planned cells are not done")
-    print("as published")
-    for name, ndcg, hr, source in PUBLISHED:
-        print(f"{name:40s}{ndcg:>15.3f}{hr:>15.3f}  {source}")
-    print(NOTE)
+    show_published()
     print("\nmedian seconds of a cell's share of the machine until an NDCG@10 on valid, and how many seeds reached it:")
     print(f"{'':34s}" + "".join(f"{mark:>18.3f}" for mark in MARKS))
     for name, cells in lines.items():
@@ -135,17 +133,29 @@ def show(store: Store, planned: Sequence[CellRecord]) -> None:
             print(f"{name:34s}" + "".join(f"{time:>18s}" for time in times))
 
 
+def show_published() -> None:
+    """Print what papers and other libraries have, each with its source."""
+    print(f"{'as published':40s}{'NDCG@10':>15s}{'HR@10':>15s}")
+    for name, ndcg, hr, source in PUBLISHED:
+        print(f"{name:40s}{ndcg:>15.3f}{hr:>15.3f}  {source}")
+    print(NOTE)
+
+
 def main() -> int:
     """Run what is missing, then show what is there."""
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     # Resolved, since the run has the repository's root for its folder and this process the caller's.
-    parser.add_argument("--path", type=here, required=True, help="the log: `user item` lines in order")
+    parser.add_argument("--path", type=here, help="the log: `user item` lines in order")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[], help="some cells, such as model=gru")
     parser.add_argument("--out", type=here, default=here("results"))
     parser.add_argument("--cache", type=here, help="where the prepared log is kept")
-    arguments = arguments_of(parser.parse_args())
+    asked = parser.parse_args()
+    if asked.path is None:
+        show_published()
+        return 0
+    arguments = arguments_of(asked)
     if code := run(arguments):
         print("The run did not end well; what it said stands above.", file=sys.stderr)
         return code

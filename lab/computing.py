@@ -277,6 +277,7 @@ def require_labels(data: Dataset, horizon: int) -> None:
     for name in SPLITS:
         if not len(data.splits[name].labels[horizon].ids):
             raise FaultError(
-                f"In the {name} split no one touches a known category within "
-                f"{span_text(data.view.fold.horizons[horizon])}, so this horizon cannot be asked there."
+                f"In the {name} split no one touches a known {'item' if data.view.items else 'category'} within "
+                f"{span_text(data.view.fold.horizons[horizon])}, so that nothing can be asked there; leave it out of "
+                f"horizons."
             )

@@ -53,7 +53,7 @@ def check_distinct(values: Iterable[str], where: str) -> None:
     """Raise InputError naming `where` and what stands there twice."""
     twice = sorted(value for value, times in Counter(values).items() if times > 1)
     if twice:
-        raise InputError(f"{where}: {', '.join(twice)} stands there twice.")
+        raise InputError(f"{where}: {', '.join(twice)} {'stands' if len(twice) == 1 else 'stand'} there twice.")
 
 
 @cache

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from lab.evaluation.metrics import SLICES
 from lab.store import Store
-from lab.summary import SLICES, Line, answered
+from lab.summary import Line, answered
 
 KEYS: list[str] = ["fold", "user", "cutoff", "slice"]
 _KEY = np.dtype([(name, "i8") for name in KEYS])

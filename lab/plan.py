@@ -137,13 +137,16 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     yield "users", f"{len(np.unique(split.queries.user)):,}"
     yield "queries", f"{len(split.queries):,}"
     for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
-        answered = int((np.diff(labels.offsets) > 0).sum())
-        yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{answered:,}"
-    yield f"label events of unknown {what}", f"{sum(labels.cold - labels.bare for labels in split.labels):,}"
-    if any(labels.taken for every in data.splits.values() for labels in every.labels):
-        yield "label events taken before", f"{sum(labels.taken for labels in split.labels):,}"
+        yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{int(labels.answered.sum()):,}"
+    # An event in a short window lies in the longer ones too, and is counted once.
+    longest = max(data.view.fold.horizons)
+    labels = split.labels[data.view.fold.horizons.index(longest)]
+    within = f" in {span_text(longest)}" if timed and len(split.labels) > 1 else ""
+    yield f"events of unknown {what}{within}", f"{labels.cold - labels.bare:,}"
+    if any(one.taken for every in data.splits.values() for one in every.labels):
+        yield f"events taken before{within}", f"{labels.taken:,}"
     if not data.view.items:
-        yield "label events without any category", f"{sum(labels.bare for labels in split.labels):,}"
+        yield f"events without any category{within}", f"{labels.bare:,}"
     yield "packed rows", f"{split.packed.count:,}"
     yield "padding in them", f"{split.padding:.1%}"
 

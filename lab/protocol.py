@@ -14,5 +14,6 @@ def leave_one_out(calendar: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield (
             f"what that leaks: {leaked['tests']:.1%} of the test events are older than some event that models learn "
-            f"from, and {leaked['events']:.1%} of the events that models learn from lie after the median test event"
+            f"from, and {leaked['events']:.1%} of the events that models learn from lie after the median test event; "
+            f"cleaning's statistics are of all events"
         )

@@ -40,4 +40,4 @@ def _cold(summary: Summary) -> Iterator[str]:
         counts = " and ".join(f"{none:,} of {every:,}" for none, every in folds.values() if none)
         if counts:
             when = f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}"
-            yield f"Cold, {when}: {counts} events are of items unknown at the valid cutoff, which no query counts."
+            yield f"Cold, {when}: {counts} events are of what was unknown at the valid cutoff; no query counts them."

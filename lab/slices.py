@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from lab.summary import SLICES, Estimate, Summary
+from lab.evaluation.metrics import SLICES
+from lab.summary import Estimate, Summary
 
 ALL = SLICES[0]
 _SINCE = {

@@ -17,7 +17,6 @@ from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.store import USERS, Store, days
 
 SPLIT = "test"
-SLICES = ("all", "repeat", "novel")
 
 
 @dataclass(frozen=True)

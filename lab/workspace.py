@@ -5,7 +5,7 @@ Laid out where the package wandb-workspaces is installed, the extra `workspaces`
 
 from importlib.util import find_spec
 
-SLICES = ("all", "repeat", "novel")
+from lab.evaluation.metrics import SLICES
 
 METRIC = "ndcg@10"
 

@@ -3,7 +3,8 @@
 Rules that look at a row, or only at what came before it, hold everywhere. Rules that need statistics
 (outliers, bots, too few events) are fitted on the events up to `known_until` alone, the valid cutoff of
 the oldest fold, and then applied to all rows; a user or an item with no event by then is kept, since
-judging it would take the future.
+judging it would take the future. With the protocol leave_one_out, which has no such cutoff, they are fitted
+on all events, and so on the tests too.
 """
 
 from dataclasses import dataclass

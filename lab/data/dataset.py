@@ -199,7 +199,7 @@ def _silent(view: FoldView, timeline: Timeline, labels: Sequence[Labels], split:
     on_clock = view.histories.times is not None
     until = f" (until {date_text(view.fold.closes_by(split))})" if on_clock else ""
     again = any(answer.taken for answer in labels)
-    taken = ", but take what they took before, which target.repeats leaves out" if again else ""
+    taken = " but take what they took before, which target.repeats=False leaves out" if again else ""
     cure = "; use longer horizons or a longer log." if on_clock else "."
     return (
         f"target: no user of the {split} split does anything that counts in the windows after its cutoffs{until}"

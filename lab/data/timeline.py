@@ -197,7 +197,7 @@ def folds(timeline: Timeline, horizons: tuple[float, ...], first: int, last: int
     # The oldest fold needs its test window, its valid window and at least one training window.
     need = (2 + timeline.folds) * longest
     if end - first < need:
-        few = f"timeline.protocol: no user has the {need // DAY + 1} events that leave_one_out needs."
+        few = f"timeline.protocol: leave_one_out needs {need // DAY + 1} events of a user that count; none has them."
         raise InputError(few if timeline.leaves_one_out else _too_short(end - first, horizons, timeline))
     return tuple(
         Fold(f, first, end - (f + 2) * longest, end - (f + 1) * longest, spans, every) for f in range(timeline.folds)

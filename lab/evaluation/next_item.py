@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 
 CUTS = (5, 10, 20)
-SLICES = ("all", "repeat", "novel")
 PER_QUERY = (*(f"{name}@{k}" for name in ("ndcg", "hr", "recall", "mrr") for k in CUTS), "mrr", "log_loss")
 
 
