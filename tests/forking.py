@@ -127,13 +127,18 @@ PATIENCE = 300
 """Seconds after which a process is killed that is waited for."""
 
 
-def _serve() -> None:
-    import lab.backend
-    import lab.command_line
-    import lab.loading
-    import lab.runner
-    import lab.verdicts  # noqa: F401
+IMPORTED = (
+    *("lab.backend", "lab.command_line", "lab.loading", "lab.runner", "lab.verdicts", "lab.report.write"),
+    # What these import only when it is needed.
+    *("lab.baselines", "lab.data.sources", "lab.features", "lab.models", "lab.targets", "lab.report.figures"),
+    *("jaxlib.mlir.dialects.mhlo", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
+    *("jinja2", "matplotlib.figure", "pandas", "scipy.linalg", "scipy.special"),
+)
 
+
+def _serve() -> None:
+    for module in IMPORTED:
+        importlib.import_module(module)
     # That other threads may hold locks: there are none before JAX has its devices.
     warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
     for line in sys.stdin:

@@ -89,11 +89,9 @@ def kept(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_run_in_which_every_model_diverged_has_failed(home: Path, commands: Home) -> None:
-    few = ("--seeds", "1", "--training.steps", "20", "--training.evaluate-every", "20", "--only", "features=ids")
-    code, said, complained = commands.run(
-        "lab.run", "tiny.py", "--training.learning-rate", "1e38", *few, "--out", "diverged", "--no-report"
-    )
-    assert (code, complained) == (1, "") and "1 of 1 diverged" in said
+    wild = ("--training.learning-rate", "1e38", "--out", "diverged", "--no-report")
+    code, said, complained = commands.run("lab.run", "tiny.py", *wild)
+    assert (code, complained) == (1, "") and said.count("3 of 3 diverged") == 2
 
 
 def test_a_run_leaves_cells_and_tables(home: Path, first: Ended) -> None:
@@ -193,9 +191,9 @@ def test_stopped_twice_and_gone_on_with_it_is_the_same_to_the_bit(home: Path, co
     assert len(cells(folder)) < CELLS
     table = (folder / "cells.csv").read_text()
     assert "missing" in table and "done" in table
-    interrupt(commands, folder, signal.SIGTERM, 3, *arguments, hash_seed=4)
+    interrupt(commands, folder, signal.SIGTERM, 3, *arguments)
     assert len(cells(folder)) < CELLS
-    assert commands.run("lab.run", *arguments, "--no-report", hash_seed=5)[0] == 0
+    assert commands.run("lab.run", *arguments, "--no-report")[0] == 0
     assert kept(folder) == kept(home / "results" / "tiny")
 
 
@@ -367,7 +365,11 @@ def test_a_file_in_the_way_of_the_results_is_one_sentence(home: Path, commands: 
     [
         (("none.py",), "there is no such file"),
         (("tiny.py", "--horizons", "400"), "The longest that fits is"),
-        (("tiny.py", "--training.split", "batch", "--training.batch", "7"), "training.batch: 7 rows"),
+        pytest.param(
+            ("tiny.py", "--training.split", "batch", "--training.batch", "7"),
+            "training.batch: 7 rows",
+            marks=pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="any batch divides over one device"),
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(
