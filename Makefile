@@ -1,4 +1,5 @@
 # make run     sets up .venv and runs the main experiment
+# make setup   sets up .venv alone
 # make results runs the experiments of the embedded shop; tables, pins, figures and pages are left in results/
 # make test    sets up .venv and runs the whole gate: ruff, pyright, pytest
 # make lock    renews requirements.lock, needed after a change of dependencies in pyproject.toml (uses uv)
@@ -16,7 +17,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 READY := .venv/ready-$(or $(VERSION),never)
 PYTEST ?= -n 2
 
-.PHONY: run results test format lock clean
+.PHONY: run results test setup format lock clean
 
 run: $(READY)
 	$(BIN)/python -m lab.run experiments/lstm_vs_transformer.py
@@ -31,6 +32,8 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest $(PYTEST)
+
+setup: $(READY)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
