@@ -28,6 +28,10 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 
 
+QUICK = "JAX_DISABLE_MOST_OPTIMIZATIONS"
+"""In an environment: programs are compiled in a third of the time, for processes that compile much and run little."""
+
+
 class Server:
     """Forks processes, and waits for them."""
 
@@ -91,10 +95,10 @@ class Process:
 class Home:
     """A folder in which commands are run, as in a terminal of 80 columns, with a cache that all of them share."""
 
-    def __init__(self, server: Server, folder: Path, **environment: str) -> None:
+    def __init__(self, server: Server, folder: Path, quick: bool = True, **environment: str) -> None:
         self._server, self._folder, self._numbers = server, folder, itertools.count()
         self.environment = {"LAB_CACHE": str(folder / "cache"), "WANDB_MODE": "disabled", "COLUMNS": "80"}
-        self.environment |= environment
+        self.environment |= ({QUICK: "1"} if quick else {}) | environment
 
     def start(self, module: str, *arguments: str, **how: Any) -> Process:
         number = next(self._numbers)
@@ -165,6 +169,8 @@ def _fork(request: Mapping[str, Any]) -> int:
         os.dup2(os.open(request[name], os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), stream)
     os.chdir(request["folder"])
     os.environ.update(request["environment"])
+    if QUICK in request["environment"]:
+        importlib.import_module("jax").config.update(QUICK.lower(), True)
     if limit := request.get("limit"):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -106,11 +106,13 @@ def ends() -> list[signal.Signals]:
 
 
 def damage(lives: Lives) -> list[Path]:
-    """Flip a bit of a cell's newest checkpoint, and cut the end off its neighbour's."""
+    """Flip a bit of a cell's newest checkpoint, and cut the end off that of a cell beside it, if there is one."""
     newest = [max(cell.glob("unfinished.*")) for cell in lives.folder.glob("cells/rnn*") if any(cell.glob("unf*"))]
-    flipped, cut = (path.read_bytes() for path in newest)
-    newest[0].write_bytes(flipped[:99] + bytes([flipped[99] ^ 1]) + flipped[100:])
-    newest[1].write_bytes(cut[:-1])
+    first, *beside = newest
+    flipped = first.read_bytes()
+    first.write_bytes(flipped[:99] + bytes([flipped[99] ^ 1]) + flipped[100:])
+    for path in beside:
+        path.write_bytes(path.read_bytes()[:-1])
     return newest
 
 

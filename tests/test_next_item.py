@@ -135,7 +135,7 @@ def test_a_set_without_the_item_group_is_the_same_beside_one_that_has_it(tmp_pat
     assert found["alone"] == found["beside"]
 
 
-@pytest.mark.usefixtures("broadcasting")
+@pytest.mark.usefixtures("broadcasting", "quick_compile")
 def test_on_a_calendar_every_event_of_the_window_is_asked(tmp_path: Path) -> None:
     shop = SyntheticShop(users=60, days=90, categories=8, items=40)
     sets = {"ids": ("item",), "more": ("item", "category", "behaviour", "time", "price")}
@@ -151,7 +151,7 @@ def test_on_a_calendar_every_event_of_the_window_is_asked(tmp_path: Path) -> Non
     new = np.zeros(log.events, bool)
     new[np.unique(owner * np.int64(len(log.item_names)) + log.item, return_index=True)[1]] = True
     wanted = [float((part & known & late & new).sum()) for part in inside]
-    assert "label events taken before" in told and 0 < wanted[0] < wanted[1]
+    assert "events taken before in 14 days" in told and 0 < wanted[0] < wanted[1]
     assert values(one, "model", "queries") == [wanted[0]] * 2 + [wanted[1]] * 2
     assert values(one, "baseline", "queries") == wanted
     with pytest.raises(StopIteration):

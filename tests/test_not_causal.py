@@ -49,6 +49,7 @@ def test_a_query_is_out_of_reach_of_what_follows_it(by_layout: dict[bool, Datase
     assert reach(by_layout[True]).any()
 
 
+@pytest.mark.usefixtures("quick_compile")
 def test_a_run_gives_each_kind_of_model_its_rows(tmp_path: Path) -> None:
     small = small_experiment(steps=4, evaluate_every=4)
     both = replace(small, models=(RNN(width=8), Bag(width=8)), seeds=1, horizons=(7,), baselines=(LastCategory(),))

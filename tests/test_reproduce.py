@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def commands(home: Path, forks: Server) -> Home:
     """Commands in that folder, after the tiny experiment has run there."""
-    commands = Home(forks, home)
+    commands = Home(forks, home, quick=False)
     ran = commands.run("lab.run", "tiny.py")
     assert ran.code == 0, ran.complained
     return commands
@@ -101,6 +101,6 @@ def test_a_log_whose_place_the_pin_does_not_know_is_asked_for_with_the_line_to_r
 
 def test_the_committed_pin_comes_out_again(tmp_path: Path, forks: Server) -> None:
     """At the strongest level that applies on this machine: a small pin of the embedded shop."""
-    told = Home(forks, tmp_path).run("lab.reproduce", str(COMMITTED))
+    told = Home(forks, tmp_path, quick=False).run("lab.reproduce", str(COMMITTED))
     assert told.code == 0, told.said + told.complained
     assert "3 of 3 matched at level" in told.said

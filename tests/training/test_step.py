@@ -98,11 +98,11 @@ def test_a_prior_draws_matrices_to_nothing_and_leaves_the_rest(
 ) -> None:
     # Nothing is labelled, so that the prior alone speaks; the decoupled decay is off.
     silent = rows._replace(label=rows.label._replace(weight=jnp.zeros_like(rows.label.weight)))
-    state = learner.init(alone.arrays(), rows, _tables(alone))._replace(params=params)
-    moved = {}
+    state = quick(learner.init)(alone.arrays(), rows, _tables(alone))._replace(params=params)
+    moved, update = {}, quick(learner.update)
     for prior in (0.0, 1e-3):
         cell = alone.arrays(features="full", prior=prior, weight_decay=0.0)
-        moved[prior] = np.asarray(quick(learner.update)(state, cell, silent, _tables(alone))[0].params) - params
+        moved[prior] = np.asarray(update(state, cell, silent, _tables(alone))[0].params) - params
     assert not moved[0.0].any()
     drawn = (learner.flat.decayed > 0) & (np.abs(params) > 1e-3)
     assert drawn.any() and (np.sign(moved[1e-3][drawn]) == -np.sign(params[drawn])).all()
