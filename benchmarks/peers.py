@@ -62,7 +62,7 @@ class Asked:
     recbole: str = os.environ.get("RECBOLE_PYTHON", DEFAULT)
     """The Python of the virtual environment that has RecBole."""
     epochs: int = 100
-    """Passes of RecBole's models at most; they stop before, after 10 without a better valid NDCG@10."""
+    """Passes of RecBole's models at most; they stop before, after 11 without a better valid NDCG@10."""
     seconds: float = 7200.0
     """An epoch that ends after so much training is a model's last."""
     lab_epochs: int = 30
