@@ -3,7 +3,7 @@
 Asks: does it matter which encoder reads a shopper's past, once the features are the same?
 Expect: it does not: all five lead every baseline, logistic first of them, by about .02 NDCG@10 at both horizons (HSTU
 at 30 days by .01, which cannot be told from chance), and no interval tells RNN, LSTM, GRU and Transformer apart.
-Takes: five minutes on two cores.
+Takes: about six minutes on two cores.
 Run: python -m lab.run experiments/all_models.py
 """
 

@@ -3,7 +3,7 @@
 Asks: how many days of history does a forecast need, and do plain counts need as many?
 Expect: all of it ahead of every shorter past; 7 days cost 0.13 of NDCG@10, 30 days 0.03, 90 days 0.02. The lead on
 decayed counts is 0.04 with 7 days, 0.06 with 30 and 90, 0.08 with all. On new categories 30 days tell as much as all.
-Takes: 3 minutes of processor time, under 2 on two quiet cores.
+Takes: about three minutes on two cores.
 Run: python -m lab.run experiments/history_length.py
 """
 

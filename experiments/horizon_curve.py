@@ -3,7 +3,7 @@
 Asks: how fast does what can be known of an interest fade with the distance, and for which rows first?
 Expect: ahead of every baseline from 7 days on, by 0.02 to 0.03 of NDCG@10; at 1 and 3 days, where few come back, the
 lead cannot be told from chance. The curves of both models alike: level up to 14 days, lower at 30.
-Takes: 5 minutes of processor time, about 3 on two quiet cores.
+Takes: about five minutes on two cores.
 Run: python -m lab.run experiments/horizon_curve.py
 """
 

@@ -4,7 +4,7 @@ Asks: does attention over a shopper's past beat a recurrent memory of it, does t
 horizon, and what do features beyond the ids of what was touched add?
 Expect: with all features both lead every baseline at both horizons, most clearly over all categories and least on new
 ones, and no interval over seeds tells the two apart. On ids alone both fall behind counts of what was touched before.
-Takes: 5 to 7 minutes on two cores, the first cell within one.
+Takes: about six minutes on two cores, the first cell within one.
 Run: python -m lab.run experiments/lstm_vs_transformer.py
 """
 

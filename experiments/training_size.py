@@ -4,7 +4,7 @@ Asks: from how many users on does a learned model lead the counts, and do featur
 Expect: on all features ahead of decayed counts from 3 % (59 users) on, and from 10 % of a logistic regression that had
 the same users; on ids alone behind both at any size, so that features at 3 % do more than all of the users without
 them. From 30 % to all little is gained, most of it on new categories.
-Takes: 3 minutes of processor time, under 2 on two quiet cores.
+Takes: about three minutes on two cores.
 Run: python -m lab.run experiments/training_size.py
 """
 
