@@ -95,10 +95,12 @@ class Process:
 class Home:
     """A folder in which commands are run, as in a terminal of 80 columns, with a cache that all of them share."""
 
-    def __init__(self, server: Server, folder: Path, quick: bool = True, **environment: str) -> None:
+    def __init__(
+        self, server: Server, folder: Path, environment: Mapping[str, str] | None = None, quick: bool = True
+    ) -> None:
         self._server, self._folder, self._numbers = server, folder, itertools.count()
         self.environment = {"LAB_CACHE": str(folder / "cache"), "WANDB_MODE": "disabled", "COLUMNS": "80"}
-        self.environment |= ({QUICK: "1"} if quick else {}) | environment
+        self.environment |= ({QUICK: "1"} if quick else {}) | dict(environment or {})
 
     def start(self, module: str, *arguments: str, **how: Any) -> Process:
         number = next(self._numbers)

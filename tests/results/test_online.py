@@ -108,7 +108,7 @@ def finished(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     (home / "tiny.py").write_text(EXPERIMENT)
     online = ("tiny.py", "--tracking.mode", "online", "--tracking.project", "lab", "--tracking.patience", "600")
     with Server() as server:
-        commands = Home(forks, home, WANDB_MODE="online", **environment(server, home))
+        commands = Home(forks, home, {"WANDB_MODE": "online"} | environment(server, home))
         server.fault = Fault('"complete": *true', hangs=True)
         first = commands.start("lab.run", *online)
         assert server.noticed.wait(600)
