@@ -58,7 +58,7 @@ def learn(asked: argparse.Namespace) -> None:
     cell = next(c for c in grid(experiment, "none", False) if c.kind == "model" and c.seed == asked.seed)
     assembly = assemble(experiment, data, model, [cell])
     rows, valid = data.splits["train"].packed.count, data.splits["valid"]
-    answered = {name: int((np.diff(split.labels[0].offsets) > 0).sum()) for name, split in data.splits.items()}
+    answered = {name: int(split.labels[0].answered.sum()) for name, split in data.splits.items()}
     say(
         {
             "targets": round(answered["train"] * updates * assembly.program.batch / rows),

@@ -113,7 +113,7 @@ def test_a_prior_draws_matrices_to_nothing_and_leaves_the_rest(
 def test_a_prior_weighs_less_the_more_windows_there_are(alone: Bench, days: int, every: int, overlap: int) -> None:
     fold = replace(alone.data.view.fold, query_every=every * DAY)
     data = replace(alone.data, view=replace(alone.data.view, fold=fold))
-    answered = [(np.diff(labels.offsets) > 0).sum() for labels in data.splits["train"].labels]
+    answered = [labels.answered.sum() for labels in data.splits["train"].labels]
     cell = next(c for c in alone.cells if c.horizon == days)
     wanted = alone.experiment.training.prior_precision * overlap / answered[(7, 14).index(days)]
     np.testing.assert_allclose(cell_arrays(cell, data).prior, wanted, rtol=1e-6)
