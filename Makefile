@@ -17,6 +17,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 READY := .venv/ready-$(or $(VERSION),never)
 PYTEST ?= -n 2
 
+# What is imported is compiled then, and once: where a container says not to keep that, each process would do it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run results test setup format lock clean
 
 run: $(READY)
@@ -30,7 +33,7 @@ results: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --threads --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest $(PYTEST)
 
 setup: $(READY)

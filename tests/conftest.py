@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from tests.forking import Server, serving
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 os.environ["WANDB_MODE"] = "offline"
+if version("jaxlib").startswith("0.10."):
+    # XLA's former way with fusions compiles in half the time. Later ones may not have it, and end at a flag they do not
+    # know. What must be as users have it runs in processes that are not `quick` (tests/forking.py).
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell sets it for what runs in the background; the processes that tests start and stop would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def commands(home: Path, forks: Server) -> Home:
-    return Home(forks, home)
+    return Home(forks, home, quick=False)
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ def _its_first_items_are_those_it_was_judged_by(one: Run, folder: Path) -> None:
         trained.scores(trained.data.splits["test"].packed, {})
 
 
-@pytest.mark.usefixtures("broadcasting", "quick_compile")
+@pytest.mark.usefixtures("broadcasting")
 def test_a_set_without_the_item_group_is_the_same_beside_one_that_has_it(tmp_path: Path) -> None:
     """Candidates are scored by the item group's vectors only where the cell's own set has that group."""
     shop, few = SyntheticShop(users=60, days=90, categories=8, items=40), {"few": ("category",)}

@@ -9,6 +9,7 @@ from nbclient import NotebookClient
 
 from lab.errors import InputError
 from lab.trained_cell import load_cell
+from tests.forking import QUICK
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +27,7 @@ def told(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     monkeypatch.setenv("JAX_NUMPY_RANK_PROMOTION", "allow")
     monkeypatch.setenv("LAB_CACHE", str(place / "cache"))
     monkeypatch.setenv("IPYTHONDIR", str(place / "ipython"))
+    monkeypatch.setenv(QUICK, "1")
 
 
 def executed(name: str, place: Path) -> list[Any]:

@@ -1,6 +1,6 @@
 """Losses and ranks over a catalogue against what is computed with all logits at hand."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ from lab.models.network import Factors
 from lab.targets import catalogue_loss, catalogue_rank
 from lab.targets.catalogue_loss import Negatives, by_share, gbce, sampled_softmax, softmax_loss
 from lab.targets.catalogue_rank import ranked
+from tests.quick import quick
 
 N, C, D = 23, 11, 4
 
@@ -44,11 +45,11 @@ def test_softmax_in_blocks_is_softmax_and_so_is_its_gradient(
     monkeypatch.setattr(catalogue_loss, "ROWS_AT_LEAST", 1)
     factors, id, weight = drawn()
     smooth = jnp.float32(smoothing)
-    own = jax.value_and_grad(lambda h, k, b: softmax_loss(h, k, b, id, weight, smooth) * 3, (0, 1, 2))
-    theirs = jax.value_and_grad(lambda h, k, b: dense(h, k, b, id, weight, smoothing) * 3, (0, 1, 2))
+    own = quick(jax.value_and_grad(lambda h, k, b: softmax_loss(h, k, b, id, weight, smooth) * 3, (0, 1, 2)))
+    theirs = quick(jax.value_and_grad(lambda h, k, b: dense(h, k, b, id, weight, smoothing) * 3, (0, 1, 2)))
     for ours, wanted in zip(jax.tree.leaves(own(*factors[:3])), jax.tree.leaves(theirs(*factors[:3])), strict=True):
         np.testing.assert_allclose(ours, wanted, rtol=2e-5, atol=2e-5)
-    alone = softmax_loss(*factors[:3], id, weight, smooth)
+    alone = quick(softmax_loss)(*factors[:3], id, weight, smooth)
     np.testing.assert_allclose(alone, dense(*factors[:3], id, weight, smoothing), rtol=1e-5)
 
 
@@ -58,11 +59,14 @@ def test_softmax_in_blocks_is_softmax_and_so_is_its_gradient(
 def test_sampled_softmax_estimates_the_sum_over_all_others(shared: bool, by_popularity: bool) -> None:
     factors, id, weight = drawn()
     wanted = dense(*factors[:3], id, weight, 0.0)
-    negatives = Negatives(20_000, shared, by_popularity)
-    found = sampled_softmax(factors, id, weight, negatives, jax.random.key(0))
-    np.testing.assert_allclose(found, wanted, rtol=0.02)
+
+    def estimated(count: int) -> Any:
+        negatives = Negatives(count, shared, by_popularity)
+        return quick(lambda key: sampled_softmax(factors, id, weight, negatives, key))(jax.random.key(0))
+
+    np.testing.assert_allclose(estimated(20_000), wanted, rtol=0.02)
     # Without the correction for how they are drawn it is another number by far.
-    few = sampled_softmax(factors, id, weight, Negatives(2, shared, by_popularity), jax.random.key(0))
+    few = estimated(2)
     assert abs(float(few - wanted)) > 0.02 * float(wanted)
 
 
@@ -73,7 +77,8 @@ def test_negatives_of_one_block_are_those_of_many(monkeypatch: pytest.MonkeyPatc
     found = []
     for at_once in (1 << 21, 64 * D * 10):
         monkeypatch.setattr(catalogue_loss, "LOGITS_AT_ONCE", at_once)
-        found.append(float(sampled_softmax(factors, id, weight, Negatives(64, False, False), jax.random.key(1))))
+        loss = quick(lambda key: sampled_softmax(factors, id, weight, Negatives(64, False, False), key))
+        found.append(float(loss(jax.random.key(1))))
     np.testing.assert_allclose(found[0], found[1], rtol=0.02)
 
 
@@ -83,7 +88,8 @@ def test_gbce_is_its_formula(calibration: float, monkeypatch: pytest.MonkeyPatch
     factors, id, weight = drawn()
     against = np.array([1, 4, 4, 7])
     monkeypatch.setattr(catalogue_loss, "_draw", lambda *_: jnp.asarray(against))
-    found = gbce(factors, id, weight, Negatives(4, True, False), calibration, jax.random.key(0))
+    loss = quick(lambda key: gbce(factors, id, weight, Negatives(4, True, False), calibration, key))
+    found = loss(jax.random.key(0))
     logits = np.asarray(factors.hidden @ factors.kernel.T + factors.bias[None], np.float64)
     p = 1 / (1 + np.exp(-logits))
     share = 4 / (C - 1)
@@ -97,7 +103,7 @@ def test_gbce_is_its_formula(calibration: float, monkeypatch: pytest.MonkeyPatch
 def test_without_calibration_it_is_plain_binary_cross_entropy() -> None:
     factors, id, _ = drawn(labels=1)
     key, weight = jax.random.key(0), jnp.ones(1)
-    found = gbce(factors, jnp.asarray(id), weight, Negatives(64, True, False), 0.0, key)
+    found = quick(lambda key: gbce(factors, jnp.asarray(id), weight, Negatives(64, True, False), 0.0, key))(key)
     logits = np.asarray(factors.hidden @ factors.kernel.T + factors.bias[None], np.float64)[0]
     against = np.asarray(jax.random.randint(key, (64,), 0, C))
     told = np.append(logits[id], logits[against[against != id]])
@@ -119,7 +125,7 @@ def test_full_calibration_makes_sigmoids_the_probabilities() -> None:
         factors = Factors(jnp.zeros((C, D)), jnp.zeros((C, D)), jnp.full(C, x), jnp.zeros(C))
         return gbce(factors, label, jnp.ones(C), negatives, 1.0, jax.random.key(0))
 
-    slope, low, high = jax.jit(jax.grad(loss)), -8.0, 4.0
+    slope, low, high = quick(jax.grad(loss)), -8.0, 4.0
     for _ in range(25):
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) < 0 else (low, middle)
@@ -156,7 +162,7 @@ def compiled_ranks(queries: int, candidates: int) -> Any:
             patch.setattr(catalogue_rank, "CANDIDATES_AT_ONCE", candidates)
             return ranked(hidden, kernel, bias, label, taken, 3)
 
-    return jax.jit(run)
+    return quick(run)
 
 
 @pytest.mark.usefixtures("broadcasting")
@@ -197,12 +203,13 @@ def test_ranks_are_those_of_all_scores_with_ties_against_the_label(
 def test_where_fewer_are_left_than_are_asked_for_no_others_are_named() -> None:
     hidden, kernel, label = jnp.ones((1, D)), jnp.asarray(np.arange(C)[:, None] * np.ones((1, D))), jnp.asarray([2])
     taken = jnp.asarray([[c for c in range(C) if c not in (2, 5)]])
-    _, first, log_p = ranked(hidden, kernel, jnp.zeros(C), label, taken, 4)
+    _, first, log_p = quick(partial(ranked, depth=4))(hidden, kernel, jnp.zeros(C), label, taken)
     assert first.tolist() == [[5, 2, -1, -1]] and np.isfinite(log_p).all()
 
 
 @pytest.mark.usefixtures("broadcasting")
 def test_scores_that_are_no_numbers_are_no_success() -> None:
     label = jnp.asarray([1, 2])
-    rank, _, log_p = ranked(jnp.full((2, D), jnp.nan), jnp.ones((C, D)), jnp.zeros(C), label, None, 3)
+    hidden = jnp.full((2, D), jnp.nan)
+    rank, _, log_p = quick(partial(ranked, depth=3))(hidden, jnp.ones((C, D)), jnp.zeros(C), label, None)
     assert (rank == C - 1).all() and np.isnan(log_p).all()

@@ -15,6 +15,7 @@ from lab.data.dataset import Dataset
 from lab.errors import InputError
 from lab.training.devices import Layout, plan_layout
 from lab.training.settings import Training
+from tests.forking import QUICK
 from tests.training.small import Bench, small_experiment
 
 Found = Mapping[str, np.ndarray]
@@ -34,8 +35,7 @@ def _start(out: Path, cache: Path, devices: int, *process: str) -> subprocess.Po
     repository = str(Path(__file__).resolve().parents[2])
     command = [sys.executable, "-m", "tests.training.worker", str(devices), str(out), str(cache), *process]
     environment = os.environ | {"PYTHONPATH": repository, "JAX_NUMPY_RANK_PROMOTION": "allow"}
-    # Compiled in a hurry: what is compared agrees within a tolerance only.
-    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    environment[QUICK] = "1"  # what is compared agrees within a tolerance only
     return subprocess.Popen(command, cwd=repository, env=environment, stderr=subprocess.PIPE, text=True)
 
 
