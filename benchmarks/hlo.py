@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 BYTES = {"pred": 1, "s8": 1, "u8": 1, "s16": 2, "u16": 2, "f16": 2, "bf16": 2, "s64": 8, "u64": 8, "f64": 8}
 """Of an element; 4 of any other kind."""
@@ -66,6 +67,25 @@ class Instruction:
         return found[1] if found else ""
 
 
+class Dot(NamedTuple):
+    """A product of two arrays, as both lie in memory."""
+
+    kind: str
+    """What the elements are, such as f32."""
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    over: tuple[tuple[int, ...], tuple[int, ...]]
+    """The axes of both that are summed over."""
+    batch: tuple[tuple[int, ...], tuple[int, ...]]
+    """The axes of both that are gone through side by side."""
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations."""
+        own = [size for axis, size in enumerate(self.right) if axis not in self.over[1] + self.batch[1]]
+        return 2 * math.prod(self.left) * math.prod(own)
+
+
 @dataclass(frozen=True)
 class Work:
     """What an instruction does in all its runs."""
@@ -76,6 +96,10 @@ class Work:
     others: float
     """Other floating-point operations: one an element, whatever it takes."""
     bytes: float
+    times: int
+    """How often it runs."""
+    dots: tuple[Dot, ...]
+    """Its matrix products, of one run."""
 
 
 Computation = dict[str, Instruction]
@@ -140,23 +164,46 @@ def _walk(computations: dict[str, Computation], name: str, times: int, scope: st
             yield from _walk(computations, one.called("to_apply")[0], times, here)
         elif one.opcode in ("fusion", "fusion-start"):
             fused = computations[one.called("calls")[0]]
-            products, others = (sum(counts) for counts in zip(*(_flops(i, fused) for i in fused.values()), strict=True))
-            yield Work(here, times * products, times * others, times * _moved(one, inside, fused))
+            yield _done(here, list(fused.values()), fused, _moved(one, inside, fused), times)
         elif one.opcode not in FREE and not one.opcode.endswith("-done"):
-            products, others = _flops(one, inside)
-            yield Work(here, times * products, times * others, times * _moved_alone(one, inside))
+            yield _done(here, [one], inside, _moved_alone(one, inside), times)
 
 
-def _flops(one: Instruction, inside: Computation) -> tuple[int, int]:
-    """Floating-point operations in a matrix product, and others."""
-    if one.opcode == "dot":
-        left = _arrays(inside[one.operands[0]].kind)[0][1]
-        over = re.search(r"lhs_contracting_dims=\{([\d,]+)\}", one.rest)
-        assert over is not None
-        return 2 * one.elements * math.prod(left[int(axis)] for axis in over[1].split(",")), 0
-    if one.opcode in MOVES or not one.floating:
-        return 0, 0
-    return 0, inside[one.operands[0]].elements if one.opcode.startswith("reduce") else one.elements
+def _done(scope: str, ran: list[Instruction], inside: Computation, moved: int, times: int) -> Work:
+    """What instructions that run as one do."""
+    dots = tuple(_dot(one, inside) for one in ran if one.opcode == "dot")
+    others = sum(_others(one, inside) for one in ran)
+    return Work(scope, times * sum(dot.flops for dot in dots), times * others, times * moved, times, dots)
+
+
+def _dot(one: Instruction, inside: Computation) -> Dot:
+    kinds = [inside[name].kind for name in one.operands]
+    (kind, left), (_, right) = (_arrays(kind)[0] for kind in kinds)
+    orders = [_order(kind, len(size)) for kind, size in zip(kinds, (left, right), strict=True)]
+
+    def axes(of: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        named = (re.search(rf"{side}_{of}_dims=\{{([\d,]+)\}}", one.rest) for side in ("lhs", "rhs"))
+        first, second = (
+            tuple(order.index(int(axis)) for axis in found[1].split(",")) if found else ()
+            for found, order in zip(named, orders, strict=True)
+        )
+        return first, second
+
+    sizes = [tuple(size[axis] for axis in order) for size, order in zip((left, right), orders, strict=True)]
+    return Dot(kind, sizes[0], sizes[1], axes("contracting"), axes("batch"))
+
+
+def _order(kind: str, rank: int) -> list[int]:
+    """Axes from the one whose steps in memory are longest to the one whose elements lie side by side."""
+    found = re.search(r"\]\{([\d,]+)", kind)
+    return [int(axis) for axis in reversed(found[1].split(","))] if found else list(range(rank))
+
+
+def _others(one: Instruction, inside: Computation) -> int:
+    """Floating-point operations outside of matrix products."""
+    if one.opcode == "dot" or one.opcode in MOVES or not one.floating:
+        return 0
+    return inside[one.operands[0]].elements if one.opcode.startswith("reduce") else one.elements
 
 
 def _moved_alone(one: Instruction, inside: Computation) -> int:

@@ -5,7 +5,8 @@ device, for one cell or for several side by side. Floating-point operations and 
 program (`benchmarks.hlo`), each loop as often as it runs; matrix products are checked against a formula written out by
 hand, and XLA's own count, which takes each loop once, stands beside. The machine's limits are a bare matrix product in
 the step's own numbers and bare copies, of an array that fits no cache and of one that does, timed in turn with the
-steps.
+steps. On a CPU each of a step's products is timed by itself too, in its own shape and as it lies in memory: a narrow
+product is slower than that of two large squares.
 
 A step cannot take less than its operations at the product's speed, nor than its bytes at a copy's. The longer of the
 two bounds it; `reached` is that bound over the time it takes. Bytes are what instructions read and write; where a step
@@ -23,18 +24,18 @@ import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from benchmarks.hlo import Work, work
+from benchmarks.hlo import Dot, Work, work
 from benchmarks.packed import (
     BATCH,
     CLASSES,
@@ -61,6 +62,8 @@ COPIES = {
     "gpu": {"memory": (256 << 20, 8), "caches": (3 << 20, 512)},
 }
 """float32 elements of a bare copy, and how often it is made in one call."""
+LOOPED = 4e8
+"""Floating-point operations for which a product by itself is repeated in one call, which takes a while to begin."""
 PARTS = 6
 """How many parts of a step are shown."""
 
@@ -93,8 +96,11 @@ def main(
     copied = {name: 2 * 4 * size * times / seconds[name] for name, (size, times) in copies.items()}
     limits = Limits(2 * side**3 / seconds["product"], **copied)
     print(f"{layout.devices[0].device_kind}, {dtype}, {cells} cell(s) of width {width}: {limits}")
-    for model, (name, compiled) in zip(chosen, zip(steps, texts, strict=True), strict=True):
-        show(model, compiled, seconds[name] / steps_here(), limits, cells, platform == "cpu")
+    done = [work(compiled.as_text()) for compiled in texts]
+    # On a GPU products are calls of libraries, and none is seen.
+    dots = alone({dot for works in done for one in works for dot in one.dots}, rounds) if platform == "cpu" else None
+    for model, compiled, works in zip(chosen, texts, done, strict=True):
+        show(model, works, compiled.cost_analysis(), seconds[type(model).__name__] / steps_here(), limits, cells, dots)
 
 
 class Limits(NamedTuple):
@@ -127,9 +133,39 @@ def bare_copy(elements: int, times: int) -> Callable[[], object]:
     return lambda: copy(array).block_until_ready()
 
 
-def in_turn(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def alone(dots: Iterable[Dot], rounds: int) -> dict[Dot, float]:
+    """Median seconds of each product by itself, of arrays that lie in caches if they can."""
+    times = {dot: max(1, round(LOOPED / dot.flops)) for dot in sorted(dots)}
+    seconds = in_turn({dot: bare_dot(dot, count) for dot, count in times.items()}, rounds)
+    return {dot: spent / times[dot] for dot, spent in seconds.items()}
+
+
+def product(dot: Dot) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """What is multiplied as in the program."""
+    return lambda left, right: jax.lax.dot_general(left, right, (dot.over, dot.batch))
+
+
+def bare_dot(dot: Dot, times: int) -> Callable[[], jax.Array]:
+    """A product of random arrays, repeated."""
+    dtype = {"f32": jnp.float32, "bf16": jnp.bfloat16}[dot.kind]
+    one, other = (jax.random.normal(jax.random.key(0), size, dtype) for size in (dot.left, dot.right))
+    multiply = product(dot)
+
+    def once(_: int, left: jax.Array, right: jax.Array) -> jax.Array:
+        # Each waits for the one before, or it would be made but once.
+        out = jax.lax.optimization_barrier(multiply(left, right))
+        return left.at[(0,) * left.ndim].add(0 * out[(0,) * out.ndim])
+
+    run = jax.jit(lambda left, right: jax.lax.fori_loop(0, times, lambda i, left: once(i, left, right), left))
+    return lambda: run(one, other).block_until_ready()
+
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def in_turn(contenders: Mapping[Name, Callable[[], object]], rounds: int) -> dict[Name, float]:
     """Median seconds of a call of each, after one that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    seconds: dict[Name, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
             run()
@@ -139,13 +175,21 @@ def in_turn(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[st
     return {name: median(spent) for name, spent in seconds.items()}
 
 
-def show(model: Model, compiled: Any, seconds: float, limits: Limits, cells: int, counted: bool) -> None:
-    """A model's counts, its bound and how much of it is reached, and its largest parts.
+def show(
+    model: Model,
+    done: list[Work],
+    own: Mapping[str, float],
+    seconds: float,
+    limits: Limits,
+    cells: int,
+    dots: Mapping[Dot, float] | None,
+) -> None:
+    """A model's counts, its bound and how much of it is reached, what its products take, and its largest parts.
 
-    `counted`: whether the program's own products count, or else the formula."""
-    done, times = work(compiled.as_text()), steps_here()
+    `own`: XLA's count. `dots`: seconds of each product by itself; None where products are counted by the formula."""
+    times, counted = steps_here(), dots is not None
     products, others, moved = (sum(getattr(w, n) for w in done) / times for n in ("products", "others", "bytes"))
-    formula, own = cells * by_hand(model, BATCH, LENGTH, BATCH, CLASSES), compiled.cost_analysis()
+    formula = cells * by_hand(model, BATCH, LENGTH, BATCH, CLASSES)
     against = f"{products / formula - 1:+.1%} of the formula" if counted else "by the formula"
     products = products if counted else formula
     bound, least, bandwidth = bound_of(products, moved, seconds, limits)
@@ -156,6 +200,10 @@ def show(model: Model, compiled: Any, seconds: float, limits: Limits, cells: int
     print(f"  products {products / 1e9:.2f} GFLOP ({against}), ", end="")
     print(f"others {others / 1e9:.2f}, {moved / 1e9:.2f} GB moved", end="")
     print(f" (XLA, loops once: {own['flops'] / 1e9:.2f} GFLOP, {own['bytes accessed'] / 1e9:.2f} GB)")
+    if dots is not None:
+        spent = sum(w.times * dots[dot] for w in done for dot in w.dots) / times
+        print(f"  its products by themselves {spent * 1e3:.2f} ms, {spent / seconds:.0%} of the step: ", end="")
+        print(f"{products / spent / 1e9:.0f} GFLOP/s in their own shapes")
     for name, least, flops, bytes_ in parts(done, limits.product, bandwidth):
         told = f"{flops / 1e9:5.2f} GFLOP, " if counted else ""
         print(f"    {name:46}{least * 1e3:7.3f} ms at least: {told}{bytes_ / 1e9:5.2f} GB")

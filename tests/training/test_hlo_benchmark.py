@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.hlo import Work, work
 from benchmarks.packed import packed_rows, stepper, steps_here
-from benchmarks.roofline import Limits, bound_of, by_hand, part
+from benchmarks.roofline import Limits, bare_dot, bound_of, by_hand, part, product
 from lab.models import HSTU, LSTM, Transformer
 from lab.training.devices import Layout
 
@@ -26,6 +26,22 @@ def test_a_loop_counts_as_often_as_it_runs():
     assert sum(w.others for w in done) == 10 * 32 * 16
     # A step writes its state once more into a slice of all of them, and never reads or writes all.
     assert sum(w.bytes for w in done if "while" in w.scope) < 10 * (6 * 32 * 16 + 16 * 16 + 100) * 4
+
+
+def test_a_product_by_itself_is_that_of_the_program():
+    """Of weights that lie transposed, of rows side by side, and with what is summed over in front."""
+
+    def products(x, kernel):
+        return jnp.einsum("bnk,mk->bnm", x, kernel), jnp.einsum("bnk,bmk->bnm", x, x), jnp.einsum("bnk,bnm->km", x, x)
+
+    def dots(function, *given):
+        return [dot for one in counted(jax.jit(function).lower(*given).compile()) for dot in one.dots]
+
+    found = dots(products, jnp.zeros((4, 6, 8)), jnp.zeros((5, 8)))
+    assert sorted(dot.flops for dot in found) == [2 * 24 * 5 * 8, 2 * 24 * 6 * 8, 2 * 24 * 8 * 8]
+    for dot in found:
+        assert dots(product(dot), jnp.zeros(dot.left), jnp.zeros(dot.right)) == [dot]
+        assert bare_dot(dot, 2)().shape == dot.left
 
 
 def test_the_dearer_branch_counts():
