@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,27 @@ def follow(
             raise Failed(f"{name} ended with {process.returncode}:\n{errors.read()[-2000:]}")
     course.peak = usage.ru_maxrss * 1024 / 1e9
     return course
+
+
+Line = tuple[str, Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
+"""A name, seconds, and the NDCG@10 at each."""
+
+
+def draw(lines: Sequence[Line], path: Path, marks: Sequence[float] = ()) -> None:
+    """Accuracy against seconds, on a logarithmic scale: lines of one name in one colour, and heights to reach."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.6), layout="constrained")
+    axes = figure.subplots()
+    names = list(dict.fromkeys(name for name, *_ in lines))
+    for place, (name, seconds, ndcg) in enumerate(lines):
+        first = name not in [before for before, *_ in lines[:place]]
+        style: dict[str, Any] = {"marker": ".", "markersize": 4, "linewidth": 1.2, "color": f"C{names.index(name)}"}
+        axes.plot(seconds, ndcg, label=name if first else None, **style)
+    for mark in marks:
+        axes.axhline(mark, color="0.5", linewidth=0.8, linestyle="--")
+    axes.set(xscale="log", xlabel="seconds since training began", ylabel="NDCG@10, valid", ylim=(0, None))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=2)
+    figure.savefig(path, dpi=150)

@@ -38,7 +38,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.courses import Course, Epoch, Failed, follow
+from benchmarks.courses import Course, Epoch, Failed, draw, follow
 from lab.arguments import read_arguments
 from lab.errors import InputError
 from lab.leaving import ended
@@ -220,21 +220,13 @@ def show(theirs: Course, ours: Course, faster: int) -> None:
 
 def keep(path: Path, courses: list[Course]) -> None:
     """Every epoch as CSV, and a figure of accuracy against seconds."""
-    from matplotlib.figure import Figure
-
     names = [f.name for f in fields(Epoch)]
     with path.open("w", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(["model", *names])
-        lines.writerows([one.name, *(getattr(e, n) for n in names)] for one in courses for e in one.epochs)
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for one in courses:
-        axes.plot([e.since for e in one.epochs], [e.ndcg for e in one.epochs], marker=".", label=one.name)
-    axes.set(xscale="log", xlabel="seconds since training began", ylabel="NDCG@10, valid")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path.with_suffix(".png"), dpi=150)
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["model", *names])
+        rows.writerows([one.name, *(getattr(e, n) for n in names)] for one in courses for e in one.epochs)
+    lines = [(one.name, [e.since for e in one.epochs], [e.ndcg for e in one.epochs]) for one in courses]
+    draw(lines, path.with_suffix(".png"))
 
 
 if __name__ == "__main__":

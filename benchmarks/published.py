@@ -9,14 +9,17 @@ trained in, compiling and looks at the valid split included, divided by that chu
 at once on two cores, it is half of the seconds that passed; alone on both a model would take something between. The
 share until an NDCG@10 that papers report is taken in proportion to the steps, by the looks at the valid split, as if
 compiling, which comes first, were spread over all of them: so it is too low, most of all for early looks. A seed that
-never gets there counts as infinitely long in the median.
+never gets there counts as infinitely long in the median. --figure draws each seed's accuracy on valid against
+those seconds, and beside it whatever epochs `benchmarks.peers --log ml-1m.txt --curves FILE.csv` wrote.
 
 Run: python -m benchmarks.published --path ml-1m.txt [--seeds 3] [--only model=gru] [--out results] [--cache DIR]
+         [--figure seconds.png --beside FILE.csv ...]
 Without --path it prints what is published alone.
 The log: ml-1m.txt as https://github.com/kang205/SASRec has it under data/ (for research only).
 """
 
 import argparse
+import csv
 import subprocess
 import sys
 from collections import defaultdict
@@ -28,6 +31,7 @@ from statistics import median
 import numpy as np
 from rich.console import Console
 
+from benchmarks.courses import Line, draw
 from lab.cell_record import CellRecord
 from lab.command_line import parse
 from lab.leaving import ended
@@ -87,14 +91,29 @@ def planned(arguments: Sequence[str]) -> tuple[Store, list[CellRecord]]:
     return ready.store, [cell.record("missing") for cell in ready.cells]
 
 
-def reached(store: Store, cell: CellRecord, mark: float) -> float:
-    """Seconds of its share until a look at the valid split first saw that NDCG@10; infinity for never.
-
-    Of all seconds of its training, in proportion to the steps.
-    """
+def looks(store: Store, cell: CellRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds of its share until each look at the valid split, in proportion to the steps, and the NDCG@10 seen."""
     curve = store.curve(cell.id)
-    seen = np.flatnonzero(1 - curve["valid_loss"] >= mark)
-    return float(cell.timing["train"] * curve["step"][seen[0]] / curve["step"][-1]) if len(seen) else inf
+    return cell.timing["train"] * curve["step"] / curve["step"][-1], 1 - curve["valid_loss"]
+
+
+def reached(store: Store, cell: CellRecord, mark: float) -> float:
+    """Seconds of its share until a look at the valid split first saw that NDCG@10; infinity for never."""
+    seconds, ndcg = looks(store, cell)
+    seen = np.flatnonzero(ndcg >= mark)
+    return float(seconds[seen[0]]) if len(seen) else inf
+
+
+def epochs_of(path: Path) -> list[Line]:
+    """Each contender that `benchmarks.peers` kept."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = dict.fromkeys(row["model"] for row in rows)
+
+    def column(name: str, of: str) -> list[float]:
+        return [float(row[of]) for row in rows if row["model"] == name]
+
+    return [(name, column(name, "since"), column(name, "ndcg")) for name in names]
 
 
 def typical(times: Sequence[float]) -> str:
@@ -151,6 +170,8 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="some cells, such as model=gru")
     parser.add_argument("--out", type=here, default=here("results"))
     parser.add_argument("--cache", type=here, help="where the prepared log is kept")
+    parser.add_argument("--figure", type=here, help="where to draw accuracy against seconds, as PNG")
+    parser.add_argument("--beside", type=here, nargs="*", default=[], help="epochs of benchmarks.peers to draw too")
     asked = parser.parse_args()
     if asked.path is None:
         show_published()
@@ -159,7 +180,12 @@ def main() -> int:
     if code := run(arguments):
         print("The run did not end well; what it said stands above.", file=sys.stderr)
         return code
-    show(*planned(arguments))
+    store, cells = planned(arguments)
+    show(store, cells)
+    if asked.figure is not None:
+        done = [cell for cell in store.plan(cells) if cell.status == "done" and cell.kind == "model"]
+        own = [(f"{cell.model} (lab)", *looks(store, cell)) for cell in done]
+        draw([*own, *(line for path in asked.beside for line in epochs_of(path))], asked.figure, MARKS)
     return 0
 
 

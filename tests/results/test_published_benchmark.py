@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.published import arguments_of, planned, reached, show, typical
+from benchmarks.courses import Course, Epoch, draw
+from benchmarks.peers import keep
+from benchmarks.published import arguments_of, epochs_of, looks, planned, reached, show, typical
 from lab.cell_record import CellRecord, Metric
 from lab.store import Store
 
@@ -34,6 +36,22 @@ def test_a_mark_is_reached_at_the_first_look_that_sees_it(tmp_path: Path):
     store = Store(tmp_path)
     done = store.read(cell(store, "GRU", 0, 0.2, (0.1, 0.15, 0.13, 0.17)).id)
     assert [reached(store, done, mark) for mark in (0.05, 0.14, 0.16, 0.2)] == [20, 40, 80, inf]
+
+
+def test_epochs_of_peers_are_drawn_beside_ours(tmp_path: Path):
+    peers = [
+        Course("GRU4Rec (RecBole)", 9, 9, 9, "cpu", 1.0, [Epoch(30.0, 1.0, 31.0, 0.02), Epoch(30.0, 1.0, 62.0, 0.04)]),
+        Course("GRU (lab)", 9, 9, 9, "cpu", 1.0, [Epoch(2.0, 0.1, 2.1, 0.05)]),
+    ]
+    keep(tmp_path / "peers.csv", peers)
+    assert (tmp_path / "peers.png").is_file()
+    theirs = epochs_of(tmp_path / "peers.csv")
+    assert theirs == [("GRU4Rec (RecBole)", [31.0, 62.0], [0.02, 0.04]), ("GRU (lab)", [2.1], [0.05])]
+    store = Store(tmp_path)
+    seconds, ndcg = looks(store, store.read(cell(store, "GRU", 0, 0.2, (0.1, 0.15, 0.13, 0.17)).id))
+    np.testing.assert_allclose([seconds, ndcg], [[20, 40, 60, 80], [0.1, 0.15, 0.13, 0.17]])
+    draw([("GRU", seconds, ndcg), ("GRU", seconds, 2 * ndcg), *theirs], tmp_path / "both.png", (0.126,))
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_miss_is_infinite_in_the_median():
