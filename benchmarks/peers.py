@@ -8,8 +8,10 @@ lab's is a piece of a history, whose every step is asked. In training a step see
 its own piece alone, 1 to --length events up to the target, so that the targets
 are the same and the past that each is learned from is shorter on average. With
 so many events of the one before as --overlap says each piece begins; they are
-read once more. Each contender is a process of its own, one after the other, from a
-cold start: nothing is compiled before, and compiling counts as training.
+read once more. All items are ranked on both sides, those that a user took before
+too. Each contender is a process of its own, one after the other, from a cold
+start: nothing is compiled before, and compiling counts as training; imports and
+reading the log do not, and are told as `ready in`.
 Dropout, rows of an update and learning rate are each side's own defaults. Both
 are given the CPU, with --gpu a GPU; memory is the process's on the host.
 
@@ -82,7 +84,7 @@ class Asked:
 
 
 def main(asked: Asked) -> int:
-    """Print the courses as they run, then a table."""
+    """Print the courses as they run, and a table of each pair."""
     check(asked)
     home = recbole_home(asked.recbole)
     if home is None:
@@ -94,21 +96,26 @@ def main(asked: Asked) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_log(folder / "log.csv", pairs(asked.log) if asked.log else shipped(home))
+        courses: list[Course] = []
         try:
-            rows = [run_both(model, asked, folder) for model in asked.models]
+            for model in asked.models:
+                theirs, ours = run_both(model, asked, folder)
+                # At once: the next pair may fail, or be stopped.
+                show(theirs, ours, PEERS[model][1])
+                courses += [theirs, ours]
+                if asked.curves is not None:
+                    keep(asked.curves, courses)
         except Failed as failed:
             print(failed, file=sys.stderr)
             return 1
-    for theirs, ours in rows:
-        show(theirs, ours, PEERS[ours.name.split()[0]][1])
     print(f"\n{past(asked)}")
-    if asked.curves is not None:
-        keep(asked.curves, [course for row in rows for course in row])
     return 0
 
 
 def check(asked: Asked) -> None:
     """Raise InputError for what would end the comparison, before anything is trained rather than after it."""
+    if len(set(asked.models)) < len(asked.models):
+        raise InputError(f"--models: {' '.join(asked.models)} names one twice; name each once.")
     if asked.log is not None and not asked.log.is_file():
         raise InputError(f"--log: {asked.log} is no file; name one of `user item` lines in order.")
     if asked.curves is not None:

@@ -10,7 +10,9 @@ at once on two cores, it is half of the seconds that passed; alone on both a mod
 share until an NDCG@10 that papers report is taken in proportion to the steps, by the looks at the valid split, as if
 compiling, which comes first, were spread over all of them: so it is too low, most of all for early looks. A seed that
 never gets there counts as infinitely long in the median. --figure draws each seed's accuracy on valid against
-those seconds, and beside it whatever epochs `benchmarks.peers --log ml-1m.txt --curves FILE.csv` wrote.
+those seconds, and beside it whatever epochs `benchmarks.peers --log ml-1m.txt --curves FILE.csv` wrote, whose seconds
+passed on a clock and which ranks what a user took before too. What papers report is of the test, where a model of the
+lab has a little less than on valid: the times are to that height, not to that accuracy on the test.
 
 Run: python -m benchmarks.published --path ml-1m.txt [--seeds 3] [--only model=gru] [--out results] [--cache DIR]
          [--figure seconds.png --beside FILE.csv ...]
@@ -173,6 +175,8 @@ def main() -> int:
     parser.add_argument("--figure", type=here, help="where to draw accuracy against seconds, as PNG")
     parser.add_argument("--beside", type=here, nargs="*", default=[], help="epochs of benchmarks.peers to draw too")
     asked = parser.parse_args()
+    if wrong := mistake(asked):
+        parser.error(wrong)
     if asked.path is None:
         show_published()
         return 0
@@ -187,6 +191,20 @@ def main() -> int:
         own = [(f"{cell.model} (lab)", *looks(store, cell)) for cell in done]
         draw([*own, *(line for path in asked.beside for line in epochs_of(path))], asked.figure, MARKS)
     return 0
+
+
+def mistake(asked: argparse.Namespace) -> str:
+    """What would be of no use, or would fail after the training."""
+    if asked.path is None and (asked.figure or asked.only):
+        return "--figure, --only: give --path too, the log of the run that they are of."
+    if asked.beside and asked.figure is None:
+        return "--beside: name by --figure where to draw."
+    if asked.figure is not None and not asked.figure.parent.is_dir():
+        return f"--figure: there is no folder {asked.figure.parent}; make it first."
+    for path in asked.beside:
+        if not path.is_file() or not path.read_text("utf-8").startswith("model,"):
+            return f"--beside: {path} is no CSV file that `benchmarks.peers --curves` wrote."
+    return ""
 
 
 def here(path: str) -> Path:

@@ -58,10 +58,10 @@ from lab.training.devices import Layout
 PRODUCT = {"cpu": 2048, "gpu": 8192}
 """Sides of the bare matrices."""
 COPIES = {
-    "cpu": {"memory": (32 << 20, 1), "caches": (64 << 10, 512)},
+    "cpu": {"memory": (32 << 20, 16), "caches": (64 << 10, 512)},
     "gpu": {"memory": (256 << 20, 8), "caches": (3 << 20, 512)},
 }
-"""float32 elements of a bare copy, and how often it is made in one call."""
+"""float32 elements of a bare copy, and how often it is made in one call: the first goes to pages that are new."""
 LOOPED = 4e8
 """Floating-point operations for which a product by itself is repeated in one call, which takes a while to begin."""
 PARTS = 6

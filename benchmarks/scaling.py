@@ -4,10 +4,10 @@
 `items`: an update of a next-item model by full and by sampled softmax, on the log of `benchmarks.catalogue`. All other
 axes: an update on full rows of ids (`benchmarks.packed`), where one thing doubles and the rest stays. `devices` share
 one batch whose size stays, so that more of them than cores can only cost. Each size, and of `items` each softmax, is a
-process of its own; its memory is the most it ever held, with Python and the libraries, of which the smallest size is a
-good measure.
+process of its own; its memory is the most it ever held, with Python and the libraries.
 
-The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs weigh little: 1 is linear. Of attention
+The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs weigh little: 1 is linear. Of memory,
+most of which is Python and the libraries, it is fitted to what each doubling adds. Of attention
 over the length and of products by [width, width] 2 is due, and less is reached while other parts weigh more.
 
 Run: OMP_WAIT_POLICY=passive python -m benchmarks.scaling [--axes length width] [--figure scaling.png]
@@ -47,6 +47,8 @@ MODELS = ("LSTM", "Transformer")
 FITTED = 3
 """How many of the largest sizes are fitted."""
 UPDATES = 4
+LITTLE = 0.01
+"""GB that may come and go from one process to the next."""
 SLACK = 0.15
 """How far above what is due an exponent may lie and not be remarked on."""
 
@@ -105,9 +107,16 @@ def remark(exponent: float, axis: str, model: str) -> str:
 
 
 def fitted(points: list[Point], name: str) -> float:
-    """The exponent of a cost, over the larger sizes."""
-    largest = points[-FITTED:]
-    return float(np.polyfit(*(np.log([p[0] for p in largest]), np.log([p[1][name] for p in largest])), 1)[0])
+    """The exponent of a cost, over the larger sizes; of memory, of what grows of it, 0 where hardly any does.
+
+    Of b + a size^e a doubling adds a (2^e - 1) size^e.
+    """
+    sizes, costs = (np.array(column) for column in zip(*((size, cost[name]) for size, cost in points), strict=True))
+    if name.endswith("GB"):
+        sizes, costs = sizes[:-1], np.maximum(np.diff(costs), LITTLE)
+        if costs[-1] <= LITTLE:
+            return 0.0
+    return float(np.polyfit(np.log(sizes[-FITTED:]), np.log(costs[-FITTED:]), 1)[0])
 
 
 def measured(axis: str, size: int, model: str, objective: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.courses import Course, Epoch, draw
 from benchmarks.peers import keep
-from benchmarks.published import arguments_of, epochs_of, looks, planned, reached, show, typical
+from benchmarks.published import arguments_of, epochs_of, looks, main, planned, reached, show, typical
 from lab.cell_record import CellRecord, Metric
 from lab.store import Store
 
@@ -52,6 +52,26 @@ def test_epochs_of_peers_are_drawn_beside_ours(tmp_path: Path):
     np.testing.assert_allclose([seconds, ndcg], [[20, 40, 60, 80], [0.1, 0.15, 0.13, 0.17]])
     draw([("GRU", seconds, ndcg), ("GRU", seconds, 2 * ndcg), *theirs], tmp_path / "both.png", (0.126,))
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--figure", "a.png"], "--figure, --only: give --path too"),
+        (["--path", "log.txt", "--beside", "a.csv"], "--beside: name by --figure"),
+        (["--path", "log.txt", "--figure", "gone/a.png"], "--figure: there is no folder"),
+        (["--path", "log.txt", "--figure", "a.png", "--beside", "log.txt"], "log.txt is no CSV file that"),
+    ],
+)
+def test_what_is_of_no_use_or_would_fail_later_is_told_first(
+    flags: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    Path("log.txt").write_text("1 2\n")
+    monkeypatch.setattr("sys.argv", ["published", *flags])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert said in capsys.readouterr().err
 
 
 def test_a_miss_is_infinite_in_the_median():
