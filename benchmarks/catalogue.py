@@ -3,7 +3,10 @@
 Each line is a process of its own that trains a GRU of width 64 for a few steps on a made-up log with an event for each
 item at least, and ranks all items for the test. The memory is the largest that the process ever held.
 
-Run: python -m benchmarks.catalogue [--items 10000 100000 1000000] [--objectives softmax sampled gbce]
+Negatives are shared by an update's labels and drawn uniformly; `own` ones are drawn for each label by itself, of the
+sampled softmax by popularity.
+
+Run: python -m benchmarks.catalogue [--items 10000 100000 1000000] [--losses softmax sampled gbce]
 """
 
 import argparse
@@ -12,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,6 +32,14 @@ from lab.tracking import Tracking
 LENGTH = 50
 """Events of a user."""
 STEPS = 12
+LOSSES: dict[str, dict[str, Any]] = {
+    "softmax": {},
+    "sampled": {"objective": "sampled"},
+    "sampled-own": {"objective": "sampled", "shared": False, "drawn": "popularity"},
+    "gbce": {"objective": "gbce"},
+    "gbce-own": {"objective": "gbce", "shared": False},
+}
+"""Settings of the target, by what a line is called."""
 
 
 def log(items: int) -> pl.DataFrame:
@@ -38,12 +50,12 @@ def log(items: int) -> pl.DataFrame:
     return pl.DataFrame({"user": np.arange(events) // LENGTH, "item": rng.permutation(item)})
 
 
-def declared(items: int, objective: str, model: Model) -> Experiment:
+def declared(items: int, loss: str, model: Model) -> Experiment:
     """An experiment on such a log: STEPS updates of one model."""
     return Experiment(
         name="catalogue",
         source=Table(frame=log(items), order="rows"),
-        target=NextItem(objective=objective),  # type: ignore[arg-type]
+        target=NextItem(**LOSSES[loss]),
         timeline=Timeline(protocol="leave_one_out", min_events=1, shard_events=200_000),
         features={"ids": ("item",)},
         models=(model,),
@@ -55,9 +67,9 @@ def declared(items: int, objective: str, model: Model) -> Experiment:
     )
 
 
-def train(items: int, objective: str) -> None:
+def train(items: int, loss: str) -> None:
     """One line: of this process, which does nothing else."""
-    asked = declared(items, objective, GRU(width=64))
+    asked = declared(items, loss, GRU(width=64))
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder), Path(folder), Tracking(mode="off"), Console(quiet=True), report=False)
         run = Run(asked, place)
@@ -66,24 +78,24 @@ def train(items: int, objective: str) -> None:
         record = run.store.read(run.cells[0].id)
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     spent = f"{record.timing['train']:8.1f} s{record.timing['judge']:8.1f} s"
-    print(f"{items:>10,d}  {objective:9s}{record.parameters:>13,d}{held:9.2f} GiB{spent}", flush=True)
+    print(f"{items:>10,d}  {loss:12s}{record.parameters:>13,d}{held:9.2f} GiB{spent}", flush=True)
 
 
 def main() -> None:
     assert __doc__ is not None
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--objectives", nargs="+", default=["softmax", "sampled", "gbce"])
+    parser.add_argument("--losses", nargs="+", default=list(LOSSES), choices=list(LOSSES))
     parser.add_argument("--alone", action="store_true", help="train in this process (one of each)")
     arguments = parser.parse_args()
     if arguments.alone:
-        train(arguments.items[0], arguments.objectives[0])
+        train(arguments.items[0], arguments.losses[0])
         return
-    print(f"{'items':>10s}  {'loss':9s}{'parameters':>13s}{'memory':>13s}{f'{STEPS} steps':>10s}{'judging':>10s}")
+    print(f"{'items':>10s}  {'loss':12s}{'parameters':>13s}{'memory':>13s}{f'{STEPS} steps':>10s}{'judging':>10s}")
     for items in arguments.items:
-        for objective in arguments.objectives:
+        for loss in arguments.losses:
             command = [sys.executable, "-m", "benchmarks.catalogue", "--alone", "--items", str(items)]
-            subprocess.run([*command, "--objectives", objective], check=True)
+            subprocess.run([*command, "--losses", loss], check=True)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,29 @@ def test_softmax_in_blocks_is_softmax_and_so_is_its_gradient(
 
 
 @pytest.mark.usefixtures("broadcasting")
+@pytest.mark.parametrize("loss", ["softmax", "sampled", "gbce"])
+def test_no_loss_has_all_its_scores_in_memory_at_once(loss: str) -> None:
+    """Of 8,000 labels against 30,000 candidates, or 5,000 negatives each, which come to 960 and 160 MB."""
+    labels, candidates, negatives = 8_000, 30_000, Negatives(5_000, False, True)
+    whole = 4 * labels * (candidates if loss == "softmax" else negatives.count)
+
+    def value(factors: Factors, id: Any, weight: Any, key: Any) -> Any:
+        if loss == "softmax":
+            return softmax_loss(*factors[:3], id, weight, jnp.float32(0))
+        if loss == "sampled":
+            return sampled_softmax(factors, id, weight, negatives, key)
+        return gbce(factors, id, weight, negatives, 0.75, key)
+
+    shapes = Factors(
+        *(jax.ShapeDtypeStruct(s, jnp.float32) for s in ((labels, D), (candidates, D), (candidates,))), None
+    )
+    shapes = shapes._replace(prior=shapes.bias)
+    id, weight = (jax.ShapeDtypeStruct((labels,), dtype) for dtype in (jnp.int32, jnp.float32))
+    compiled = quick(jax.grad(value)).lower(shapes, id, weight, jax.eval_shape(lambda: jax.random.key(0))).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < whole / 4
+
+
+@pytest.mark.usefixtures("broadcasting")
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("by_popularity", [True, False])
 def test_sampled_softmax_estimates_the_sum_over_all_others(shared: bool, by_popularity: bool) -> None:
