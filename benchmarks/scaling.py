@@ -4,18 +4,20 @@
 `items`: an update of a next-item model by full and by sampled softmax, on the log of `benchmarks.catalogue`. All other
 axes: an update on full rows of ids (`benchmarks.packed`), where one thing doubles and the rest stays. `devices` share
 one batch whose size stays, so that more of them than cores can only cost. Each size, and of `items` each softmax, is a
-process of its own; its memory is the most it ever held, with Python and the libraries.
+process of its own. Its memory is the most that it holds, with Python and the libraries, once it has compiled; of
+`users` while the shop is laid out (`laid out GB`), and in all, compiling included (`GB`). Linux tells of it.
 
 The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs weigh little: 1 is linear. Of memory,
-most of which is Python and the libraries, it is fitted to what each doubling adds. Of attention
+most of which is Python and the libraries, it is that of b + a size^e, of all sizes. Of attention
 over the length and of products by [width, width] 2 is due, and less is reached while other parts weigh more.
 
 Run: OMP_WAIT_POLICY=passive python -m benchmarks.scaling [--axes length width] [--figure scaling.png]
 """
 
 import argparse
+import ctypes
 import json
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -107,20 +109,22 @@ def remark(exponent: float, axis: str, model: str) -> str:
 
 
 def fitted(points: list[Point], name: str) -> float:
-    """The exponent of a cost, over the larger sizes; of memory, of what grows of it, 0 where hardly any does.
-
-    Of b + a size^e a doubling adds a (2^e - 1) size^e.
-    """
+    """The exponent of a cost, over the larger sizes; of memory, of what grows of it, 0 where hardly any does."""
     sizes, costs = (np.array(column) for column in zip(*((size, cost[name]) for size, cost in points), strict=True))
-    if name.endswith("GB"):
-        sizes, costs = sizes[:-1], np.maximum(np.diff(costs), LITTLE)
-        if costs[-1] <= LITTLE:
-            return 0.0
-    return float(np.polyfit(np.log(sizes[-FITTED:]), np.log(costs[-FITTED:]), 1)[0])
+    if not name.endswith("GB"):
+        return float(np.polyfit(np.log(sizes[-FITTED:]), np.log(costs[-FITTED:]), 1)[0])
+    if np.ptp(costs) <= LITTLE:
+        return 0.0
+
+    def missed(exponent: float) -> float:
+        terms = np.stack([np.ones(len(sizes)), (sizes / sizes[-1]) ** exponent], 1)
+        return float(np.square(terms @ np.linalg.lstsq(terms, costs)[0] - costs).sum())
+
+    return float(min(np.arange(0.05, 3, 0.01), key=missed))
 
 
 def measured(axis: str, size: int, model: str, objective: str) -> dict[str, float]:
-    """Seconds, and GB at most, of this process."""
+    """Seconds, and GB held at most, of this process."""
     memory = "GB"
     if axis == "users":
         spent = of_shop(size, model)
@@ -128,7 +132,20 @@ def measured(axis: str, size: int, model: str, objective: str) -> dict[str, floa
         spent, memory = {objective: of_items(size, model, objective)}, f"{objective} GB"
     else:
         spent = {"seconds": of_update(axis, size, model)}
-    return spent | {memory: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9}
+    return spent | {memory: held()}
+
+
+def forget() -> None:
+    """Give back what is free, and begin anew to note what is held at most."""
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def held() -> float:
+    """GB of memory held at most since `forget`."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024 / 1e9
 
 
 def of_update(axis: str, size: int, model: str) -> float:
@@ -146,7 +163,9 @@ def of_update(axis: str, size: int, model: str) -> float:
     rows = packed_rows(list(rng.integers(1, IDS + 1, (BATCH, length))), rng.integers(0, classes, BATCH), length)
     layout = Layout("batch" if axis == "devices" else "cells", tuple(jax.local_devices()), shape["cells"])
     step = stepper(getattr(models, model)(width=shape["width"]), rows, IDS, classes, BATCH, layout)
-    return seconds(step) / steps_here()
+    step()
+    forget()
+    return seconds(step, compiles=False) / steps_here()
 
 
 def of_items(items: int, model: str, objective: str) -> float:
@@ -171,6 +190,7 @@ def of_items(items: int, model: str, objective: str) -> float:
     trial = Trial(data, assembly)
     trial.start()
     trial.steps(1)
+    forget()
     return median(trial.steps(UPDATES) for _ in range(RUNS)) / UPDATES
 
 
@@ -188,13 +208,14 @@ def of_shop(users: int, model: str) -> dict[str, float]:
     experiment = replace(shipped, source=SyntheticShop(users=users, days=180))
     with tempfile.TemporaryDirectory() as folder:
         prepare_backend(Path(folder))
+        forget()
         begun = time.perf_counter()
         data = dataset(experiment, Path(folder))
-        laid = time.perf_counter() - begun
+        laid, laid_held = time.perf_counter() - begun, held()
     cells = (c for c in grid(experiment, "none", False) if c.kind == "model" and c.features == "full")
     cell = next(c for c in cells if type(c.settings).__name__ == model)
     trained, judged = epoch(experiment, data, cell.settings, cell)  # type: ignore[arg-type]
-    return {"laid out": laid, "trained": trained, "judged": judged}
+    return {"laid out": laid, "trained": trained, "judged": judged, "laid out GB": laid_held}
 
 
 def draw(found: dict[tuple[str, str], list[Point]], path: Path) -> None:
