@@ -117,14 +117,14 @@ def draw(lines: Sequence[Line], path: Path, marks: Sequence[float] = ()) -> None
     figure = Figure(figsize=(7, 4.6), layout="constrained")
     axes = figure.subplots()
     names = list(dict.fromkeys(name for name, *_ in lines))
-    for place, (name, seconds, ndcg) in enumerate(lines):
-        first = name not in [before for before, *_ in lines[:place]]
+    handles: dict[str, Any] = {}
+    for name, seconds, ndcg in lines:
         style: dict[str, Any] = {"marker": ".", "markersize": 4, "linewidth": 1.2, "color": f"C{names.index(name)}"}
-        axes.plot(seconds, ndcg, label=name if first else None, **style)
+        (handles[name],) = axes.plot(seconds, ndcg, **style)
     for mark in marks:
         axes.axhline(mark, color="0.5", linewidth=0.8, linestyle="--")
     axes.set(xscale="log", xlabel="seconds since training began", ylabel="NDCG@10, valid", ylim=(0, None))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)

@@ -1,7 +1,7 @@
 """From a file of events to histories on disk, and a training from there: speed, memory, padding, waiting.
 
-Run: python benchmarks/data.py --events 20000000
-     python benchmarks/data.py --events 100000000 --no-pandas --train
+Run: python -m benchmarks.data --events 20000000
+     python -m benchmarks.data --events 100000000 --no-pandas --train
 """
 
 import multiprocessing
@@ -17,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from large_log import write_log
+
+from benchmarks.large_log import write_log
+from benchmarks.memory import resident
 
 EVENTS = 2_000_000
 
@@ -108,23 +110,17 @@ def _timed(connection, work: Callable[..., object], arguments: tuple[object, ...
     # Imports are not what is measured.
     for module in ("pandas", "polars", "lab.data.cache", "lab.data.sources.table"):
         import_module(module)
-    own = [_resident("RssAnon")]
+    own = [resident("RssAnon")]
     threading.Thread(target=_watch, args=(own,), daemon=True).start()
     begun = time.perf_counter()
     work(*arguments)
-    connection.send(Cost(time.perf_counter() - begun, _resident("VmHWM"), max(own)))
+    connection.send(Cost(time.perf_counter() - begun, resident("VmHWM"), max(own)))
 
 
 def _watch(own: list[float]) -> None:
     while True:
-        own.append(_resident("RssAnon"))
+        own.append(resident("RssAnon"))
         time.sleep(0.1)
-
-
-def _resident(what: str) -> float:
-    """GB of this process alone, as Linux counts them."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024 / 1e9
 
 
 def read_and_sort(log: Path) -> None:

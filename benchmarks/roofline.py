@@ -201,25 +201,26 @@ def show(
     print(f"others {others / 1e9:.2f}, {moved / 1e9:.2f} GB moved", end="")
     print(f" (XLA, loops once: {own['flops'] / 1e9:.2f} GFLOP, {own['bytes accessed'] / 1e9:.2f} GB)")
     if dots is not None:
-        spent = sum(w.times * dots[dot] for w in done for dot in w.dots) / times
+        took = products_alone(done, dots)
+        spent = sum(took.values())
         print(f"  its products by themselves {spent * 1e3:.2f} ms, {spent / seconds:.0%} of the step: ", end="")
         print(f"{products / spent / 1e9:.0f} GFLOP/s in their own shapes; most in")
-        for dot, took in slowest(done, dots):
+        for dot in sorted(took, key=lambda dot: (-took[dot], dot))[: PARTS // 2]:
             shape = " by ".join("[" + ", ".join(map(str, size)) + "]" for size in (dot.left, dot.right))
-            print(f"    {shape:46}{took * 1e3:7.3f} ms: {dot.flops / dots[dot] / 1e9:.0f} GFLOP/s")
+            print(f"    {shape:46}{took[dot] * 1e3:7.3f} ms: {dot.flops / dots[dot] / 1e9:.0f} GFLOP/s")
     for name, least, flops, bytes_ in parts(done, limits.product, bandwidth):
         told = f"{flops / 1e9:5.2f} GFLOP, " if counted else ""
         print(f"    {name:46}{least * 1e3:7.3f} ms at least: {told}{bytes_ / 1e9:5.2f} GB")
     sys.stdout.flush()
 
 
-def slowest(done: list[Work], dots: Mapping[Dot, float]) -> list[tuple[Dot, float]]:
-    """The products that take most of a step by themselves, and seconds of all their runs in it."""
+def products_alone(done: list[Work], dots: Mapping[Dot, float]) -> dict[Dot, float]:
+    """Seconds of all runs of each product in a step, by what it takes by itself."""
     spent: dict[Dot, float] = defaultdict(float)
     for one in done:
         for dot in one.dots:
             spent[dot] += one.times * dots[dot] / steps_here()
-    return sorted(spent.items(), key=lambda named: (-named[1], named[0]))[: PARTS // 2]
+    return spent
 
 
 def bound_of(products: float, moved: float, seconds: float, limits: Limits) -> tuple[str, float, float]:

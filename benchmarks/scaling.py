@@ -8,16 +8,14 @@ process of its own. Its memory is the most that it holds, with Python and the li
 `users` while the shop is laid out (`laid out GB`), and in all, compiling included (`GB`). Linux tells of it.
 
 The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs weigh little: 1 is linear. Of memory,
-most of which is Python and the libraries, it is that of b + a size^e, of all sizes. Of attention
-over the length and of products by [width, width] 2 is due, and less is reached while other parts weigh more.
+most of which is Python and the libraries, it is that of b + a size^e, of all sizes. Of attention over the length and of
+products by [width, width] 2 is due, and less is reached while other parts weigh more.
 
 Run: OMP_WAIT_POLICY=passive python -m benchmarks.scaling [--axes length width] [--figure scaling.png]
 """
 
 import argparse
-import ctypes
 import json
-import re
 import subprocess
 import sys
 import time
@@ -28,6 +26,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.clock import RUNS, seconds
+from benchmarks.memory import forget, resident
 from benchmarks.packed import IDS
 
 AXES = {
@@ -132,20 +131,7 @@ def measured(axis: str, size: int, model: str, objective: str) -> dict[str, floa
         spent, memory = {objective: of_items(size, model, objective)}, f"{objective} GB"
     else:
         spent = {"seconds": of_update(axis, size, model)}
-    return spent | {memory: held()}
-
-
-def forget() -> None:
-    """Give back what is free, and begin anew to note what is held at most."""
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def held() -> float:
-    """GB of memory held at most since `forget`."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) * 1024 / 1e9
+    return spent | {memory: resident("VmHWM")}
 
 
 def of_update(axis: str, size: int, model: str) -> float:
@@ -211,7 +197,7 @@ def of_shop(users: int, model: str) -> dict[str, float]:
         forget()
         begun = time.perf_counter()
         data = dataset(experiment, Path(folder))
-        laid, laid_held = time.perf_counter() - begun, held()
+        laid, laid_held = time.perf_counter() - begun, resident("VmHWM")
     cells = (c for c in grid(experiment, "none", False) if c.kind == "model" and c.features == "full")
     cell = next(c for c in cells if type(c.settings).__name__ == model)
     trained, judged = epoch(experiment, data, cell.settings, cell)  # type: ignore[arg-type]
