@@ -3,8 +3,8 @@
 Asks: do the lab's encoders reach what is published for their kind (benchmarks/published.py prints them side by side)?
 Expect: they do: NDCG@10 .181 (GRU), .195 (Transformer) and .193 (attention on the states of a GRU), where a Markov
 chain is at .145; of the latter two neither can be told from the other.
-Takes: nine hours of one core's time, half of that on two; on a GPU minutes. Needs: ml-1m.txt of the SASRec repository
-(`user item` lines in order; research use only).
+Takes: nine hours of one core's time, half of that on two. Needs: ml-1m.txt of the SASRec repository (`user item` lines
+in order; research use only).
 Run: python -m lab.run experiments/ml1m.py --source.path data/ml-1m.txt
 """
 

@@ -30,36 +30,40 @@ def strictly(histories: Histories) -> Histories:
     return replace(histories, time=levels[least % max(len(levels), 1)] + place)
 
 
-def from_the_end(histories: Histories, counts: np.ndarray, behaviours: Sequence[str] = ()) -> Histories:
+def from_the_end(
+    histories: Histories, counts: np.ndarray, behaviours: Sequence[str] = (), min_events: int = 1
+) -> Histories:
     """The histories on the calendar of leave-one-out, of the events that count, bool[N]: those that are predicted.
 
     These are of some behaviours, which the facts name, or of any.
 
     The k-th before a user's last one stands at instant -k days, and so does what follows it and does not count. The
     test cutoff -1 then has each user's last one behind it, the valid cutoff -2 the one before; what a user did after
-    the last one stands at day 1, which nothing reaches. The facts tell of that calendar, and of what it leaks: see
-    `leaked`.
+    the last one stands at day 1, which nothing reaches. The facts tell of that calendar, and of what it leaks to those
+    who are asked, with so many events before: see `leaked`.
     """
     until = np.append(0, np.cumsum(counts))
     back = np.repeat(until[histories.offsets[1:]], np.diff(histories.offsets)) - until[1:]
     back[(back == 0) & ~counts] = -1
     timed = histories.times is not None
+    place = np.arange(histories.events) - np.repeat(histories.offsets[:-1], np.diff(histories.offsets))
+    test = (back == 0) & counts & (place >= min_events)
     calendar = {
         "first": -int(back.max(initial=0)) * DAY,
         "last": 0,
         "behaviours": list(behaviours),
-        "leaked": leaked(np.asarray(histories.time), np.where(counts, back, 1)) if timed else None,
+        "leaked": leaked(np.asarray(histories.time), test, counts & (back >= 2)) if timed else None,
     }
     return replace(histories, time=-back * DAY, facts={**histories.facts, "calendar": calendar})
 
 
-def leaked(time: np.ndarray, back: np.ndarray) -> dict[str, float]:
-    """What leave-one-out lets a model know too early, of events `back` places before their users' last ones.
+def leaked(time: np.ndarray, asked: np.ndarray, learned: np.ndarray) -> dict[str, float]:
+    """What leave-one-out lets a model know too early, of events that are the test, and those learned from, bool[N].
 
     tests: the share of test events that are older than some training event; events: the share of the training events
     that lie after the median test event.
     """
-    train, test = time[back >= 2], time[back == 0]
+    train, test = time[learned], time[asked]
     if not len(train) or not len(test):
         return {"tests": 0.0, "events": 0.0}
     return {"tests": float((test < train.max()).mean()), "events": float((train > np.median(test)).mean())}

@@ -119,6 +119,11 @@ class Timeline:
         if self.shard_events < 1:
             raise InputError(f"timeline.shard_events: {self.shard_events} is not a number of events; use 1 or more.")
         if self.leaves_one_out:
+            if self.folds > 1:
+                raise InputError(
+                    f"timeline.folds: {self.folds} folds roll over a calendar, and timeline.protocol='leave_one_out' "
+                    f"cuts each history at its own last event; leave it out."
+                )
             for name in ("query_every", "active_days", "history_days"):
                 days = getattr(self, name)
                 if days not in (None, getattr(Timeline, name)):

@@ -123,7 +123,7 @@ class Target:
 
 def with_labels(steps: Steps, labels: list[Labels]) -> tuple[Steps, tuple[Labels, ...]]:
     """The steps with those queries alone that have a label for some horizon, and the labels of these."""
-    some = np.flatnonzero(np.any([np.diff(answer.offsets) > 0 for answer in labels], axis=0))
+    some = np.flatnonzero(np.any([answer.answered for answer in labels], axis=0))
     return replace(steps, asked=steps.asked[some]), tuple(answer.take(some) for answer in labels)
 
 

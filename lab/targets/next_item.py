@@ -105,7 +105,7 @@ class NextItem(Target):
     def arrange(self, histories: Histories, timeline: Timeline) -> Histories:
         self._check_behaviours(histories)
         if timeline.leaves_one_out:
-            histories = from_the_end(histories, self._counts(histories), self.behaviours)
+            histories = from_the_end(histories, self._counts(histories), self.behaviours, timeline.min_events)
         return strictly(histories)
 
     def lay(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
@@ -113,13 +113,14 @@ class NextItem(Target):
 
     def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
         fold, event = view.fold, self._next(view, steps.queries)
-        taken = self._taken(view, steps.queries, event)
+        candidate = np.append(view.candidate, -1)[event]
+        taken = self._taken(view, steps.queries, candidate)
         if split == "train":
             self._check_negatives(view)
-            found = self._until(view, event, taken, fold.closes_by("train"))
+            found = _until(view, event, candidate, taken, fold.closes_by("train"))
             return with_labels(steps, [found] * len(fold.horizons))
         closes = [fold.opens(split) + horizon for horizon in fold.horizons]
-        return steps, tuple(self._until(view, event, taken, moment) for moment in closes)
+        return steps, tuple(_until(view, event, candidate, taken, moment) for moment in closes)
 
     def independent(self, view: FoldView, answered: Queries, horizon: int) -> float:
         # Of some behaviours, one event may answer many queries.
@@ -135,27 +136,11 @@ class NextItem(Target):
     def looks_back(self, split: str) -> bool:
         return self.leaves_taken_out and split != "train"
 
-    def _taken(self, view: FoldView, queries: Queries, event: np.ndarray) -> np.ndarray:
-        """bool[Q]: where the next event is of what its user took before, and such are left out."""
+    def _taken(self, view: FoldView, queries: Queries, candidate: np.ndarray) -> np.ndarray:
+        """bool[Q]: where the next event's candidate is one that its user took before, and such are left out."""
         if not self.leaves_taken_out:
-            return np.zeros(len(event), bool)
-        return label_seen(view, queries, np.append(view.candidate, -1)[event])
-
-    def _until(self, view: FoldView, event: np.ndarray, taken: np.ndarray, moment: int) -> Labels:
-        """The labels of queries by the next event of each, up to a moment and of what was not taken."""
-        there = event < view.histories.events
-        there[there] &= np.asarray(view.histories.time)[event[there]] <= moment
-        candidate = np.full(len(event), -1, np.int32)
-        candidate[there] = view.candidate[event[there]]
-        named = candidate >= 0
-        asked = named & ~taken
-        return Labels(
-            offsets=np.append(0, np.cumsum(asked)),
-            ids=candidate[asked],
-            weights=np.ones(int(asked.sum()), np.float32),
-            cold=int((there & ~named).sum()),
-            taken=int((named & ~asked).sum()),
-        )
+            return np.zeros(len(candidate), bool)
+        return label_seen(view, queries, candidate)
 
     def _next(self, view: FoldView, queries: Queries) -> np.ndarray:
         """int64[Q]: the next event of each query's user that counts; N where there is none."""
@@ -245,3 +230,18 @@ class NextItem(Target):
         from lab.definitions import of_next_items
 
         return of_next_items("item" if self.categories.rule == "item" else "category", self.repeats)
+
+
+def _until(view: FoldView, event: np.ndarray, candidate: np.ndarray, taken: np.ndarray, moment: int) -> Labels:
+    """The labels of queries by the next event of each and its candidate, up to a moment and of what was not taken."""
+    there = event < view.histories.events
+    there[there] &= np.asarray(view.histories.time)[event[there]] <= moment
+    named = there & (candidate >= 0)
+    asked = named & ~taken
+    return Labels(
+        offsets=np.append(0, np.cumsum(asked)),
+        ids=candidate[asked],
+        weights=np.ones(int(asked.sum()), np.float32),
+        cold=int((there & ~named).sum()),
+        taken=int((named & ~asked).sum()),
+    )

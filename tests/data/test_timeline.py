@@ -127,3 +127,5 @@ def test_where_events_are_counted_no_setting_is_in_days(setting: str) -> None:
     ):
         Timeline(protocol="leave_one_out", **{setting: 30})  # type: ignore[arg-type]
     assert Timeline(protocol="leave_one_out", active_days=None).active_days is None
+    with pytest.raises(InputError, match=r"timeline\.folds: 2 folds roll over a calendar"):
+        Timeline(protocol="leave_one_out", folds=2)

@@ -224,8 +224,17 @@ def test_what_leave_one_out_leaks_is_told() -> None:
     time = np.array([0, 1, 2, 9, 3, 4, 5]) * DAY
     back = np.array([3, 2, 1, 0, 2, 1, 0])
     # Tests at 9 and 5; what is learned from lies at 0, 1 and 3.
-    assert leaked(time, back) == {"tests": 0.0, "events": 0.0}
-    assert leaked(time[[0, 1, 2, 3, 4]], np.array([2, 1, 0, 2, 0])) == {"tests": 1.0, "events": 0.5}
+    assert leaked(time, back == 0, back >= 2) == {"tests": 0.0, "events": 0.0}
+    back = np.array([2, 1, 0, 2, 0])
+    assert leaked(time[:5], back == 0, back >= 2) == {"tests": 1.0, "events": 0.5}
+
+
+def test_who_is_not_asked_leaks_nothing() -> None:
+    """Users of one early event, as shops have many, who would all count as older than what is learned from."""
+    rows = [(0, item, None, day, "view") for day, item in enumerate("abcd", 1)]
+    once = [(user, "a", None, 0.5, "view") for user in range(1, 9)]
+    found = [NextItem().arrange(small_histories(log), LAST).facts["calendar"]["leaked"] for log in (rows, rows + once)]
+    assert found[0] == found[1] == {"tests": 0.0, "events": 0.0}
 
 
 @pytest.mark.parametrize("stop_by", ["ndcg", "loss"])
