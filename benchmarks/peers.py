@@ -43,6 +43,7 @@ from typing import Literal
 from benchmarks.courses import Course, Epoch, Failed, draw, follow
 from lab.arguments import read_arguments
 from lab.errors import InputError
+from lab.kinds import check_distinct
 from lab.leaving import ended
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -114,8 +115,7 @@ def main(asked: Asked) -> int:
 
 def check(asked: Asked) -> None:
     """Raise InputError for what would end the comparison, before anything is trained rather than after it."""
-    if len(set(asked.models)) < len(asked.models):
-        raise InputError(f"--models: {' '.join(asked.models)} names one twice; name each once.")
+    check_distinct(asked.models, "--models")
     if asked.log is not None and not asked.log.is_file():
         raise InputError(f"--log: {asked.log} is no file; name one of `user item` lines in order.")
     if asked.curves is not None:

@@ -4,12 +4,12 @@ Runs experiments/ml1m.py (or goes on with it; finished cells are kept) and print
 HR@10 of the test over seeds, and the same NDCG@10 on valid, by which everything was chosen. Only cells that the
 experiment plans as it stands now are read; what lies beside them, of older code or other settings, is not.
 
-`share, s` is the median over seeds of a cell's share of the machine in training: the seconds of the chunk that it was
-trained in, compiling and looks at the valid split included, divided by that chunk's cells. Where two seeds are trained
-at once on two cores, it is half of the seconds that passed; alone on both a model would take something between. The
-share until an NDCG@10 that papers report is taken in proportion to the steps, by the looks at the valid split, as if
-compiling, which comes first, were spread over all of them: so it is too low, most of all for early looks. A seed that
-never gets there counts as infinitely long in the median. --figure draws each seed's accuracy on valid against
+`share, s` is the median over seeds of a cell's share of training: the seconds in which it was trained together with
+others, compiling and looks at the valid split included, divided by their number. Where two seeds train at once on two
+cores, that is half of the seconds that passed; alone on both a model would take something between. The share until an
+NDCG@10 that papers report is taken in proportion to the steps, by the looks at the valid split, as if compiling, which
+comes first, were spread over all of them: so it is too low, most of all for early looks. A seed that never gets there
+counts as infinitely long in the median. --figure draws each seed's accuracy on valid against
 those seconds, and beside it whatever epochs `benchmarks.peers --log ml-1m.txt --curves FILE.csv` wrote, whose seconds
 passed on a clock and which ranks what a user took before too. What papers report is of the test, where a model of the
 lab has a little less than on valid: the times are to that height, not to that accuracy on the test.

@@ -72,7 +72,7 @@ def test_a_line_that_is_no_user_and_item_is_told_with_its_number(tmp_path: Path)
         (["--log", "gone.txt"], "error: --log: gone.txt is no file"),
         (["--curves", "gone/curves.csv"], "error: --curves: there is no folder gone"),
         (["--curves", "curves.png"], "error: --curves: curves.png is to be a CSV file"),
-        (["--models", "GRU", "GRU"], "error: --models: GRU GRU names one twice"),
+        (["--models", "GRU", "GRU"], "error: --models: GRU stands there twice."),
         (["--overlap", "50"], "error: --overlap: 50; use 0 to below --length (50)"),
     ],
 )
