@@ -34,15 +34,15 @@ def say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False)
 
 
-def print_log(console: Console, histories: Histories) -> None:
-    """Size and span of the log, and what was left out of it."""
+def print_log(console: Console, histories: Histories, ordered: bool = False) -> None:
+    """Size and span of the log, and what was left out of it; `ordered` where the order of a user's events is asked."""
     facts = histories.facts
     say(
         console,
         f"{facts['source']}: {counted(histories.events, 'event')}, {counted(histories.users, 'user')}, "
         f"{counted(len(histories.item_names), 'item')}",
     )
-    for line in (*_times(facts), *blank_ids(facts)):
+    for line in (*_times(facts, ordered), *blank_ids(facts)):
         say(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
@@ -52,7 +52,7 @@ def print_log(console: Console, histories: Histories) -> None:
             say(console, f"  cleaning: {rule['rule']} removed {counted(rule['rows'], 'row')}")
 
 
-def _times(facts: Mapping[str, Any]) -> Iterable[str]:
+def _times(facts: Mapping[str, Any], ordered: bool = False) -> Iterable[str]:
     """What is to be known of the times of a log."""
     if facts.get("timed", True):
         first, last = date_text(facts["first"]), date_text(facts["last"])
@@ -60,7 +60,10 @@ def _times(facts: Mapping[str, Any]) -> Iterable[str]:
         if facts["kept"] != [facts["first"], facts["last"]]:
             left = " to ".join(date_text(moment) for moment in facts["kept"])
             yield f"of which cleaning by counts left {left}; cutoffs go by the whole"
-        yield f"{facts['tied']:.1%} of the events share their time with another of the same user"
+        order = (
+            "; which of these comes next is said by the order of the rows alone" if ordered and facts["tied"] else ""
+        )
+        yield f"{facts['tied']:.1%} of the events share their time with another of the same user{order}"
         yield from filter(None, (odd_times(facts, datetime.now(UTC)), stray_times(facts)))
     if "calendar" in facts:
         yield from leave_one_out(facts["calendar"])
@@ -81,6 +84,8 @@ def print_fold(console: Console, data: Dataset, rule: str, variants: Sequence[st
     named = f" ({', '.join(variants)})" if variants else ""
     events = not len(data.splits["test"].packed.steps.calendar)
     asked = "each event asks for the next one" if events else f"a tick every {span_text(fold.query_every)}"
+    if events and data.view.histories.times is None:
+        asked = "in train each event asks for the next one, in valid and test one a user"
     say(console, f"fold {fold.index}{named}: {'candidates' if data.view.items else 'categories'} {rule}; {asked}")
     for line in (*_limits(data.view), *_wide(data.splits["train"].packed)):
         say(console, f"  {line}")
@@ -129,10 +134,12 @@ def _wide(packed: Packed) -> Iterable[str]:
 def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     """What a split is, line by line."""
     timed, what = data.view.histories.times is not None, "items" if data.view.items else "categories"
+    # Where events ask, the last one before the cutoff does too.
+    events = not len(split.packed.steps.calendar)
     if timed:
-        cutoffs = split.queries.cutoff
-        yield "first cutoff", _day(int(cutoffs.min()))
-        yield "last cutoff", _day(int(cutoffs.max()))
+        cutoffs, moment = split.queries.cutoff, "asked at" if events else "cutoff"
+        yield f"first {moment}", _day(int(cutoffs.min()))
+        yield f"last {moment}", _day(int(cutoffs.max()))
         yield "labels known by", _day(data.view.fold.closes_by(split.name))
     yield "users", f"{len(np.unique(split.queries.user)):,}"
     yield "queries", f"{len(split.queries):,}"
@@ -142,11 +149,12 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     longest = max(data.view.fold.horizons)
     labels = split.labels[data.view.fold.horizons.index(longest)]
     within = f" in {span_text(longest)}" if timed and len(split.labels) > 1 else ""
-    yield f"events of unknown {what}{within}", f"{labels.cold - labels.bare:,}"
+    counted_in = "labels" if events else "events"
+    yield f"{counted_in} of unknown {what}{within}", f"{labels.cold - labels.bare:,}"
     if any(one.taken for every in data.splits.values() for one in every.labels):
-        yield f"events taken before{within}", f"{labels.taken:,}"
+        yield f"{counted_in} taken before{within}", f"{labels.taken:,}"
     if not data.view.items:
-        yield f"events without any category{within}", f"{labels.bare:,}"
+        yield f"{counted_in} without any category{within}", f"{labels.bare:,}"
     yield "packed rows", f"{split.packed.count:,}"
     yield "padding in them", f"{split.padding:.1%}"
 
@@ -167,7 +175,8 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         mine, parameters = len(assembly.cells), assembly.parameters
         say(
             console,
-            f"  {assembly.name}: {counted(mine, 'cell')}, {parameters:,} parameters each, {_laid(program.layout)}",
+            f"  {assembly.name}: {counted(mine, 'cell')}, {parameters:,} parameters each{_held(parameters)}, "
+            f"{_laid(program.layout)}",
         )
         looks, batch = len(dispatches(settings)), f"{counted(program.batch, 'row')} of {settings.row_length}"
         often = "once" if looks == 1 else f"{looks} times"
@@ -195,6 +204,12 @@ def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:
         waited, trained = (sum(timing[name] for timing in timed) for name in ("waited", "train"))
         share = f"the devices waited for rows {100 * waited / trained:.1f} %"
         say(console, f"training: {trained:.3g} s over all cells, of which {share}")
+
+
+def _held(parameters: int) -> str:
+    """What parameters, their gradient and both of its moments take in float32, where that is much."""
+    gigabytes = parameters * 4 * 4 / 1e9
+    return f" (at least {gigabytes:,.0f} GB)" if gigabytes >= 1 else ""
 
 
 def _laid(layout: Layout) -> str:

@@ -30,7 +30,7 @@ _WHOLE = (SPLIT, "all")
 
 
 def _cold(summary: Summary) -> Iterator[str]:
-    """A sentence for each target and horizon; every line of one is asked for the same events."""
+    """A sentence for each target and horizon; every line of one is asked for the same."""
     found: dict[tuple[str, float], dict[int, tuple[int, int]]] = {}
     for line, _ in summary.lines:
         if not line.stale:
@@ -40,4 +40,4 @@ def _cold(summary: Summary) -> Iterator[str]:
         counts = " and ".join(f"{none:,} of {every:,}" for none, every in folds.values() if none)
         if counts:
             when = f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}"
-            yield f"Cold, {when}: {counts} events are of what was unknown at the valid cutoff; no query counts them."
+            yield f"Cold, {when}: {counts} labels are what was unknown at the valid cutoff; no query counts them."

@@ -248,7 +248,7 @@ class Run:
         return missing
 
     def _introduce(self) -> None:
-        print_log(self.console, self.histories)
+        print_log(self.console, self.histories, self.experiment.target.asks == "events")
         for line in late_end(self.experiment.timeline, self.histories.facts["last"]):
             say(self.console, line)
         for line in self._left_out:

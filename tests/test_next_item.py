@@ -151,7 +151,7 @@ def test_on_a_calendar_every_event_of_the_window_is_asked(tmp_path: Path) -> Non
     new = np.zeros(log.events, bool)
     new[np.unique(owner * np.int64(len(log.item_names)) + log.item, return_index=True)[1]] = True
     wanted = [float((part & known & late & new).sum()) for part in inside]
-    assert "events taken before in 14 days" in told and 0 < wanted[0] < wanted[1]
+    assert "labels taken before in 14 days" in told and 0 < wanted[0] < wanted[1]
     assert values(one, "model", "queries") == [wanted[0]] * 2 + [wanted[1]] * 2
     assert values(one, "baseline", "queries") == wanted
     with pytest.raises(StopIteration):

@@ -42,8 +42,8 @@ class Cleaning:
     bots: float | None = 1000.0
     """Leave out users with over this many events on one UTC day (None: keep)."""
     item_min_events: int = 1
-    """Leave out items with fewer events than this up to the oldest valid cutoff (in all, where there is none: with
-    timeline.protocol='leave_one_out')."""
+    """Leave out items with events up to the oldest valid cutoff, but fewer than this. What is first seen later stays,
+    since only the future knows it; with timeline.protocol='leave_one_out', which has no cutoff, events in all count."""
     user_min_events: int = 1
     """The same of users. Off as it is: eligibility at a query is timeline.min_events."""
     quarantine_share: float = 0.05

@@ -180,13 +180,19 @@ def _nobody(view: FoldView, timeline: Timeline, target: Target, split: str) -> s
     at = f"at {date_text(view.fold.opens(split))} none has" if on_clock else "none has"
     active = timeline.active_days if on_clock else None
     days = f" and one in the {span_text(microseconds(active))} before" if active else ""
-    behind = " with one more behind" if target.asks == "events" and split == "train" else ""
+    one_more = target.asks == "events" and split == "train"
+    behind = " with one more behind" if one_more else ""
+    enough = bool(np.diff(view.histories.offsets).max(initial=0) >= timeline.min_events + one_more)
+    # A moment after all events, where the calendar was told to end later than the log does.
+    beyond = on_clock and timeline.end is not None and view.fold.opens(split) > view.histories.span[1]
+    clocked = on_clock and enough and not beyond
     cures = {
         "lower timeline.min_events": timeline.min_events > 1,
-        "raise timeline.active_days": active is not None,
-        "use shorter horizons": on_clock,
-        "use fewer folds": timeline.folds > 1,
-        "use a log of longer histories": not on_clock,
+        "raise timeline.active_days": clocked and active is not None,
+        "use shorter horizons": clocked,
+        "use fewer folds": clocked and timeline.folds > 1,
+        "leave timeline.end out, which lies behind the log": beyond,
+        "use a log of longer histories": not on_clock or not enough,
     }
     said = ", ".join(cure for cure, helps in cures.items() if helps)
     return (
@@ -200,10 +206,13 @@ def _silent(view: FoldView, timeline: Timeline, labels: Sequence[Labels], split:
     until = f" (until {date_text(view.fold.closes_by(split))})" if on_clock else ""
     again = any(answer.taken for answer in labels)
     taken = " but take what they took before, which target.repeats=False leaves out" if again else ""
-    cure = "; use longer horizons or a longer log." if on_clock else "."
+    if not on_clock:
+        what = f"a known {'item' if view.items else 'category'} next; use a log of more users"
+        what = "anything next but what they took before, which target.repeats=False leaves out" if again else what
+        return f"target: no user of the {split} split{_share(view)} takes {what}."
     return (
         f"target: no user of the {split} split does anything that counts in the windows after its cutoffs{until}"
-        f"{_share(view)}{taken}{cure}{_late(view, timeline, split)}"
+        f"{_share(view)}{taken}; use longer horizons or a longer log.{_late(view, timeline, split)}"
     )
 
 

@@ -39,13 +39,15 @@ def bulk(time: np.ndarray) -> list[int]:
 def late_times(time: np.ndarray, moment: int, least: int) -> str | None:
     """What to do about events so late that a cutoff at `moment` is in or behind the longest gap before them.
 
-    None where that gap is no longer than `least` (microseconds), or after the moment.
+    None where that gap is no longer than `least` (microseconds), or after the moment, or before most of the log.
     """
     ordered = np.sort(time)
     gaps = np.diff(ordered)
     if not len(gaps) or gaps.max() <= least or ordered[gaps.argmax()] > moment:
         return None
     last, late = int(ordered[gaps.argmax()]), len(gaps) - int(gaps.argmax())
+    if 2 * late > len(time):
+        return None
     until = date_text(_rounded_up(last, DAY // 24))
     return (
         f"{late:,} of the {len(time):,} events lie{'s' if late == 1 else ''} {log_days(int(gaps.max()))} days after "

@@ -33,7 +33,7 @@ def look(
     """
     known = tally(histories, fold.valid_cutoff)
     if not known.events:
-        raise InputError("timeline: no event lies at or before the valid cutoff; use shorter horizons or fewer folds.")
+        raise InputError(_nothing_known(histories))
     shards = cut_users(histories, known.events, fold.valid_cutoff, shard_events)
     first = take_users(histories, shards[0])
     grouping = fit_grouping(categories, histories, known, first, fold.valid_cutoff)
@@ -41,6 +41,15 @@ def look(
         raise InputError(_too_few(grouping, known.events, histories, fold))
     views = _Views(histories, fold, grouping, shards, limits, limits.draw(histories, fold.valid_cutoff))
     return replace(views.of(first), rest=views), grouping.rule
+
+
+def _nothing_known(histories: Histories) -> str:
+    rules = [
+        rule for rule in histories.facts.get("rules", ()) if rule["rows"] and not rule["what"].startswith("values")
+    ]
+    cleaned = ", ".join(f"{rule['rule']} {counted(rule['rows'], 'row')}" for rule in rules)
+    removed = f" Cleaning removed: {cleaned}." if cleaned else ""
+    return f"timeline: no event lies at or before the valid cutoff; use shorter horizons or fewer folds.{removed}"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -217,6 +218,48 @@ def test_a_truncated_gzip(refused, size: int) -> None:
     said = refused(gzip.compress(raw)[:size], name="log.csv.gz")
     assert said.startswith("log.csv.gz: ")
     assert "cut short" in said
+
+
+def test_a_text_whose_name_says_that_it_is_compressed(refused) -> None:
+    said = refused(GOOD, name="log.csv.gz")
+    assert said == "log.csv.gz: is not compressed, though its name ends in .gz; take that off its name."
+
+
+NUMBERS = "".join(f"{k % 3},{k % 4},{k}\n" for k in range(9))
+
+
+@pytest.mark.parametrize("flags", [("--time", "3"), ("--order", "rows")])
+def test_a_header_is_no_event(refused, flags: tuple[str, ...]) -> None:
+    said = refused("user,item,time\n" + NUMBERS, "--user", "1", "--item", "2", *flags)
+    assert said.startswith(
+        "log.csv: its first line (user, item, time) looks like a header, and columns given by number"
+    )
+
+
+def test_a_first_event_is_no_header(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("guest,0,0\n" + NUMBERS)
+    rows = Table(path=str(tmp_path / "log.csv"), user="1", item="2", order="rows", header=False).scan().frame
+    assert rows.collect()["user"][0] == "guest"
+    (tmp_path / "log.csv").write_text("guest,0,0\nu7,1,1\n" + NUMBERS)
+    rows = Table(path=str(tmp_path / "log.csv"), user="1", item="2", order="rows").scan().frame
+    assert rows.collect().height == 11
+
+
+def test_separators_that_repeat(refused) -> None:
+    said = refused("user  item  time\n1  2  2020-01-01\n")
+    assert said.startswith("log.csv: separator ' ' leaves columns without a name in the header ('user  item  time')")
+
+
+def test_a_log_without_times_is_told_how_it_is_read(refused) -> None:
+    said = refused(NUMBERS.replace(",", " "), "--user", "1", "--item", "2")
+    assert said.endswith("a log in order that has no times is read with order='rows'.")
+
+
+def test_a_column_of_several_kinds(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"user": [1, 2], "item": ["a", 3], "time": ["2020-01-01", "2020-01-02"]})
+    with pytest.raises(InputError, match=r"source\.frame: column 'item' holds values of several kinds \("):
+        Table(frame=frame).scan()
+    assert Table(frame=frame.astype({"item": "string"})).scan().frame.collect()["item"].to_list() == ["a", "3"]
 
 
 def test_a_stray_quotation_mark(refused) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -77,15 +78,17 @@ def sixty_days(
     active_days: float | None,
     users: int = 9,
     shard_events: int = SHARD_EVENTS,
-    **cleaning: str,
+    least: int = Timeline.min_events,
+    end: str | None = None,
+    **cleaning: Any,
 ) -> Dataset:
     """The newest fold of users who do something each day of two months, and of a few rows more."""
     days = [str(np.datetime64("2020-01-01") + k) for k in range(60)]
     rows = {"user": [u for u in range(users) for _ in days], "item": [k % 7 for k in range(60)] * users}
     more = {"user": [1] * len(late), "item": [1] * len(late), "time": late}
     frame = pl.concat([pl.DataFrame(rows | {"time": days * users}), pl.DataFrame(more)])
-    timeline = Timeline(active_days=active_days)
-    log = prepare(Table(frame=frame), Cleaning(**cleaning), timeline, (7,), cache)  # type: ignore[arg-type]
+    timeline = Timeline(active_days=active_days, min_events=least, end=end)
+    log = prepare(Table(frame=frame), Cleaning(**cleaning), timeline, (7,), cache)
     fold = folds(timeline, (7,), log.facts["first"], log.facts["last"])[0]
     view, _ = look(log, fold, Interest().categories, shard_events)
     return build_dataset(view, timeline, Interest(), (), 64, 16)
@@ -106,6 +109,30 @@ def test_rows_of_the_far_future_are_named_where_nobody_is_left_to_ask(
     assert sixty_days(tmp_path, late, active_days, until=until).view.histories.events == 540
 
 
+@pytest.mark.parametrize(
+    ("settings", "cure"),
+    [
+        ({"least": 99}, "Lower timeline.min_events, use a log of longer histories."),
+        ({"end": "2030-01-01"}, "Lower timeline.min_events, leave timeline.end out, which lies behind the log."),
+        ({"least": 60}, "Lower timeline.min_events, raise timeline.active_days, use shorter horizons."),
+    ],
+)
+def test_only_what_can_help_is_advised(tmp_path: Path, settings: dict[str, Any], cure: str) -> None:
+    with pytest.raises(InputError, match="no user may be asked") as refused:
+        sixty_days(tmp_path, (), 30, **settings)
+    assert str(refused.value).endswith(cure)
+
+
+def test_what_cleaning_took_is_told_where_nothing_is_left_to_know(tmp_path: Path) -> None:
+    days = [*range(20), *range(50, 60)]
+    rows = {"user": [k % 3 for k in days], "item": ["old"] * 20 + ["new"] * 10, "time": [k * 86_400 for k in days]}
+    frame, timeline = pl.DataFrame(rows), Timeline()
+    log = prepare(Table(frame=frame, time_format="s"), Cleaning(item_min_events=99), timeline, (7,), tmp_path)
+    (fold,) = folds(timeline, (7,), log.facts["first"], log.facts["last"])
+    with pytest.raises(InputError, match=r"valid cutoff; .* Cleaning removed: item_min_events 20 rows\."):
+        look(log, fold, Interest().categories)
+
+
 def test_of_a_log_in_shards_the_whole_is_looked_at(tmp_path: Path) -> None:
     # Of two thousand events one may be stray.
     with pytest.raises(
@@ -121,5 +148,6 @@ def test_late_times_lie_behind_the_longest_gap() -> None:
     assert said.endswith("--cleaning.until 1970-01-03")
     assert late_times(time, DAY, 7 * DAY) is None and late_times(time, 40 * DAY, 48 * DAY) is None
     assert late_times(time[:1], 99 * DAY, DAY) is None and late_times(time[:0], 99 * DAY, DAY) is None
+    assert late_times(np.array([0, 50, 51, 52]) * DAY, 51 * DAY, DAY) is None, "most of a log is not stray"
     # Rounded up, so that no event before the gap is left out.
     assert (late_times(time + 1, 40 * DAY, DAY) or "").endswith("--cleaning.until 1970-01-03T01:00:00")

@@ -131,7 +131,7 @@ def test_cold_items_and_what_the_log_lacks_are_said_wherever_the_table_is(tmp_pa
     file = io.TextIOWrapper(io.BytesIO(), "utf-8")
     print_table(write_tables(store, left_out=[lacking]), Console(file=file, width=80))
     file.seek(0)
-    unknown = "events are of what was unknown at the valid cutoff; no query counts them."
+    unknown = "labels are what was unknown at the valid cutoff; no query counts them."
     cold = f"Cold, next 30 days: 1,234 of 1,236 {unknown}"
     for text in (
         " ".join(file.read().split()),

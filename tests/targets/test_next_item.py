@@ -318,7 +318,8 @@ def test_more_negatives_than_candidates_are_refused(drawn: dict) -> None:
             2,
             "none has 2 events with one more behind. Lower timeline.min_events, use a log of longer",
         ),
-        ("ababab", NextItem(repeats=False), 1, "take what they took before, which target.repeats=False leaves out."),
+        ("ababab", NextItem(repeats=False), 1, "but what they took before, which target.repeats=False leaves out."),
+        ("abcd", NextItem(), 1, "no user of the valid split takes a known item next; use a log of more users."),
         (
             "aaaaaa",
             NextItem(),

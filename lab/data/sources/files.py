@@ -146,12 +146,12 @@ def open_files(path: str | tuple[str, ...], style: TextStyle | None, separator: 
     lines = head_lines(files[0], style.encoding)
     sep = separator if separator is not None else sniff_separator(lines, files[0])
     style = TextStyle(sep, style.header, style.quote, style.encoding)
-    columns = tuple(_split(lines[0], style))
+    columns = tuple(split_line(lines[0], style))
     if not style.header:
         columns = tuple(str(k + 1) for k in range(len(columns)))
     _check_columns(columns, lines, style, files[0])
     for other in files[1:]:
-        names = _split(head_lines(other, style.encoding)[0], style)
+        names = split_line(head_lines(other, style.encoding)[0], style)
         if (sorted(names) if style.header else len(names)) != (sorted(columns) if style.header else len(columns)):
             raise ReadError(
                 f"{other}: its columns ({', '.join(names)}) are not those of {files[0].name} ({', '.join(columns)})"
@@ -263,7 +263,8 @@ def sniff_separator(lines: list[str], file: Path) -> str:
     return best
 
 
-def _split(line: str, style: TextStyle) -> list[str]:
+def split_line(line: str, style: TextStyle) -> list[str]:
+    """The fields of a line of text."""
     if len(style.separator) > 1:
         return line.split(style.separator)
     quoting = csv.QUOTE_MINIMAL if style.quote else csv.QUOTE_NONE
@@ -278,6 +279,9 @@ def _check_columns(columns: tuple[str, ...], lines: list[str], style: TextStyle,
             f"{better!r} would give {len(lines[0].split(better))}",
         )
     twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice == [""]:
+        said = f"{file}: separator {style.separator!r} leaves columns without a name in the header ({lines[0][:60]!r})"
+        raise ReadError(said, "put one separator between two names, and no more")
     if twice:
         raise ReadError(f"{file}: the header names column {twice[0]!r} more than once", "name the columns apart")
 
@@ -361,6 +365,8 @@ def read_error(error: Exception, files: tuple[Path, ...], style: TextStyle | Non
     if "utf-8" in text:
         broken = next(filter(None, (bad_bytes(file, encoding) for file in files)), None)
         return ReadError(broken or f"{name}: is not {encoding} text", _encoding_advice(Path(name)))
+    if "Not a gzipped file" in text:
+        return ReadError(f"{name}: is not compressed, though its name ends in .gz", "take that off its name")
     if any(said in text for said in ("end of file", "end-of-stream", "gzip", "deflate", "compress")):
         return ReadError(f"{name}: the compressed file is cut short or damaged ({first_line(error)})", "get it anew")
     if style is None and (broken := next(filter(None, map(bad_json, _json_files(files))), None)):

@@ -24,6 +24,7 @@ from lab.data.sources.files import (
     format_of,
     open_files,
 )
+from lab.data.sources.headers import refuse_header
 from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, IDS, identifier, map_table, nearest_column
 from lab.data.sources.times import TimeFormat, detect, iso
@@ -199,7 +200,10 @@ class Table(Source):
     def _opened(self) -> Opened:
         numbered = self.user.isdecimal() and self.item.isdecimal()
         header = not numbered if self.header is None else self.header
-        return open_files(self._path(), TextStyle("", header, self.quote, self.encoding), self.separator)
+        opened = open_files(self._path(), TextStyle("", header, self.quote, self.encoding), self.separator)
+        if numbered and self.header is None and opened.style is not None:
+            refuse_header(opened)
+        return opened
 
     def _columns(self, schema: pl.Schema, opened: Opened | None) -> dict[str, str]:
         """The table's column behind each of the schema's (and year, month, day)."""
@@ -221,6 +225,8 @@ class Table(Source):
             said = nearest_column(column, names)
             hint = "no header? give positions, such as 1 for user, 2 for item and 3 for time" if named else ""
             hint = "" if said.startswith("the nearest") else hint
+            if setting == "time":
+                hint = f"{hint and f'{hint}; '}a log in order that has no times is read with order='rows'"
             raise ReadError(f"{_place(opened)} has no column {column!r}; {said}", hint, f"source.{setting}")
         return column
 
@@ -275,9 +281,22 @@ def _frame_rows(frame: Any) -> pl.LazyFrame:
         try:
             frame = pl.from_pandas(frame)
         except (TypeError, ValueError) as error:
-            raise InputError(f"source.frame: is no pandas or polars DataFrame ({first_line(error)}).") from None
+            raise InputError(f"source.frame: {_why_no_frame(frame, first_line(error))}.") from None
     named = [name for name in (ROW, FILE) if name in frame.collect_schema()]
     return frame.lazy().drop(named).with_row_index(ROW).with_columns(pl.lit("frame").alias(FILE))
+
+
+def _why_no_frame(frame: Any, error: str) -> str:
+    """Which column of a pandas DataFrame holds values of several kinds, as ids read from a spreadsheet do."""
+    for name in getattr(frame, "columns", ()):
+        try:
+            pl.from_pandas(frame[[name]])
+        except (TypeError, ValueError) as mixed:
+            return (
+                f"column {name!r} holds values of several kinds ({first_line(mixed)}); make them one, as by "
+                f"frame[{name!r}].astype('string')"
+            )
+    return f"is no pandas or polars DataFrame ({error})"
 
 
 def _frame_digest(frame: Any) -> str:
