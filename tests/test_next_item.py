@@ -85,6 +85,7 @@ def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tm
         rows_of(ordered), timeline=LAST, training=long, target=NextItem(objective="sampled", negatives=6)
     )
     one, code, told = run(asked, tmp_path)
+    assert "in train each event asks for the next one, in valid and test one a user" in told
     assert code == 0 and "next event" in told and "1970" not in told and "leave-one-out" in told
     assert values(one, "model", "queries") == [60.0] and values(one, "model", "cold") == [0.0]
     # Chance is 1 in 12; nine in ten go on, and one in twelve of the rest too.
@@ -213,6 +214,10 @@ def test_the_first_cutoff_of_a_log_of_whole_days_is_a_day_of_the_log(tmp_path: P
     one = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(file=told, width=80)))
     one.dataset(one.folds[0], one.cells)
     assert "2017" not in told.getvalue() and told.getvalue().count("2018-01-01") == 1
+    assert "  first asked at " in told.getvalue() and "labels of unknown items" in told.getvalue()
+    one.show_plan()
+    order = "share their time with another of the same user; which of these comes next is said by the order of the rows"
+    assert order in " ".join(told.getvalue().split())
 
 
 def test_another_target_on_the_command_line_brings_its_own_baselines() -> None:

@@ -12,7 +12,7 @@ from lab.data.steps import Steps, lay_steps
 from lab.data.timeline import DAY, Timeline
 from lab.features.category import Category
 from lab.features.habit import Habit
-from lab.plan import _wide
+from lab.plan import _held, _wide
 from lab.targets import Interest
 from tests.small_logs import small_histories, small_view
 
@@ -221,3 +221,7 @@ def test_seen_is_touched_by_something_that_counts(events: list[tuple]) -> None:
             if log.time[e] <= queries.cutoff[q] and log.behaviours[log.behaviour[e]].sign > 0
         }
         assert set(np.flatnonzero(row).tolist()) == touched - {-1}
+
+
+def test_a_plan_tells_what_large_parameters_take() -> None:
+    assert _held(10**7) == "" and _held(10**9) == " (at least 16 GB)"
