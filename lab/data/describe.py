@@ -192,11 +192,15 @@ def _missing(facts: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {n:,} ({_percent(n / facts['rows'])})" for name, n in found.items()) or "none"
 
 
+def _column(name: str) -> str:
+    return f"column {name!r}" if name else "a field"
+
+
 def _quarantined(facts: Mapping[str, Any]) -> list[str]:
     found = facts["quarantine"]
     if not found["rows"]:
         return []
-    reasons = [f"{r['rows']:,}: column {r['column']!r} {r['reason']}" for r in found["reasons"]]
+    reasons = [f"{r['rows']:,}: {_column(r['column'])} {r['reason']}" for r in found["reasons"]]
     return [
         f"{counted(found['rows'], 'row')} ({_percent(found['rows'] / facts['rows'])}), listed in",
         found["file"],

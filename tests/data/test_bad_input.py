@@ -108,6 +108,10 @@ def test_a_few_broken_rows_go_to_the_quarantine(tmp_path: Path, capsys) -> None:
     ]
 
 
+def test_a_field_too_many_is_of_no_column(tmp_path: Path, capsys) -> None:
+    assert "1: a field is more than the header has columns for" in described(tmp_path, GOOD + "u1,i1,,c1,1,9\n", capsys)
+
+
 def test_numbers_written_otherwise_are_told_how_to_write_them(refused) -> None:
     said = refused(HEADER + "".join(f'u1,i{k},2020-01-{k + 1:02},c,"{k},58"\n' for k in range(9)))
     assert "column 'price', rows 1, 2, 3, 4, 5 and 4 more: '0,58' is not a number" in said
