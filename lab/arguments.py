@@ -4,11 +4,14 @@ import re
 import shutil
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
 
 import tyro
+
+from lab.errors import InputError
 
 BOX = "│╭╰|+"
 """What the lines of tyro's boxes begin with, which it wraps itself."""
@@ -23,7 +26,9 @@ def read_arguments(
 
     `program` is the command before its arguments, like `python -m lab.run FILE`. tyro takes its first word for
     the whole name in some of its messages, so that the words are handed over as one and parted on their way out.
+    Raises InputError for a flag that is given twice, of which tyro would take the last.
     """
+    _check_once(arguments)
     with (
         redirect_stdout(cast(TextIO, _Parted(sys.stdout))),
         redirect_stderr(cast(TextIO, _Parted(sys.stderr))),
@@ -35,6 +40,13 @@ def read_arguments(
             args=list(arguments),
             config=(tyro.conf.CascadeSubcommandArgs, *config),
         )
+
+
+def _check_once(arguments: Sequence[str]) -> None:
+    flags = Counter(one.split("=")[0].replace("_", "-") for one in arguments if one.startswith("--"))
+    for flag, times in flags.items():
+        if times > 1:
+            raise InputError(f"{flag}: is given {'twice' if times == 2 else f'{times} times'}; give it once.")
 
 
 def _wrapped(line: str) -> str:

@@ -11,7 +11,6 @@ prediction, and whether there is one at all. The parameters are of course what t
 that closed by the valid cutoff: up to there a model is shown what it has learned from.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,23 +25,25 @@ from lab.data.limits import recent
 from lab.data.packing import cut_per_query, pack
 from lab.data.queries import FoldView, Labels
 from lab.data.steps import Steps, lay_steps
-from lab.trained_cell import TrainedCell, of_users
+from lab.trained_cell import TrainedCell
+from lab.users import Users, of_users
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def evolution(trained: TrainedCell, users: Sequence[int] | np.ndarray | None = None) -> "pd.DataFrame":
+def evolution(trained: TrainedCell, users: Users | None = None) -> "pd.DataFrame":
     """A row for each user, tick up to the test cutoff, and category.
 
-    user       row number in the log; never a raw id
+    user       row number in the prepared log; never a raw id, which lab.users has
     cutoff     the tick: events up to it are known
     category   one of the model's candidates
     predicted  its probability, summing to 1 over a user's categories at a tick
     happened   its share of what the user did in the window after the tick; NaN where that was nothing
 
-    `users` are row numbers; None: everyone who is asked at some tick (of a log in shards: in the first).
-    Raises InputError for a user who is never asked, and for a cell of next items, which `lab.next_items` is for.
+    `users` are row numbers, of ids by `lab.users.user_rows`; None: everyone who is asked at some tick (of a log in
+    shards: in the first). Raises InputError for what names no user, for one who is never asked, and for a cell of next
+    items, which `lab.next_items` is for.
     """
     view = trained.data.view
     steps = _steps(trained, view, users)
@@ -52,7 +53,7 @@ def evolution(trained: TrainedCell, users: Sequence[int] | np.ndarray | None = N
     return _frame(view, steps, shares, label_shares(labels, view.candidates))
 
 
-def _steps(trained: TrainedCell, view: FoldView, users: Sequence[int] | np.ndarray | None) -> Steps:
+def _steps(trained: TrainedCell, view: FoldView, users: Users | None) -> Steps:
     """The users' steps, asked at every tick."""
     steps = lay_steps(view, trained.cell.experiment.timeline, "test", every_tick=True)
     return replace(steps, asked=steps.asked[of_users(view.histories.row_of(steps.queries.user), users)])

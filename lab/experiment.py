@@ -126,6 +126,8 @@ class Experiment:
                         f"many of; use groups that speak of steps, such as item, behaviour, time or price."
                     )
             check_distinct(groups, f"features.{name}")
+        for name, twin in alike(self.features).items():
+            raise InputError(f"features: {twin!r} and {name!r} hold the same groups; leave one out.")
         check_distinct([group.name for group in self.groups], "groups")
         for group in self.groups:
             if all(group.name not in names for names in self.features.values()):
@@ -141,12 +143,25 @@ class Experiment:
         return tuple(sorted({group for groups in self.features.values() for group in groups}))
 
 
+def alike(features: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Each feature set that holds the groups of an earlier one, in whatever order, and the first such one."""
+    first: dict[frozenset[str], str] = {}
+    twins = {name: first.setdefault(frozenset(groups), name) for name, groups in features.items()}
+    return {name: twin for name, twin in twins.items() if twin != name}
+
+
 def label(settings: Model | Baseline) -> str:
     """What tables call a model or baseline: its class, and the settings that are not the defaults."""
-    changed = {f.name: getattr(settings, f.name) for f in fields(settings) if getattr(settings, f.name) != _default(f)}
-    said = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items()]
+    own = changed(settings).items()
+    said = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in own]
     name = getattr(settings, "name", None)
     return " ".join([name if isinstance(name, str) else type(settings).__name__, *said])
+
+
+def changed(settings: Any) -> dict[str, Any]:
+    """The settings of an object that are not the defaults, by name."""
+    values = {f: getattr(settings, f.name) for f in fields(settings)}
+    return {f.name: value for f, value in values.items() if value != _default(f)}
 
 
 def _default(of: Field[Any]) -> Any:

@@ -2,30 +2,30 @@
 
 from lab.next_items import next_items
 from lab.trained_cell import load_cell
+from lab.users import user_ids, user_rows
 
 trained = load_cell(Path("results/next_item"), "gru-ids-h14-f0-s0-0123456789ab")
-table = next_items(trained, users=[3, 14], first=5)
+table = next_items(trained, users=user_rows(trained, ["visitor-7", "visitor-12"]), first=5)
+table["visitor"] = user_ids(trained, table["user"])
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.errors import InputError
 from lab.targets.next_item import DEPTH, NextAnswers, NextItem
-from lab.trained_cell import TrainedCell, of_users
+from lab.trained_cell import TrainedCell
+from lab.users import Users, of_users
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def next_items(
-    trained: TrainedCell, users: Sequence[int] | np.ndarray | None = None, first: int = 10
-) -> "pd.DataFrame":
+def next_items(trained: TrainedCell, users: Users | None = None, first: int = 10) -> "pd.DataFrame":
     """A row for each query of the test and each of the first items, best first.
 
-    user    row number in the log, as in users.parquet; never a raw id
+    user    row number in the prepared log, as in users.parquet; never a raw id, which lab.users has
     known   how many of the user's events were known
     cutoff  the event up to which they were; left out where instants are no dates (leave-one-out, logs without times)
     place   1 for the best
@@ -33,14 +33,15 @@ def next_items(
     taken   the name of the item that was taken next; missing where none was within the horizon, or an unknown one
     rank    its place among all items, ties counting against it; missing where `taken` is
 
-    `users` are row numbers; None: everyone who is asked. The whole test is scored, whoever is named. Raises InputError
-    for a cell of another target, a user who is never asked, and more items than are kept of a ranking.
+    `users` are row numbers, of ids by `lab.users.user_rows`; None: everyone who is asked. The whole test is scored,
+    whoever is named. Raises InputError for a cell of another target, for what names no user or one who is never asked,
+    and for a number of items that is none, or more than are kept of a ranking.
     """
     if not isinstance(trained.cell.experiment.target, NextItem):
         name = trained.cell.experiment.target.name
         raise InputError(f"{trained.cell.id}: is of target {name}, which names no next items; see lab.evolution.")
-    if not 1 <= first <= DEPTH:
-        raise InputError(f"first: {first} items are not to be had; use 1 to {DEPTH}.")
+    if not isinstance(first, int | np.integer) or not 1 <= first <= DEPTH:
+        raise InputError(f"first: {first!r} is no number of items that can be had; use 1 to {DEPTH}.")
     rows = trained.data.view.histories.row_of(trained.data.splits["test"].queries.user)
     chosen = np.flatnonzero(of_users(rows, users))
     answers: NextAnswers = trained.answers()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lab.data.histories import Histories
 from lab.errors import InputError
-from lab.experiment import Experiment
+from lab.experiment import Experiment, alike
 from lab.variants import without_groups
 
 Features = dict[str, tuple[str, ...]]
@@ -19,11 +19,13 @@ def served(experiment: Experiment, histories: Histories) -> tuple[Experiment, li
     lacking = _lacking(experiment, histories)
     if not lacking:
         return experiment, []
-    features, alike = _distinct(_without(experiment.features, lacking))
+    left = _without(experiment.features, lacking)
+    twins = alike(left)
+    features = {name: groups for name, groups in left.items() if name not in twins}
     groups = tuple(group for group in experiment.groups if group.name not in lacking)
     variants = {name: without_groups(changes, lacking) for name, changes in experiment.variants.items()}
     lines = [f"features: {group} is left out, {_why(column, histories)}." for group, column in lacking.items()]
-    lines += [f"features: {name} is left out, it is then the same as {twin}." for name, twin in alike.items()]
+    lines += [f"features: {name} is left out, it is then the same as {twin}." for name, twin in twins.items()]
     return replace(experiment, features=features, groups=groups, variants=variants), lines
 
 
@@ -45,17 +47,6 @@ def _without(features: Mapping[str, tuple[str, ...]], lacking: Mapping[str, str]
             said = ", ".join(features[name])
             raise InputError(f"features.{name}: none of its groups ({said}) has a column in this log.")
     return left
-
-
-def _distinct(features: Features) -> tuple[Features, dict[str, str]]:
-    """The first of each sets that hold the same groups; and the others, each with the one it is like."""
-    first: dict[frozenset[str], str] = {}
-    alike = {}
-    for name, groups in features.items():
-        twin = first.setdefault(frozenset(groups), name)
-        if twin != name:
-            alike[name] = twin
-    return {name: groups for name, groups in features.items() if name not in alike}, alike
 
 
 def _why(column: str, histories: Histories) -> str:

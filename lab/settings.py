@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from lab.errors import InputError
-from lab.experiment import Experiment
+from lab.experiment import Experiment, changed
 from lab.fingerprints import canonical
 from lab.kinds import fitted
 from lab.registry import classes
@@ -65,7 +65,8 @@ def _source(said: Mapping[str, Any], beside: Experiment | None) -> Any:
         return _rebuilt(said, None, "source", _own("source", beside))
     if beside is None:
         raise InputError(
-            f"source: this {said['type']} was made in Python and a pin cannot hold it; name the file with --with FILE."
+            f"source: this {said['type']} was made in Python and a pin cannot hold it; name the file with --with FILE, "
+            f"or in Python with file=."
         )
     return beside.source
 
@@ -101,7 +102,7 @@ def _object(value: Mapping[str, Any], hint: Any, where: str, known: Mapping[str,
     if cls is None:
         raise InputError(
             f"{where}: the class {value['type']!r} does not ship with the lab; name the file that defines it "
-            f"with --with FILE."
+            f"with --with FILE, or in Python with file=."
         )
     hints = get_type_hints(cls)
     own = {name: one for name, one in value.items() if name != "type"}
@@ -127,6 +128,18 @@ def flags_of_files(said: Mapping[str, Any]) -> list[str]:
             names = [value] if isinstance(value, str) else value
             flags += [f"--source.{name}", *(f"FOLDER/{one}" for one in names)]
     return flags
+
+
+def as_code(source: Any) -> str:
+    """`Table(path='FOLDER/log.csv', user='1')`: a source as Python, with the folders of its files left to be named."""
+    paths = {name: _in_a_folder(value) for name in PATHS if (value := getattr(source, name, None))}
+    said = ", ".join(f"{name}={value!r}" for name, value in (changed(source) | paths).items())
+    return f"{type(source).__name__}({said})"
+
+
+def _in_a_folder(paths: Any) -> Any:
+    one = isinstance(paths, str | Path)
+    return f"FOLDER/{Path(paths).name}" if one else tuple(map(_in_a_folder, paths))
 
 
 def _without_folders(source: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.table import Table
 from lab.cell_record import CellRecord, place_of
 from lab.cells import Cell
 from lab.claims import Claims
+from lab.data.timeline import LAST_EVENT
 from lab.data.words import counted
 from lab.errors import FaultError
 from lab.stale import moved
@@ -33,7 +34,7 @@ class State:
     fault: str = ""
     """Of a damaged cell: what is wrong with its record, and the cure."""
     step: int = 0
-    """Of a stopped cell: how far its training was when it was kept last."""
+    """Of a cell in training or stopped in it: how far it was when it was kept last."""
 
 
 def states(store: Store, cells: Sequence[Cell]) -> list[State]:
@@ -69,7 +70,7 @@ def _state(
     if record is not None and record.status in ("done", "diverged"):
         return State(cell, record.status)
     if not claims.free(cell.id):
-        return State(cell, "running")
+        return State(cell, "running", step=step)
     if record is not None:
         return State(cell, record.status)
     if step:
@@ -88,14 +89,15 @@ def print_states(found: Sequence[State], console: Console) -> None:
     shown = [name for name in STATES if name not in SELDOM or total[name]]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("", overflow="fold")
-    for name in ("days", *shown):
+    timed = any(one.cell.horizon != LAST_EVENT for one in found)  # of leave-one-out each horizon is the next event
+    for name in (*(["days"] if timed else []), *shown):
         table.add_column(name, justify="right", no_wrap=True)
     lines: dict[tuple[str, float], Counter[str]] = {}
     for one in found:
         lines.setdefault((one.cell.title, one.cell.horizon), Counter())[one.state] += 1
     for (name, horizon), counts in lines.items():
-        table.add_row(name, days(horizon), *(str(counts[state] or "-") for state in shown))
-    table.add_row("all", "", *(str(total[state] or "-") for state in shown))
+        table.add_row(name, *([days(horizon)] if timed else []), *(str(counts[state] or "-") for state in shown))
+    table.add_row("all", *([""] if timed else []), *(str(total[state] or "-") for state in shown))
     console.print(table)
     for one in found:
         if one.fault:
@@ -105,7 +107,9 @@ def print_states(found: Sequence[State], console: Console) -> None:
 
 
 def _explained(found: Sequence[State]) -> Iterator[str]:
-    """What a run does with cells that were stopped, or that are stale."""
+    """How far cells in training are, and what a run does with cells that were stopped, or that are stale."""
+    for step, count in sorted(Counter(one.step for one in found if one.state == "running" and one.step).items()):
+        yield f"running, at step {step:,} or beyond: {counted(count, 'cell')}."
     for step, count in sorted(Counter(one.step for one in found if one.state == "stopped").items()):
         yield f"stopped at step {step:,}: {counted(count, 'cell')}; a run goes on from there."
     for names, count in sorted(Counter(one.moved for one in found if one.state == "stale").items()):

@@ -20,7 +20,7 @@ from lab.loading import load_experiment
 from lab.models.base import Model
 from lab.pins import read_pin
 from lab.runner import Place, Run, by_rows
-from lab.settings import experiment_of
+from lab.settings import as_code, experiment_of
 from lab.store import CHECKPOINT, Store
 from lab.tracking import Tracking
 from lab.training.feeding import Feed
@@ -117,27 +117,26 @@ def _found(run: Run, store: Store, cell: str) -> Cell:
     return found
 
 
-def of_users(rows: np.ndarray, users: Sequence[int] | np.ndarray | None) -> np.ndarray:
-    """bool[Q]: which queries, of users in these rows of the log, are of the users named; all where None are.
-
-    Raises InputError for a user who is never asked.
-    """
-    if users is None:
-        return np.ones(len(rows), bool)
-    strange = sorted(set(map(int, users)) - set(rows.tolist()))
-    if strange or not len(users):
-        known = ", ".join(map(str, np.unique(rows)[:5]))
-        raise InputError(f"users: {strange[0] if strange else 'none'} is never asked; name some of {known}, ...")
-    return np.isin(rows, users)
-
-
 def _run(results: Path, file: Path | None, source: Source | None, cache: Path | None) -> Run:
     from rich.console import Console
 
     declared = load_experiment(file)[0] if file else None
     experiment = experiment_of(read_pin(results / "pin.json")["experiment"], declared)
-    experiment = experiment if source is None else replace(experiment, source=source)
+    if source is None:
+        _check_files(experiment.source)
+    else:
+        experiment = replace(experiment, source=source)
     return Run(experiment, Place(results.parent, cache, Tracking(mode="off"), Console(quiet=True)))
+
+
+def _check_files(source: Source) -> None:
+    """Raise InputError, with what to write, where the files that a pin names are not here."""
+    try:
+        source.paths()
+    except InputError as error:
+        raise InputError(
+            f"{error} A pin keeps the names of files alone; say where they lie: source={as_code(source)}."
+        ) from None
 
 
 def _unknown(store: Store, cell: str, known: Sequence[str]) -> str:
@@ -147,7 +146,8 @@ def _unknown(store: Store, cell: str, known: Sequence[str]) -> str:
             "parameters might mean something else now; compute it again, or load it where it was computed "
             "(python -m lab.run FILE --status says what moved)."
         )
-    return f"{store.root}: holds no cell {cell!r}; its trained cells are {', '.join(known[:3]) or 'none'}, ..."
+    some = ", ".join(known[:3]) + (", ..." if len(known) > 3 else "")
+    return f"{store.root}: holds no cell {cell!r}; its trained cells are {some or 'none'}."
 
 
 def _params(program: Program, checkpoint: bytes) -> np.ndarray:

@@ -101,6 +101,8 @@ def test_what_is_unknown_names_the_nearest(
     [
         (("--horizons", "0"), "horizons: 0 must be one or more positive numbers of days"),
         (("--seeds", "0"), "seeds: 0"),
+        (("--seeds", "1", "--out", "x", "--seeds=2"), "--seeds: is given twice; give it once"),
+        (("--training.row-length", "8", *("--training.row_length", "9") * 2), "row-length: is given 3 times"),
         (("--seeds", "99999999999"), "seeds: 99999999999 is too many; use 1 to 10,000"),
         (("--training.batch", "-1"), r"training\.batch: -1"),
         (("source:tabel",), r"source:tabel: no source is called 'tabel'; did you mean source:table\?"),

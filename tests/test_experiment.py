@@ -20,6 +20,10 @@ from tests.small_experiment import asked
             r"features\.ids: no feature group is called 'categroy'; did you mean 'ca",
         ),
         ({"features": {"ids": ("category", "category")}}, r"features\.ids: category stands there twice"),
+        (
+            {"features": {"a": ("category", "habit"), "b": ("item",), "c": ("habit", "category")}},
+            "features: 'a' and 'c' hold the same groups; leave one out",
+        ),
         ({"features": {"ids": ()}}, r"features\.ids: no feature group is named"),
         ({"features": {"ids": "category"}}, r"features\.ids: 'category' is not a list of texts; write \('category',\)"),
         ({"features": {}}, r"features: no feature set is named"),

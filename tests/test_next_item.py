@@ -24,6 +24,7 @@ from lab.targets import Interest, NextItem
 from lab.tracking import Tracking
 from lab.trained_cell import load_cell
 from lab.training.settings import Training
+from lab.users import user_ids, user_rows
 
 TRAINING = Training(steps=6, batch=4, row_length=32, overlap=8, evaluate_every=3, patience=0)
 SMOOTHED = replace(TRAINING, label_smoothing=0.1)
@@ -96,6 +97,15 @@ def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tm
     assert "items known" in said["candidates"] and set(said["per_query"]) <= set(one.store.users(one.cells[-1].id))
 
 
+REFUSED_USERS: list[tuple[Any, str]] = [
+    ([60], "row 60 is never asked; name some of 0, 1, 2, 3, 4, ..."),
+    ([], "names nobody; name some of 0, 1, 2, 3, 4, ..."),
+    (3, r"3 is not a list; write one such as \[3, 14\]"),
+    ([3.5], "3.5 is no row number; lab.users.user_rows gives those of users by their ids in the log"),
+    (["x"], "'x' is no row number; lab.users"),
+]
+
+
 def _its_first_items_are_those_it_was_judged_by(one: Run, folder: Path) -> None:
     """On the run above, since another would cost as much again."""
     (cell,) = (cell for cell in one.cells if cell.kind == "model")
@@ -111,10 +121,25 @@ def _its_first_items_are_those_it_was_judged_by(one: Run, folder: Path) -> None:
     assert there.sum() > 40 and (item[there] == taken[there]).all()
     some = next_items(trained, users=[7, 3], first=2)
     assert some["item"].tolist() == item[np.isin(user, [3, 7]) & (place <= 2)].tolist()
-    with pytest.raises(InputError, match="users: 60 is never asked"):
-        next_items(trained, users=[60])
-    with pytest.raises(InputError, match="first: 21 items"):
-        next_items(trained, first=21)
+    rows = user_rows(trained, ["10", 2])
+    assert rows.tolist() == [2, 12] and user_ids(trained, rows).tolist() == ["10", "2"]  # 0, 1, 10, ... as texts
+    assert sorted(set(next_items(trained, users=rows)["user"])) == [2, 12]
+    for users, said in REFUSED_USERS:
+        with pytest.raises(InputError, match=f"users: {said}"):
+            next_items(trained, users=users)
+    for first in (21, 2.5):
+        with pytest.raises(InputError, match=f"first: {first} is no number of items that can be had; use 1 to 20"):
+            next_items(trained, first=first)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="ids: '60' is no user of the log"):
+        user_rows(trained, [60])
+    with pytest.raises(InputError, match="rows: 60 is no row number of the log's users; they are 0 to 59"):
+        user_ids(trained, [60])
+    with pytest.raises(InputError, match=f"holds no cell 'nope'; its trained cells are {cell.id}."):
+        load_cell(one.store.root, "nope", source=one.experiment.source, cache=folder / "cache")
+    with pytest.raises(
+        InputError, match=r"log\.txt: no such file.* source=Table\(path='FOLDER/log\.txt', user='1', item='2'"
+    ):
+        load_cell(one.store.root, cell.id, cache=folder / "cache")
     with pytest.raises(InputError, match=r"never holds the scores of all candidates; lab\.next_items has"):
         trained.scores(trained.data.splits["test"].packed, {})
 

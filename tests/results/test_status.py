@@ -11,6 +11,7 @@ from rich.console import Console
 
 from lab.cells import Cell, grid
 from lab.claims import Claims
+from lab.data.timeline import LAST_EVENT
 from lab.status import print_states, states
 from lab.store import Store
 from lab.training.checkpoints import Checkpoint, to_bytes
@@ -65,7 +66,14 @@ def test_what_was_stopped_in_its_training_is_told_with_its_newest_whole_step(tmp
     with Claims(tmp_path) as claims:
         assert claims.take(cells[2].id)
         assert [one.state for one in states(store, cells)][:4] == ["stopped", "stopped", "running", "missing"]
+        assert "running, at step 50 or beyond: 1 cell." in said(store, cells)
     assert newest.exists()
+
+
+def test_of_the_next_event_there_are_no_days(tmp_path: Path) -> None:
+    cells = cells_of()
+    assert "days" in said(Store(tmp_path), cells)
+    assert "days" not in said(Store(tmp_path), [replace(cell, horizon=LAST_EVENT) for cell in cells])
 
 
 def test_an_empty_folder_misses_every_cell(tmp_path: Path) -> None:
