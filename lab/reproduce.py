@@ -7,9 +7,9 @@
 A pin keeps the names of files alone: --source.path says where the log lies, and
 --with names the experiment's file, where it has classes of the user's own.
 
-Says first what differs here from where the pin was made, and so at which level
-it judges: bitwise, tolerance or statistical (docs/pin.md). Exit code 0: all
-matched; 1: something did not; 2: a mistake of the user's.
+Checks the data first, then says what differs here from where the pin was made,
+and so at which level it judges: bitwise, tolerance or statistical (docs/pin.md).
+Exit code 0: all matched; 1: something did not; 2: a mistake of the user's.
 """
 
 import sys
@@ -62,17 +62,21 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     from lab.loading import load_experiment
     from lab.pins import read_pin
     from lab.settings import experiment_of
+    from lab.verdicts import check_seeds
 
     pin = read_pin(path)
     file, arguments = _with(arguments)
     declared = load_experiment(file)[0] if file else None
     experiment, options = _parse(experiment_of(pin["experiment"], declared), path, arguments)
     chosen = choose(pin["cells"], options.cells)
-    prepare_backend(options.cache)
-    level = _introduce(pin, chosen, options.level, _moved(pin, chosen, experiment))
+    if options.level == "statistical":
+        check_seeds(chosen)
     check_files(pin, experiment, path)
+    prepare_backend(options.cache)
     with tempfile.TemporaryDirectory() as temporary:
-        return _judge(pin, chosen, level, _computed(pin, chosen, experiment, options, Path(temporary)))
+        run = _prepared(pin, experiment, options, Path(temporary))
+        level = _introduce(pin, chosen, options.level, _moved(pin, chosen, experiment))
+        return _judge(pin, chosen, level, _computed(run, chosen))
 
 
 def _with(arguments: list[str]) -> tuple[Path | None, list[str]]:
@@ -203,23 +207,25 @@ def check_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) ->
             )
 
 
-def _computed(
-    pin: Mapping[str, Any],
-    chosen: Sequence[Mapping[str, Any]],
-    experiment: "Experiment",
-    options: Options,
-    folder: Path,
-) -> list[dict[str, Any]]:
-    """The chosen cells computed here, each as a pin holds it."""
+def _prepared(pin: Mapping[str, Any], experiment: "Experiment", options: Options, folder: Path) -> "Run":
+    """The run, its log ready. Raises InputError where that is not the pinned one, whatever its files are."""
     from rich.console import Console
 
-    from lab.cell_record import place_of
-    from lab.pins import pinned_cell
     from lab.runner import Place, Run
     from lab.tracking import Tracking
 
     run = Run(experiment, Place(options.out or folder, options.cache, Tracking(mode="off"), Console()))
-    _check_histories(pin, run)
+    was, now = pin["data"]["fingerprint"], run.histories.fingerprint
+    if was != now:
+        raise InputError(f"source: the histories made of it have the fingerprint {now}, those of the pin {was}.")
+    return run
+
+
+def _computed(run: "Run", chosen: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The chosen cells computed here, each as a pin holds it."""
+    from lab.cell_record import place_of
+    from lab.pins import pinned_cell
+
     mine = {place_of(cell.record("missing")): cell for cell in run.cells}
     cells = [mine[place_of(one)] for one in chosen]
     run.store.check_writable()
@@ -228,19 +234,13 @@ def _computed(
     return [pinned_cell(run.store, run.store.read(cell.id)) for cell in cells]
 
 
-def _check_histories(pin: Mapping[str, Any], run: "Run") -> None:
-    was, now = pin["data"]["fingerprint"], run.histories.fingerprint
-    if was != now:
-        raise InputError(f"source: the histories made of it have the fingerprint {now}, those of the pin {was}.")
-
-
 def _judge(pin: Mapping[str, Any], chosen: Sequence[Any], level: str, got: Sequence[Mapping[str, Any]]) -> int:
     """Print the table; 0 where all matched, else 1."""
-    from lab.verdicts import judge_cell
+    from lab.verdicts import judge_cell, judge_lines
 
     rows = [_row("cell", "expected", "got", "verdict")]
     if level == "statistical":
-        verdicts = _of_lines(chosen, got)
+        verdicts = judge_lines(chosen, got)
     else:
         verdicts = [(cell["id"], judge_cell(level, cell, new)) for cell, new in zip(chosen, got, strict=True)]  # type: ignore[arg-type]
     for name, verdict in verdicts:
@@ -251,27 +251,6 @@ def _judge(pin: Mapping[str, Any], chosen: Sequence[Any], level: str, got: Seque
     print("\n".join(rows))
     print(f"{matched} of {len(verdicts)} matched at level {level}; shown: ndcg@10 on test, or what differs.")
     return int(matched < len(verdicts))
-
-
-def _of_lines(chosen: Sequence[Any], got: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    """The test of equivalence for each trained line's ndcg@10. Raises InputError where there are too few seeds."""
-    from lab.pins import metrics_of
-    from lab.verdicts import FEWEST_SEEDS, judge_seeds
-
-    lines: dict[str, tuple[list[float], list[float]]] = {}
-    for was, now in zip(chosen, got, strict=True):
-        if was["kind"] == "model":
-            names = filter(None, (was["model"], was["features"], was.get("variant", "")))
-            name = f"{'-'.join(names)}-h{was['horizon']:g}-f{was['fold']}"
-            for kept, cell in zip(lines.setdefault(name, ([], [])), (was, now), strict=True):
-                kept += [v for place, v in metrics_of(cell).items() if place == ("test", "all", "ndcg@10")]
-    judged = [(name, judge_seeds(*values)) for name, values in lines.items()]
-    if not judged or any(verdict is None for _, verdict in judged):
-        raise InputError(
-            f"level: statistical needs {FEWEST_SEEDS} seeds or more of every trained line that is computed again; "
-            f"there are fewer. Leave --cells out, or use --level tolerance."
-        )
-    return judged
 
 
 def _row(name: str, expected: str, got: str, verdict: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from lab.data.words import counted
+from lab.errors import InputError
 from lab.evaluation.next_item import CUTS
 
 Level = Literal["bitwise", "tolerance", "statistical"]
@@ -36,6 +38,9 @@ ALPHA = 0.05
 MARGIN = 2.0
 """Standard deviations of the pinned seeds within which two means are held for equal."""
 FEWEST_SEEDS = 3
+
+SHOWN: Place = ("test", "all", "ndcg@10")
+"""The number that stands for a cell, and that the statistical level judges."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,40 @@ def _within(kind: str, name: str, one: dict[Place, float], other: dict[Place, fl
     return Verdict(False, _text(one[worst]), _text(other[worst]), " ".join(worst))
 
 
+def check_seeds(cells: Sequence[Mapping[str, Any]]) -> None:
+    """Raise InputError where the statistical level cannot judge these pinned cells: too few seeds of a trained line."""
+    lines = _by_seed(cells)
+    short = [f"{name} has {len(values)}" for name, values in lines.items() if len(values) < FEWEST_SEEDS]
+    if short or not lines:
+        raise InputError(
+            f"level: statistical needs {FEWEST_SEEDS} seeds or more of every trained line that is computed again; "
+            f"{short[0] if short else 'no trained cell is'}. Leave --cells out, where the pin has more, or use --level "
+            "tolerance."
+        )
+
+
+def judge_lines(pinned: Sequence[Mapping[str, Any]], got: Sequence[Mapping[str, Any]]) -> list[tuple[str, Verdict]]:
+    """Judge each trained line of cells, as a pin holds them, at level statistical."""
+    here = _by_seed(got)
+    return [(name, _judge_line(was, here.get(name, []))) for name, was in _by_seed(pinned).items()]
+
+
+def _judge_line(was: Sequence[float], now: Sequence[float]) -> Verdict:
+    too_few = Verdict(False, counted(len(was), "seed"), counted(len(now), "seed"), "too few seeds came out here")
+    return judge_seeds(was, now) or too_few
+
+
+def _by_seed(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """The number shown of each cell of a trained line, by the line's name."""
+    lines: dict[str, list[float]] = {}
+    for cell in cells:
+        if cell["kind"] == "model":
+            names = filter(None, (cell["model"], cell["features"], cell.get("variant", "")))
+            line = lines.setdefault(f"{'-'.join(names)}-h{cell['horizon']:g}-f{cell['fold']}", [])
+            line += [value for place, value in _numbers(cell).items() if place == SHOWN]
+    return lines
+
+
 def judge_seeds(pinned: Sequence[float], got: Sequence[float]) -> Verdict | None:
     """Whether the means differ by less than MARGIN standard deviations of the pinned seeds, at a level of ALPHA.
 
@@ -129,8 +168,7 @@ def _numbers(cell: Mapping[str, Any]) -> dict[Place, float]:
 
 
 def _all_well(one: dict[Place, float], other: dict[Place, float]) -> Verdict:
-    shown: Place = ("test", "all", "ndcg@10")
-    return Verdict(True, _text(one.get(shown)), _text(other.get(shown)))
+    return Verdict(True, _text(one.get(SHOWN)), _text(other.get(SHOWN)))
 
 
 def _text(value: float | None) -> str:

@@ -89,7 +89,8 @@ def test_another_metric_in_the_pin_fails(home: Path, commands: Home) -> None:
 def test_other_data_are_refused_before_anything_is_computed(home: Path, commands: Home) -> None:
     (home / "other.csv").write_text((home / "logs" / "log.csv").read_text() + "u1,i1,c1,1700000001\n")
     told = commands.run("lab.reproduce", "results/tiny/pin.json", "--source.path", "other.csv")
-    assert told.code == 2 and "other.csv" in told.complained and "is not the pinned log.csv" in told.complained
+    assert (told.code, told.said) == (2, "")
+    assert "other.csv" in told.complained and "is not the pinned log.csv" in told.complained
     assert told.complained.endswith("-m lab.reproduce results/tiny/pin.json --source.path FOLDER/log.csv\n")
 
 
@@ -97,6 +98,22 @@ def test_a_log_whose_place_the_pin_does_not_know_is_asked_for_with_the_line_to_r
     told = commands.run("lab.reproduce", "results/tiny/pin.json")
     assert told.code == 2 and told.complained.startswith("error: log.csv: no such file")
     assert told.complained.endswith("-m lab.reproduce results/tiny/pin.json --source.path FOLDER/log.csv\n")
+
+
+def test_another_log_of_the_same_files_is_refused_before_anything_is_said_of_this_place(
+    tmp_path: Path, forks: Server
+) -> None:
+    told = Home(forks, tmp_path, quick=False).run("lab.reproduce", str(COMMITTED), "--source.seed", "1")
+    assert (told.code, told.said) == (2, "")
+    assert told.complained.startswith("error: source: the histories made of it have the fingerprint ")
+
+
+def test_too_few_seeds_for_the_statistical_level_are_told_before_anything_is_computed(commands: Home) -> None:
+    flags = ("--source.path", "logs/log.csv", "--level", "statistical")
+    told = commands.run("lab.reproduce", "results/tiny/pin.json", *flags)
+    assert (told.code, told.said) == (2, "")
+    assert "needs 3 seeds or more of every trained line" in told.complained
+    assert "; RNN width=4-ids-h3-f0 has 2." in told.complained
 
 
 def test_the_committed_pin_comes_out_again(tmp_path: Path, forks: Server) -> None:

@@ -25,7 +25,7 @@ from lab.report.page import _reproduce
 from lab.reproduce import choose
 from lab.settings import experiment_of, plain, settings_of
 from lab.training.settings import Training
-from lab.verdicts import judge_cell, judge_seeds, tolerance_of
+from lab.verdicts import check_seeds, judge_cell, judge_lines, judge_seeds, tolerance_of
 from tests.small_experiment import asked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,6 +218,20 @@ def test_equivalence_needs_seeds_and_a_spread_of_the_pin_or_the_very_number() ->
     assert [one is not None and one.matched for one in same] == [True, False]
     wild = judge_seeds([1.0, 1.1, 0.9, 1.0, 1.05], [0.2, 1.9, 0.4, 1.6, 1.7])
     assert wild is not None and not wild.matched
+
+
+def test_a_line_with_fewer_seeds_than_are_judged_does_not_match() -> None:
+    def line(*values: float) -> list[dict[str, Any]]:
+        return [cell(seed=i, metrics=[["test", "all", "ndcg@10", value]]) for i, value in enumerate(values)]
+
+    pinned = line(0.3, 0.4, 0.5)
+    check_seeds(pinned)
+    ((_, same),) = judge_lines(pinned, line(0.3, 0.4, 0.5))
+    ((_, fewer),) = judge_lines(pinned, line(0.3, 0.4))
+    assert same.expected == same.got and (fewer.matched, fewer.got) == (False, "2 seeds")
+    for few in (line(0.3, 0.4), [cell(kind="baseline")]):
+        with pytest.raises(InputError, match="needs 3 seeds or more"):
+            check_seeds(few)
 
 
 def test_few_cells_are_spread_over_lines_and_always_the_same() -> None:
