@@ -34,7 +34,7 @@ def say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False)
 
 
-def print_log(console: Console, histories: Histories, ordered: bool = False) -> None:
+def print_log(console: Console, histories: Histories, ordered: bool) -> None:
     """Size and span of the log, and what was left out of it; `ordered` where the order of a user's events is asked."""
     facts = histories.facts
     say(
@@ -82,11 +82,8 @@ def print_fold(console: Console, data: Dataset, rule: str, variants: Sequence[st
     """Cutoffs, windows, users, queries, labels and padding of a fold's splits, for the variants named."""
     fold = data.view.fold
     named = f" ({', '.join(variants)})" if variants else ""
-    events = not len(data.splits["test"].packed.steps.calendar)
-    asked = "each event asks for the next one" if events else f"a tick every {span_text(fold.query_every)}"
-    if events and data.view.histories.times is None:
-        asked = "in train each event asks for the next one, in valid and test one a user"
-    say(console, f"fold {fold.index}{named}: {'candidates' if data.view.items else 'categories'} {rule}; {asked}")
+    what = "candidates" if data.view.items else "categories"
+    say(console, f"fold {fold.index}{named}: {what} {rule}; {_asking(data)}")
     for line in (*_limits(data.view), *_wide(data.splits["train"].packed)):
         say(console, f"  {line}")
     if data.rest:
@@ -105,6 +102,20 @@ def print_fold(console: Console, data: Dataset, rule: str, variants: Sequence[st
     for row in zip(*(_facts(data, data.splits[name]) for name in SPLITS), strict=True):
         table.add_row(f"  {row[0][0]}", *(value for _, value in row))
     console.print(table)
+
+
+def _asking(data: Dataset) -> str:
+    """What asks, and how often."""
+    if not _events_ask(data.splits["test"]):
+        return f"a tick every {span_text(data.view.fold.query_every)}"
+    if data.view.histories.times is None:
+        return "in train each event asks for the next one, in valid and test one a user"
+    return "each event asks for the next one"
+
+
+def _events_ask(split: Split) -> bool:
+    """Whether events ask, each for the next one, and no calendar does."""
+    return not len(split.packed.steps.calendar)
 
 
 def _limits(view: FoldView) -> Iterable[str]:
@@ -134,10 +145,10 @@ def _wide(packed: Packed) -> Iterable[str]:
 def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     """What a split is, line by line."""
     timed, what = data.view.histories.times is not None, "items" if data.view.items else "categories"
-    # Where events ask, the last one before the cutoff does too.
-    events = not len(split.packed.steps.calendar)
+    # Where events ask, the last one before the cutoff does too, and one may be the label of several.
+    moment, one = ("asked at", "labels") if _events_ask(split) else ("cutoff", "events")
     if timed:
-        cutoffs, moment = split.queries.cutoff, "asked at" if events else "cutoff"
+        cutoffs = split.queries.cutoff
         yield f"first {moment}", _day(int(cutoffs.min()))
         yield f"last {moment}", _day(int(cutoffs.max()))
         yield "labels known by", _day(data.view.fold.closes_by(split.name))
@@ -149,12 +160,11 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     longest = max(data.view.fold.horizons)
     labels = split.labels[data.view.fold.horizons.index(longest)]
     within = f" in {span_text(longest)}" if timed and len(split.labels) > 1 else ""
-    counted_in = "labels" if events else "events"
-    yield f"{counted_in} of unknown {what}{within}", f"{labels.cold - labels.bare:,}"
-    if any(one.taken for every in data.splits.values() for one in every.labels):
-        yield f"{counted_in} taken before{within}", f"{labels.taken:,}"
+    yield f"{one} of unknown {what}{within}", f"{labels.cold - labels.bare:,}"
+    if any(every.taken for other in data.splits.values() for every in other.labels):
+        yield f"{one} taken before{within}", f"{labels.taken:,}"
     if not data.view.items:
-        yield f"{counted_in} without any category{within}", f"{labels.bare:,}"
+        yield f"{one} without any category{within}", f"{labels.bare:,}"
     yield "packed rows", f"{split.packed.count:,}"
     yield "padding in them", f"{split.padding:.1%}"
 

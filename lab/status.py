@@ -87,18 +87,15 @@ def print_states(found: Sequence[State], console: Console) -> None:
     """A row for each line of the grid, and what moved where something is stale."""
     total = Counter(one.state for one in found)
     shown = [name for name in STATES if name not in SELDOM or total[name]]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("", overflow="fold")
-    timed = any(one.cell.horizon != LAST_EVENT for one in found)  # of leave-one-out each horizon is the next event
-    for name in (*(["days"] if timed else []), *shown):
-        table.add_column(name, justify="right", no_wrap=True)
     lines: dict[tuple[str, float], Counter[str]] = {}
     for one in found:
         lines.setdefault((one.cell.title, one.cell.horizon), Counter())[one.state] += 1
-    for (name, horizon), counts in lines.items():
-        table.add_row(name, *([days(horizon)] if timed else []), *(str(counts[state] or "-") for state in shown))
-    table.add_row("all", *([""] if timed else []), *(str(total[state] or "-") for state in shown))
-    console.print(table)
+    rows: list[tuple[str, ...]] = [("", "days", *shown)]
+    rows += [(name, days(horizon), *_numbers(counts, shown)) for (name, horizon), counts in lines.items()]
+    rows += [("all", "", *_numbers(total, shown))]
+    if all(one.cell.horizon == LAST_EVENT for one in found):  # each user's next event, which is in no number of days
+        rows = [(first, *rest) for first, _, *rest in rows]
+    console.print(_table(rows))
     for one in found:
         if one.fault:
             console.print(one.fault, markup=False, highlight=False, soft_wrap=True)  # a path stays whole
@@ -106,11 +103,31 @@ def print_states(found: Sequence[State], console: Console) -> None:
         console.print(line, markup=False, highlight=False)
 
 
+def _numbers(counts: Counter[str], shown: Sequence[str]) -> list[str]:
+    return [str(counts[state] or "-") for state in shown]
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Table:
+    """The first row is the heading."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(rows[0][0], overflow="fold")
+    for name in rows[0][1:]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*row)
+    return table
+
+
 def _explained(found: Sequence[State]) -> Iterator[str]:
     """How far cells in training are, and what a run does with cells that were stopped, or that are stale."""
-    for step, count in sorted(Counter(one.step for one in found if one.state == "running" and one.step).items()):
+    for step, count in _steps(found, "running"):
         yield f"running, at step {step:,} or beyond: {counted(count, 'cell')}."
-    for step, count in sorted(Counter(one.step for one in found if one.state == "stopped").items()):
+    for step, count in _steps(found, "stopped"):
         yield f"stopped at step {step:,}: {counted(count, 'cell')}; a run goes on from there."
     for names, count in sorted(Counter(one.moved for one in found if one.state == "stale").items()):
         yield f"stale in {', '.join(names)}: {counted(count, 'cell')} on disk; a run computes what is stale anew."
+
+
+def _steps(found: Sequence[State], state: str) -> list[tuple[int, int]]:
+    """Steps at which cells in a state were kept last, and of how many, ascending; nothing of cells not kept yet."""
+    return sorted(Counter(one.step for one in found if one.state == state and one.step).items())

@@ -12,7 +12,7 @@ from rich.console import Console
 from lab.cells import Cell, grid
 from lab.claims import Claims
 from lab.data.timeline import LAST_EVENT
-from lab.status import print_states, states
+from lab.status import SELDOM, STATES, print_states, states
 from lab.store import Store
 from lab.training.checkpoints import Checkpoint, to_bytes
 from lab.training.optimiser import ADAM
@@ -73,7 +73,8 @@ def test_what_was_stopped_in_its_training_is_told_with_its_newest_whole_step(tmp
 def test_of_the_next_event_there_are_no_days(tmp_path: Path) -> None:
     cells = cells_of()
     assert "days" in said(Store(tmp_path), cells)
-    assert "days" not in said(Store(tmp_path), [replace(cell, horizon=LAST_EVENT) for cell in cells])
+    text = said(Store(tmp_path), [replace(cell, horizon=LAST_EVENT) for cell in cells])
+    assert "days" not in text and text.split("\n")[0].split() == [state for state in STATES if state not in SELDOM]
 
 
 def test_an_empty_folder_misses_every_cell(tmp_path: Path) -> None:
