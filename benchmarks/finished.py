@@ -22,8 +22,10 @@ USUAL = "decayed"
 def done(results: Path, models: Sequence[str] = ()) -> tuple[Store, list[CellRecord]]:
     """A run's store and the cells that are done, of some models or of all, the oracle left out.
 
-    Raises InputError where no model's is.
+    Raises InputError where there is no such folder, and where no model's is done.
     """
+    if not results.is_dir():
+        raise InputError(f"{results}: there is no such folder; name one that a run left, such as results/NAME.")
     store = Store(results)
     every = [one for one in store.records() if one.status == "done" and one.kind != "oracle"]
     trained = list(dict.fromkeys(one.model for one in every if one.kind == "model"))

@@ -51,7 +51,10 @@ def test_a_model_that_the_run_has_not_is_named_with_those_it_has(tmp_path: Path)
     assert [one.model for one in why.chosen(done(root)[1], why.Asked(root))] == ["gru"]
     with pytest.raises(InputError, match="has no finished cell of 'LSTM'; it has gru"):
         done(root, ["LSTM"])
-    with pytest.raises(InputError, match="no finished cell of a model lies there"):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: no finished cell of a model lies there"):
+        done(tmp_path / "empty")
+    with pytest.raises(InputError, match="nowhere: there is no such folder"):
         done(tmp_path / "nowhere")
 
 
