@@ -1,44 +1,57 @@
-"""Attention alone, forward and backward: the lab's own beside the library's and, on a GPU, cuDNN's.
+"""Attention alone, forward and backward: the lab's own beside the library's and,
+on a GPU, cuDNN's.
 
-Rows of `--length` steps as they are packed, two histories in each, so that what a step may see is a mask and not the
-triangle alone; cuDNN takes the mask as a bias, and bfloat16 only. `cuDNN, triangle` knows no histories and shows what
-a mask costs it. The lab's own keeps the weights for its gradient; what it moves is told by `benchmarks.roofline`.
+Rows of `--length` steps as they are packed, two histories in each, so that what
+a step may see is a mask and not the triangle alone; cuDNN takes the mask as a
+bias, and bfloat16 only. `cuDNN, triangle` knows no histories and shows what a
+mask costs it. The lab's own keeps the weights for its gradient; what it moves
+is told by `benchmarks.roofline`.
 
 Run: python -m benchmarks.attention [--rows 16] [--length 200]
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import tyro
 
+from benchmarks.command import command, require
 from benchmarks.packed import Dtype, steps_here
 from benchmarks.roofline import in_turn
+from lab.errors import InputError
 from lab.models.attention import attend, visible
 
 ROUNDS = 7
 
 
-def main(
-    rows: tuple[int, ...] = (16,),
-    length: int = 200,
-    heads: int = 2,
-    width: int = 128,
-    dtypes: tuple[Dtype, ...] = ("float32",),
-) -> None:
-    """Print milliseconds of each.
+@dataclass(frozen=True)
+class Asked:
+    """Of which shapes."""
 
-    Args:
-        rows: How many rows at once, one line for each.
-        length: Steps of a row.
-        heads: Heads of a layer.
-        width: Of all heads together.
-        dtypes: What is computed in.
-    """
+    rows: tuple[int, ...] = (16,)
+    """How many rows at once, one line for each."""
+    length: int = 200
+    """Steps of a row."""
+    heads: int = 2
+    """Heads of a layer."""
+    width: int = 128
+    """Of all heads together."""
+    dtypes: tuple[Dtype, ...] = ("float32",)
+    """What is computed in."""
+
+    def __post_init__(self) -> None:
+        require(self, rows=1, length=1, heads=1, width=1)
+        if self.width % (2 * self.heads):  # positions turn pairs of a head's numbers
+            raise InputError(f"--width: {self.width}; {self.heads} heads need a multiple of {2 * self.heads}.")
+
+
+def main(asked: Asked) -> None:
+    """Print milliseconds of each."""
+    length, heads, width = asked.length, asked.heads, asked.width
     print(f"{jax.devices()[0].device_kind}: {heads} heads of {width // heads}, {length} steps; ms forward and backward")
-    for dtype in dtypes:
-        for count in rows:
+    for dtype in asked.dtypes:
+        for count in asked.rows:
             calls = contenders((count, length, 3, heads, width // heads), jnp.dtype(dtype))
             seconds = in_turn(calls, ROUNDS)
             spent = ", ".join(f"{name} {1e3 * each / steps_here():.3f}" for name, each in seconds.items())
@@ -77,4 +90,4 @@ def repeated(way: Callable[[jax.Array], jax.Array], qkv: jax.Array) -> Callable[
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command("attention", Asked, main, __doc__)

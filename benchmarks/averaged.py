@@ -20,7 +20,6 @@ Run: python -m benchmarks.averaged results/open_ecommerce --log LOG
 A run keeps the names of its files alone: --log says where they lie.
 """
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,9 +29,9 @@ from typing import Any
 import numpy as np
 import tyro
 
+from benchmarks.command import command
 from benchmarks.finished import baseline_of, done, experiment_at, line_of, require_log
 from benchmarks.interest import paired, per_query, said, times
-from lab.arguments import read_arguments
 from lab.backend import prepare_backend
 from lab.cell_record import CellRecord, line_name
 from lab.data.dataset import Dataset
@@ -41,7 +40,6 @@ from lab.data.words import counted
 from lab.ensemble import novel_as, predictions
 from lab.errors import InputError
 from lab.evaluation.metrics import SLICES, InterestMetrics
-from lab.leaving import ended
 from lab.statistics.intervals import over_users
 from lab.store import Store
 from lab.tables import METRIC
@@ -195,5 +193,4 @@ def compared(store: Store, others: Sequence[CellRecord], values: Values, baselin
 
 
 if __name__ == "__main__":
-    program = "python -m benchmarks.averaged"
-    sys.exit(ended(lambda: main(read_arguments(Asked, program, sys.argv[1:], description=__doc__))))
+    command("averaged", Asked, main, __doc__)

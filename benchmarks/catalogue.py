@@ -1,26 +1,29 @@
 """Next items out of ever more items: memory, and time of an update, by loss.
 
-Each line is a process of its own that trains a GRU of width 64 for a few steps on a made-up log with an event for each
-item at least, and ranks all items for the test. The memory is the largest that the process ever held.
+Each line is a process of its own that trains a GRU of width 64 for a few steps
+on a made-up log with an event for each item at least, and ranks all items for
+the test. The memory is the largest that the process ever held.
 
-Negatives are shared by an update's labels and drawn uniformly; `own` ones are drawn for each label by itself, of the
-sampled softmax by popularity.
+Negatives are shared by an update's labels and drawn uniformly; `own` ones are
+drawn for each label by itself, of the sampled softmax by popularity.
 
-Run: python -m benchmarks.catalogue [--items 10000 100000 1000000] [--losses softmax sampled gbce]
+Run: python -m benchmarks.catalogue [--items 10000 1000000] [--losses gbce]
 """
 
-import argparse
 import resource
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from rich.console import Console
 
+from benchmarks.command import command, require
 from lab import Experiment, Timeline, Training
 from lab.data.sources import Table
 from lab.models import GRU
@@ -32,7 +35,8 @@ from lab.tracking import Tracking
 LENGTH = 50
 """Events of a user."""
 STEPS = 12
-LOSSES: dict[str, dict[str, Any]] = {
+Loss = Literal["softmax", "sampled", "sampled-own", "gbce", "gbce-own"]
+LOSSES: dict[Loss, dict[str, Any]] = {
     "softmax": {},
     "sampled": {"objective": "sampled"},
     "sampled-own": {"objective": "sampled", "shared": False, "drawn": "popularity"},
@@ -50,7 +54,7 @@ def log(items: int) -> pl.DataFrame:
     return pl.DataFrame({"user": np.arange(events) // LENGTH, "item": rng.permutation(item)})
 
 
-def declared(items: int, loss: str, model: Model) -> Experiment:
+def declared(items: int, loss: Loss, model: Model) -> Experiment:
     """An experiment on such a log: STEPS updates of one model."""
     return Experiment(
         name="catalogue",
@@ -67,7 +71,7 @@ def declared(items: int, loss: str, model: Model) -> Experiment:
     )
 
 
-def train(items: int, loss: str) -> None:
+def train(items: int, loss: Loss) -> None:
     """One line: of this process, which does nothing else."""
     asked = declared(items, loss, GRU(width=64))
     with tempfile.TemporaryDirectory() as folder:
@@ -81,22 +85,33 @@ def train(items: int, loss: str) -> None:
     print(f"{items:>10,d}  {loss:12s}{record.parameters:>13,d}{held:9.2f} GiB{spent}", flush=True)
 
 
-def main() -> None:
-    assert __doc__ is not None
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--losses", nargs="+", default=list(LOSSES), choices=list(LOSSES))
-    parser.add_argument("--alone", action="store_true", help="train in this process (one of each)")
-    arguments = parser.parse_args()
-    if arguments.alone:
-        train(arguments.items[0], arguments.losses[0])
-        return
+@dataclass(frozen=True)
+class Asked:
+    """Which lines."""
+
+    items: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    """How many items the log has."""
+    losses: tuple[Loss, ...] = tuple(LOSSES)
+    """By what the model learns."""
+    alone: bool = False
+    """Train in this process, by the first of each."""
+
+    def __post_init__(self) -> None:
+        require(self, items=1)
+
+
+def main(asked: Asked) -> int:
+    """Print a line for each number of items and loss; the exit code of the first that fails."""
+    if asked.alone:
+        train(asked.items[0], asked.losses[0])
+        return 0
     print(f"{'items':>10s}  {'loss':12s}{'parameters':>13s}{'memory':>13s}{f'{STEPS} steps':>10s}{'judging':>10s}")
-    for items in arguments.items:
-        for loss in arguments.losses:
-            command = [sys.executable, "-m", "benchmarks.catalogue", "--alone", "--items", str(items)]
-            subprocess.run([*command, "--losses", loss], check=True)
+    for items, loss in product(asked.items, asked.losses):
+        alone = [sys.executable, "-m", "benchmarks.catalogue", "--alone", "--items", str(items), "--losses", loss]
+        if code := subprocess.run(alone, check=False).returncode:
+            return code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    command("catalogue", Asked, main, __doc__)

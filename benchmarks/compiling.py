@@ -1,26 +1,61 @@
-"""What share of a run goes into compiling: with an empty cache of compiled programs, and with a full one.
+"""What share of a run goes into compiling: with an empty cache of compiled
+programs, and with a full one.
 
-Tracing, lowering and XLA's compilation all count, on whichever thread, and so does reading a kept program. A run is
-what the command does from its first import to its last table, on a log that is not cached either the first time.
+Tracing, lowering and XLA's compilation all count, on whichever thread, and so
+does reading a kept program. A run is what the command does from its first
+import to its last table, on a log that is not cached either the first time.
 
-Run: python -m benchmarks.compiling [experiments/lstm_vs_transformer.py and flags of the experiment]
+Run:
+    python -m benchmarks.compiling [FILE] [--flags="--seeds 3"]
 """
 
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
-MAIN_JOB = "experiments/lstm_vs_transformer.py"
+import tyro
+
+from benchmarks.command import command
+from lab.errors import InputError
+
 PREFIX = "/jax/core/compile/"
 BACKEND = "backend_compile_duration"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Of which run."""
+
+    experiment: tyro.conf.Positional[Path] = Path("experiments/lstm_vs_transformer.py")
+    """The experiment's file."""
+    flags: str = ""
+    """Flags of the experiment, in quotes and behind an equals sign."""
+    note: Path | None = None
+    """Run it once, in this process, and leave in this file what was spent."""
+
+    def __post_init__(self) -> None:
+        if not self.experiment.is_file():
+            raise InputError(f"{self.experiment}: there is no such file; name an experiment's.")
+        if stops := {"-h", "--help", "--dry-run", "--estimate", "--list", "--stale", "--status"} & set(self.words):
+            raise InputError(f"--flags: {min(stops)} makes a run stop before it trains; leave it out.")
+
+    @property
+    def words(self) -> list[str]:
+        """The flags, apart."""
+        return shlex.split(self.flags)
+
+
 def timed(note: Path, arguments: list[str]) -> None:
-    """Run the command here; leave in `note` the seconds of each kind of compiling, and of the slowest programs."""
+    """Run the command here, and leave as it does.
+
+    Into `note` go the seconds of each kind of compiling, and of the slowest programs.
+    """
     import jax
 
     from lab.run import main
@@ -42,13 +77,15 @@ def timed(note: Path, arguments: list[str]) -> None:
         note.write_text(json.dumps({"spent": spent, "programs": sorted(programs, reverse=True)}))
 
 
-def run(folder: Path, cache: str, arguments: list[str]) -> None:
-    """One run in a process of its own, and a line on it."""
+def run(folder: Path, cache: str, asked: Asked) -> int:
+    """One run in a process of its own, and lines on it; its exit code."""
     note, out = folder / "note.json", folder / f"out-{cache}"
     own = ["--cache", str(folder / "cache"), "--out", str(out), "--tracking.mode", "off"]
+    flags = shlex.join([*asked.words, *own])
+    noting = [sys.executable, "-m", "benchmarks.compiling", str(asked.experiment), f"--flags={flags}"]
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "benchmarks.compiling", "--note", str(note), *arguments, *own]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    if code := subprocess.run([*noting, "--note", str(note)], check=False, stdout=subprocess.DEVNULL).returncode:
+        return code
     whole = time.perf_counter() - begun
     found = json.loads(note.read_text())
     total = sum(found["spent"].values())
@@ -57,17 +94,17 @@ def run(folder: Path, cache: str, arguments: list[str]) -> None:
     slow = [(seconds, name) for seconds, name in found["programs"] if seconds >= 1]
     print("  slowest: " + (", ".join(f"{name} {seconds:.1f} s" for seconds, name in slow) or "none of a second"))
     sys.stdout.flush()
+    return 0
 
 
-def main() -> None:
-    """Print three lines for an empty cache, and three for a full one."""
-    if sys.argv[1:2] == ["--note"]:
-        timed(Path(sys.argv[2]), sys.argv[3:])
-        return
+def main(asked: Asked) -> int:
+    """Print three lines for an empty cache, and three for a full one; the exit code of the first run that fails."""
+    if asked.note is not None:
+        timed(asked.note, [str(asked.experiment), *asked.words])
+        return 0
     with tempfile.TemporaryDirectory() as folder:
-        for cache in ("empty", "full"):
-            run(Path(folder), cache, sys.argv[1:] or [MAIN_JOB])
+        return run(Path(folder), "empty", asked) or run(Path(folder), "full", asked)
 
 
 if __name__ == "__main__":
-    main()
+    command("compiling", Asked, main, __doc__)

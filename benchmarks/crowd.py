@@ -1,25 +1,33 @@
-"""How many seeds of an experiment train side by side as one program, and what a cell costs then.
+r"""How many seeds of an experiment train side by side as one program, and what a
+cell costs then.
 
-Each of the experiment's models is trained for a few updates and looks at a block of the valid split, with 1, 8 and 32
-seeds as one program. With `--edge`, how much memory each more needs tells how many fit an accelerator, and so many are
-trained too (fewer where memory did not suffice after all). On a CPU cells of one program run one after the other.
+Each of the experiment's models is trained for a few updates and looks at a
+block of the valid split, with 1, 8 and 32 seeds as one program. With `--edge`,
+how much memory each more needs tells how many fit an accelerator, and so many
+are trained too (fewer where memory did not suffice after all). On a CPU cells
+of one program run one after the other.
 
-Each model has a process of its own: a device tells only the most that a process ever held there.
+Each model has a process of its own: a device tells only the most that a process
+ever held there.
 
-Run: XLA_PYTHON_CLIENT_MEM_FRACTION=.95 python -m benchmarks.crowd experiments/ml1m.py --path ml-1m.txt --edge
+Run:
+    XLA_PYTHON_CLIENT_MEM_FRACTION=.95 python -m benchmarks.crowd \
+        experiments/ml1m.py --path ml-1m.txt --edge
 """
 
-import argparse
 import gc
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import jax
+import tyro
 
+from benchmarks.command import command, require
 from benchmarks.judging import dataset
+from benchmarks.packed import Dtype
 from lab.assembly import assemble
 from lab.backend import prepare_backend
 from lab.cells import grid
@@ -28,7 +36,6 @@ from lab.data.dataset import Dataset
 from lab.errors import InputError
 from lab.estimate import Trial
 from lab.experiment import Experiment
-from lab.leaving import ended
 from lab.loading import load_experiment
 from lab.models.base import Model
 
@@ -41,18 +48,35 @@ FEWER = 0.92
 HEADS = ("ms an update", "of the fewest", "ms a cell", "look, ms", "GB at most")
 
 
-def main() -> int:
+@dataclass(frozen=True)
+class Asked:
+    """Of which experiment."""
+
+    experiment: tyro.conf.Positional[Path]
+    """The experiment's file."""
+    path: str | None = None
+    """Where the experiment's log lies, if it reads one."""
+    models: tuple[str, ...] = ()
+    """Some of its models, such as GRU. Default: all."""
+    cells: tuple[int, ...] = (1, 8, 32)
+    """How many seeds train as one program."""
+    edge: bool = False
+    """As many as fit the device, too."""
+    dtype: Dtype = "float32"
+    """What the networks compute in."""
+    alone: int | None = None
+    """Only the model at this place of the experiment, counted from 0, in this process."""
+
+    def __post_init__(self) -> None:
+        require(self, cells=1, **({} if self.alone is None else {"alone": 0}))
+        if self.edge and len(set(self.cells)) < 2:
+            raise InputError(
+                "--edge: what a cell more needs is told by two numbers of cells; give --cells two or more."
+            )
+
+
+def main(asked: Asked) -> int:
     """Print a table for each model."""
-    assert __doc__ is not None
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", type=Path)
-    parser.add_argument("--path", help="where the experiment's log lies, if it reads one")
-    parser.add_argument("--models", nargs="*", default=[], help="some of its models, such as GRU")
-    parser.add_argument("--cells", nargs="+", type=int, default=[1, 8, 32])
-    parser.add_argument("--edge", action="store_true", help="as many as fit the device, too")
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
-    parser.add_argument("--alone", type=int, help="only the model at this place of the experiment, in this process")
-    asked = parser.parse_args()
     experiment = asked_for(asked)
     if asked.alone is not None:
         prepare_backend(None)
@@ -60,18 +84,14 @@ def main() -> int:
         return 0
     for place in chosen(experiment, asked.models):
         # This process never touches a device, so that all of its memory is the child's.
-        command = [sys.executable, "-m", "benchmarks.crowd", *sys.argv[1:], "--alone", str(place)]
-        if code := subprocess.run(command, check=False).returncode:
+        alone = [sys.executable, "-m", "benchmarks.crowd", *sys.argv[1:], "--alone", str(place)]
+        if code := subprocess.run(alone, check=False).returncode:
             return code
     return 0
 
 
-def asked_for(asked: argparse.Namespace) -> Experiment:
+def asked_for(asked: Asked) -> Experiment:
     """The experiment, its log where the command line says that it lies. Raises InputError for what cannot be."""
-    if min(asked.cells) < 1:
-        raise InputError(f"--cells: {min(asked.cells)} is no number of cells; use 1 or more.")
-    if asked.edge and len(set(asked.cells)) < 2:
-        raise InputError("--edge: what a cell more needs is told by two numbers of cells; give --cells two or more.")
     experiment, _ = load_experiment(asked.experiment)
     if asked.path is None:
         return experiment
@@ -93,7 +113,7 @@ def chosen(experiment: Experiment, names: Sequence[str]) -> list[int]:
     return [place for place, kind in enumerate(kinds) if not names or kind in names]
 
 
-def crowds(experiment: Experiment, data: Dataset, model: Model, asked: argparse.Namespace) -> None:
+def crowds(experiment: Experiment, data: Dataset, model: Model, asked: Asked) -> None:
     """A line for each number of cells."""
     print(f"\n{experiment.name} on {jax.devices()[0].device_kind}, {asked.dtype}: {model}")
     print(f"{'cells':>7s}" + "".join(f"{head:>14s}" for head in HEADS))
@@ -167,4 +187,4 @@ def limit() -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    command("crowd", Asked, main, __doc__)

@@ -1,12 +1,13 @@
-"""From a file of events to histories on disk, and a training from there: speed, memory, padding, waiting.
+"""From a file of events to histories on disk, and a training from there: speed,
+memory, padding, waiting.
 
-Run: python -m benchmarks.data --events 20000000
-     python -m benchmarks.data --events 100000000 --no-pandas --train
+Run:
+    python -m benchmarks.data --events 20000000
+    python -m benchmarks.data --events 100000000 --no-pandas --train
 """
 
 import multiprocessing
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -16,10 +17,11 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-import tyro
 
+from benchmarks.command import command, require
 from benchmarks.large_log import write_log
 from benchmarks.memory import resident
+from lab.errors import FaultError, InputError, LabError
 
 EVENTS = 2_000_000
 
@@ -28,7 +30,7 @@ HORIZONS = (7.0,)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
+class Asked:
     """Make a log, and measure each way from its file to histories in a process of its own."""
 
     events: int = EVENTS
@@ -42,16 +44,19 @@ class Measure:
     steps: int = 600
     """How long it is trained."""
 
+    def __post_init__(self) -> None:
+        require(self, events=1, steps=1)
+        if self.folder is not None and not self.folder.is_dir():
+            raise InputError(f"--folder: there is no folder {self.folder}; make it first.")
 
-def main() -> int:
+
+def main(asked: Asked) -> None:
     """Print one line for each way."""
-    asked = tyro.cli(Measure, description=__doc__)
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         _measure(asked, Path(folder))
-    return 0
 
 
-def _measure(asked: Measure, folder: Path) -> None:
+def _measure(asked: Asked, folder: Path) -> None:
     log = folder / "log.parquet"
     _say(f"made {asked.events:,} events", asked.events, _apart(write_log, log, asked.events))
     bare = _apart(read_and_sort, log)
@@ -92,18 +97,21 @@ def _say_trained(cost: Cost) -> None:
 
 
 def _apart(work: Callable[..., object], *arguments: object) -> Cost:
-    """Run a function in a fresh process."""
+    """Run a function in a fresh process. Raises what it says of a mistake or a fault."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_timed, args=(there, work, arguments))
     process.start()
     there.close()
     try:
-        cost = here.recv()
+        found = here.recv()
     except EOFError:
-        sys.exit(f"{work.__name__} did not end well; was there enough memory?")  # type: ignore[attr-defined]
+        name = work.__name__  # type: ignore[attr-defined]
+        raise FaultError(f"{name} did not end well; was there enough memory?") from None
     process.join()
-    return cost
+    if isinstance(found, LabError):
+        raise found
+    return found
 
 
 def _timed(connection, work: Callable[..., object], arguments: tuple[object, ...]) -> None:
@@ -113,7 +121,11 @@ def _timed(connection, work: Callable[..., object], arguments: tuple[object, ...
     own = [resident("RssAnon")]
     threading.Thread(target=_watch, args=(own,), daemon=True).start()
     begun = time.perf_counter()
-    work(*arguments)
+    try:
+        work(*arguments)
+    except LabError as error:
+        connection.send(error)
+        return
     connection.send(Cost(time.perf_counter() - begun, resident("VmHWM"), max(own)))
 
 
@@ -183,4 +195,4 @@ def pandas_histories(log: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command("data", Asked, main, __doc__)

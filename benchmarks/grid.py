@@ -1,9 +1,12 @@
-"""What a grid costs beyond its training steps, and what share of training its checkpoints take.
+"""What a grid costs beyond its training steps, and what share of training its
+checkpoints take.
 
-A grid of the embedded shop is run twice, by the parts of the main command and at the default cadence of checkpoints:
-first with every program to compile, then with all compiled. `training` is what the loops of the cells took, their looks
-at the valid split included; what a grid costs over them is all else until its tables are written: compiling (which lies
-within the loops the first time, and is told apart by the second), baselines' and cells' judging, files, tables.
+A grid of the embedded shop is run twice, by the parts of the main command and
+at the default cadence of checkpoints: first with every program to compile, then
+with all compiled. `training` is what the loops of the cells took, their looks
+at the valid split included; what a grid costs over them is all else until its
+tables are written: compiling (which lies within the loops the first time, and
+is told apart by the second), baselines' and cells' judging, files, tables.
 
 Run: python -m benchmarks.grid
 """
@@ -13,9 +16,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
 from rich.console import Console
 
+from benchmarks.command import command, require
 from lab.backend import prepare_backend
 from lab.cadence import EVERY
 from lab.data.sources import SyntheticShop
@@ -40,29 +43,39 @@ class Spent:
     checkpoints: float
 
 
-def main(users: int = 2_000, seeds: int = 5, steps: int = 2_000, every: float = EVERY) -> None:
-    """Print where the time of a grid goes.
+@dataclass(frozen=True)
+class Asked:
+    """Of which grid."""
 
-    Args:
-        users: Users of the embedded shop.
-        seeds: Seeds of each feature set.
-        steps: Updates of each cell, of which none stops early.
-        every: Seconds between two checkpoints.
-    """
+    users: int = 2_000
+    """Users of the embedded shop."""
+    seeds: int = 5
+    """Seeds of each feature set."""
+    steps: int = 2_000
+    """Updates of each cell, of which none stops early."""
+    every: float = EVERY
+    """Seconds between two checkpoints."""
+
+    def __post_init__(self) -> None:
+        require(self, users=1, seeds=1, steps=1, every=0)
+
+
+def main(asked: Asked) -> None:
+    """Print where the time of a grid goes."""
     experiment = Experiment(
         name="grid",
-        source=SyntheticShop(users=users, days=180),
+        source=SyntheticShop(users=asked.users, days=180),
         target=Interest(),
         horizons=(7,),
         features={"ids": ("category", "behaviour"), "full": FULL},
         models=(LSTM(width=64),),
-        seeds=seeds,
-        training=Training(steps=steps, patience=0),
+        seeds=asked.seeds,
+        training=Training(steps=asked.steps, patience=0),
     )
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "cache"
         prepare_backend(cache)
-        spent = [run_once(experiment, Path(folder) / name, cache, every) for name in ("compiling", "compiled")]
+        spent = [run_once(experiment, Path(folder) / name, cache, asked.every) for name in ("compiling", "compiled")]
     steps_alone = spent[1].training - spent[1].checkpoints
     for name, one in zip(("with compiling", "compiled before"), spent, strict=True):
         show(name, one, steps_alone)
@@ -88,4 +101,4 @@ def show(name: str, spent: Spent, steps_alone: float) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command("grid", Asked, main, __doc__)

@@ -8,7 +8,6 @@ popularity's. Intervals are over users (95 %), pairing query by query.
 Run: python -m benchmarks.interest results/open_ecommerce [BASELINE]
 """
 
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +16,11 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from benchmarks.command import command
 from benchmarks.finished import baseline_of, done
 from lab.answers import span
-from lab.arguments import read_arguments
 from lab.cell_record import CellRecord
 from lab.evaluation.metrics import SLICES
-from lab.leaving import ended
 from lab.statistics.intervals import Interval, over_users
 from lab.store import Store
 from lab.tables import METRIC
@@ -98,5 +96,4 @@ def main(asked: Asked) -> int:
 
 
 if __name__ == "__main__":
-    program = "python -m benchmarks.interest"
-    sys.exit(ended(lambda: main(read_arguments(Asked, program, sys.argv[1:], description=__doc__))))
+    command("interest", Asked, main, __doc__)

@@ -1,12 +1,14 @@
-"""What labels and judging cost beside training on the same queries, on the main job's shop.
+"""What labels and judging cost beside training on the same queries, on the main
+job's shop.
 
 Run: python -m benchmarks.judging
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.clock import seconds
+from benchmarks.command import command
 from lab.assembly import assemble, cell_arrays, feed
 from lab.backend import prepare_backend
 from lab.cells import Cell, grid
@@ -31,14 +33,19 @@ def dataset(experiment: Experiment, cache: Path | None = None) -> Dataset:
     return build_dataset(view, experiment.timeline, experiment.target, groups, training.row_length, training.overlap)
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Asked:
+    """Nothing: all of it is fixed."""
+
+
+def main(asked: Asked) -> None:
     """Print a line for labels, and for each model one of training and one of judging."""
     prepare_backend(None)
     experiment, _ = load_experiment(Path("experiments/lstm_vs_transformer.py"))
     data = dataset(experiment)
-    asked = data.splits["train"].queries
-    labels = seconds(lambda: [experiment.target.labels(data.view, asked, h) for h in data.view.fold.horizons])
-    print(f"labels of {len(asked):,} queries, {len(experiment.horizons)} horizons: {labels:.2f} s")
+    queries = data.splits["train"].queries
+    labels = seconds(lambda: [experiment.target.labels(data.view, queries, h) for h in data.view.fold.horizons])
+    print(f"labels of {len(queries):,} queries, {len(experiment.horizons)} horizons: {labels:.2f} s")
     for model in experiment.models:
         wanted = (model, "full", experiment.horizons[0], 0)
         (cell,) = [c for c in grid(experiment, "none", False) if (c.settings, c.features, c.horizon, c.seed) == wanted]
@@ -63,4 +70,4 @@ def epoch(experiment: Experiment, data: Dataset, model: Model, cell: Cell) -> tu
 
 
 if __name__ == "__main__":
-    main()
+    command("judging", Asked, main, __doc__)

@@ -40,11 +40,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.command import command, require
 from benchmarks.courses import Course, Epoch, Failed, draw, follow
-from lab.arguments import read_arguments
 from lab.errors import InputError
 from lab.kinds import check_distinct
-from lab.leaving import ended
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ".venv-recbole/bin/python"
@@ -116,6 +115,7 @@ def main(asked: Asked) -> int:
 def check(asked: Asked) -> None:
     """Raise InputError for what would end the comparison, before anything is trained rather than after it."""
     check_distinct(asked.models, "--models")
+    require(asked, epochs=1, seconds=0, lab_epochs=1, width=1, length=1, seed=0)
     if asked.log is not None and not asked.log.is_file():
         raise InputError(f"--log: {asked.log} is no file; name one of `user item` lines in order.")
     if asked.curves is not None:
@@ -237,5 +237,4 @@ def keep(path: Path, courses: list[Course]) -> None:
 
 
 if __name__ == "__main__":
-    program = "python -m benchmarks.peers"
-    sys.exit(ended(lambda: main(read_arguments(Asked, program, sys.argv[1:], description=__doc__))))
+    command("peers", Asked, main, __doc__)

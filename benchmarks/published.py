@@ -1,31 +1,40 @@
-"""Next items on MovieLens-1M beside what papers have: leave-one-out, all 3,416 items ranked, what was taken left out.
+r"""Next items on MovieLens-1M beside what papers have: leave-one-out, all 3,416
+items ranked, what was taken left out.
 
-Runs experiments/ml1m.py (or goes on with it; finished cells are kept) and prints, for each of its encoders, NDCG@10 and
-HR@10 of the test over seeds, and the same NDCG@10 on valid, by which everything was chosen. Only cells that the
-experiment plans as it stands now are read; what lies beside them, of older code or other settings, is not.
+Runs experiments/ml1m.py (or goes on with it; finished cells are kept) and
+prints, for each of its encoders, NDCG@10 and HR@10 of the test over seeds, and
+the same NDCG@10 on valid, by which everything was chosen. Only cells that the
+experiment plans as it stands now are read; what lies beside them, of older code
+or other settings, is not.
 
-`share, s` is the median over seeds of a cell's share of training: the seconds in which it was trained together with
-others, compiling and looks at the valid split included, divided by their number. Where two seeds train at once on two
-cores, that is half of the seconds that passed; alone on both a model would take something between. The share until an
-NDCG@10 that papers report is taken in proportion to the steps, by the looks at the valid split, as if compiling, which
-comes first, were spread over all of them: so it is too low, most of all for early looks. A seed that never gets there
-counts as infinitely long in the median. --figure draws each seed's accuracy on valid against
-those seconds, and beside it whatever epochs `benchmarks.peers --log ml-1m.txt --curves FILE.csv` wrote, whose seconds
-passed on a clock and which ranks what a user took before too. What papers report is of the test, where a model of the
-lab has a little less than on valid: the times are to that height, not to that accuracy on the test.
+`share, s` is the median over seeds of a cell's share of training: the seconds
+in which it was trained together with others, compiling and looks at the valid
+split included, divided by their number. Where two seeds train at once on two
+cores, that is half of the seconds that passed; alone on both a model would take
+something between. The share until an NDCG@10 that papers report is taken in
+proportion to the steps, by the looks at the valid split, as if compiling, which
+comes first, were spread over all of them: so it is too low, most of all for
+early looks. A seed that never gets there counts as infinitely long in the
+median. --figure draws each seed's accuracy on valid against those seconds, and
+beside it whatever epochs `benchmarks.peers --log ml-1m.txt --curves FILE.csv`
+wrote, whose seconds passed on a clock and which ranks what a user took before
+too. What papers report is of the test, where a model of the lab has a little
+less than on valid: the times are to that height, not to that accuracy on the
+test.
 
-Run: python -m benchmarks.published --path ml-1m.txt [--seeds 3] [--only model=gru] [--out results] [--cache DIR]
-         [--figure seconds.png --beside FILE.csv ...]
-Without --path it prints what is published alone.
-The log: ml-1m.txt as https://github.com/kang205/SASRec has it under data/ (for research only).
+Run:
+    python -m benchmarks.published --path ml-1m.txt [--only model=gru] \
+        [--figure seconds.png --beside FILE.csv ...]
+Without --path it prints what is published alone. The log: ml-1m.txt as
+https://github.com/kang205/SASRec has it under data/ (for research only).
 """
 
-import argparse
 import csv
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf, isinf
 from pathlib import Path
 from statistics import median
@@ -33,10 +42,11 @@ from statistics import median
 import numpy as np
 from rich.console import Console
 
+from benchmarks.command import command, require
 from benchmarks.courses import Line, draw
 from lab.cell_record import CellRecord
 from lab.command_line import parse
-from lab.leaving import ended
+from lab.errors import InputError
 from lab.loading import load_experiment
 from lab.runner import Place, Run
 from lab.store import Store
@@ -74,11 +84,36 @@ MARKS = (0.126, 0.160)
 """NDCG@10 to which the time is told."""
 
 
-def arguments_of(asked: argparse.Namespace) -> list[str]:
+@dataclass(frozen=True)
+class Asked:
+    """Of which cells."""
+
+    path: Path | None = None
+    """The log: `user item` lines in order."""
+    seeds: int = 3
+    """Seeds of each encoder."""
+    only: tuple[str, ...] = ()
+    """Some cells, such as model=gru."""
+    out: Path = Path("results")
+    """Folder under which the results go."""
+    cache: Path | None = None
+    """Where the prepared log is kept."""
+    figure: Path | None = None
+    """Where to draw accuracy against seconds, as PNG."""
+    beside: tuple[Path, ...] = ()
+    """Epochs of benchmarks.peers to draw too."""
+
+    def __post_init__(self) -> None:
+        require(self, seeds=1)
+        if wrong := mistake(self):
+            raise InputError(wrong)
+
+
+def arguments_of(asked: Asked) -> list[str]:
     """What `python -m lab.run` is told after the file."""
-    told = ["--source.path", str(asked.path), "--seeds", str(asked.seeds), "--out", str(asked.out)]
+    told = ["--source.path", here(asked.path), "--seeds", str(asked.seeds), "--out", here(asked.out)]
     told += ["--tracking.mode", "off"]
-    told += ["--cache", str(asked.cache)] if asked.cache else []
+    told += ["--cache", here(asked.cache)] if asked.cache else []
     return [*told, *(["--only", *asked.only] if asked.only else [])]
 
 
@@ -164,21 +199,8 @@ def show_published() -> None:
     print(NOTE)
 
 
-def main() -> int:
+def main(asked: Asked) -> int:
     """Run what is missing, then show what is there."""
-    assert __doc__ is not None
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    # Resolved, since the run has the repository's root for its folder and this process the caller's.
-    parser.add_argument("--path", type=here, help="the log: `user item` lines in order")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=[], help="some cells, such as model=gru")
-    parser.add_argument("--out", type=here, default=here("results"))
-    parser.add_argument("--cache", type=here, help="where the prepared log is kept")
-    parser.add_argument("--figure", type=here, help="where to draw accuracy against seconds, as PNG")
-    parser.add_argument("--beside", type=here, nargs="*", default=[], help="epochs of benchmarks.peers to draw too")
-    asked = parser.parse_args()
-    if wrong := mistake(asked):
-        parser.error(wrong)
     if asked.path is None:
         show_published()
         return 0
@@ -195,7 +217,7 @@ def main() -> int:
     return 0
 
 
-def mistake(asked: argparse.Namespace) -> str:
+def mistake(asked: Asked) -> str:
     """What would be of no use, or would fail after the training."""
     if asked.path is None and (asked.figure or asked.only):
         return "--figure, --only: give --path too, the log of the run that they are of."
@@ -209,10 +231,11 @@ def mistake(asked: argparse.Namespace) -> str:
     return ""
 
 
-def here(path: str) -> Path:
-    """The path, whole."""
-    return Path(path).expanduser().resolve()
+def here(path: Path | None) -> str:
+    """The path, whole: the run has the repository's root for its folder, and this process the caller's."""
+    assert path is not None
+    return str(path.expanduser().resolve())
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    command("published", Asked, main, __doc__)

@@ -5,16 +5,20 @@ Ids are embedded, encoded, normalised, and the output at one step of each row is
 
 # pyright: reportMissingImports=false
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.ratios import TORCH
 from lab.models import GRU, LSTM, RNN, Transformer
 from lab.models.base import Model
 
 DROPOUT = 0.1
+THREADS = torch.get_num_threads()
 
 RECURRENT: dict[type[Model], Callable[..., nn.Module]] = {RNN: nn.RNN, LSTM: nn.LSTM, GRU: nn.GRU}
 
@@ -136,3 +140,31 @@ def graphed(update: Callable[[], None]) -> Callable[[], None]:
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         update()
     return graph.replay
+
+
+def prepared() -> str:
+    """Words on what there is; float32 products are from here on the matrix units' short ones where there are any."""
+    torch.set_float32_matmul_precision("high")
+    return f"PyTorch {torch.__version__} of {THREADS} threads"
+
+
+def updating(
+    model: Model, vocabulary: int, classes: int, batch: Sequence[np.ndarray], dtype: str, device: str, times: int
+) -> dict[str, Callable[[], None]]:
+    """Calls that make so many updates, one for each way to run them; `batch` has ids, positions and labels."""
+    ids, position, label = (torch.as_tensor(part, device=device) for part in batch)
+    update = trainer(model, vocabulary, classes, ids, position, label, getattr(torch, dtype))
+
+    def repeated(update: Callable[[], None]) -> None:
+        for _ in range(times):
+            update()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    def threaded(count: int) -> None:
+        torch.set_num_threads(count)
+        repeated(update)
+
+    if device == "cuda":
+        return {TORCH: partial(repeated, update), f"{TORCH}, graph": partial(repeated, graphed(update))}
+    return {f"{TORCH}, {count} threads": partial(threaded, count) for count in sorted({1, THREADS})}

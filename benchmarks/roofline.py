@@ -1,23 +1,32 @@
-"""Where a training step's time goes: what it computes and moves, against what this machine does at its barest.
+"""Where a training step's time goes: what it computes and moves, against what this
+machine does at its barest.
 
-Each of the lab's encoders makes the step that `benchmarks.training` times (256 rows of 50 ids, 100 classes), on one
-device, for one cell or for several side by side. Floating-point operations and bytes are counted from the compiled
-program (`benchmarks.hlo`), each loop as often as it runs; matrix products are checked against a formula written out by
-hand, and XLA's own count, which takes each loop once, stands beside. The machine's limits are a bare matrix product in
-the step's own numbers and bare copies, of an array that fits no cache and of one that does, timed in turn with the
-steps. On a CPU each of a step's products is timed by itself too, in its own shape and as it lies in memory: a narrow
-product is slower than that of two large squares.
+Each of the lab's encoders makes the step that `benchmarks.training` times (256
+rows of 50 ids, 100 classes), on one device, for one cell or for several side by
+side. Floating-point operations and bytes are counted from the compiled program
+(`benchmarks.hlo`), each loop as often as it runs; matrix products are checked
+against a formula written out by hand, and XLA's own count, which takes each
+loop once, stands beside. The machine's limits are a bare matrix product in the
+step's own numbers and bare copies, of an array that fits no cache and of one
+that does, timed in turn with the steps. On a CPU each of a step's products is
+timed by itself too, in its own shape and as it lies in memory: a narrow product
+is slower than that of two large squares.
 
-A step cannot take less than its operations at the product's speed, nor than its bytes at a copy's. The longer of the
-two bounds it; `reached` is that bound over the time it takes. Bytes are what instructions read and write; where a step
-takes less than they would take from memory, they came from caches, and that copy is the limit. What is no matrix
-product (dropout's random bits, tanh, Adam) has no limit of its own here, and is what a low share points at.
+A step cannot take less than its operations at the product's speed, nor than its
+bytes at a copy's. The longer of the two bounds it; `reached` is that bound over
+the time it takes. Bytes are what instructions read and write; where a step
+takes less than they would take from memory, they came from caches, and that
+copy is the limit. What is no matrix product (dropout's random bits, tanh, Adam)
+has no limit of its own here, and is what a low share points at.
 
-On a GPU products go to libraries, whose calls do not tell in the program what they compute: there the formula counts,
-and the share that products alone use is the model FLOP utilisation, of the bare product's speed.
+On a GPU products go to libraries, whose calls do not tell in the program what
+they compute: there the formula counts, and the share that products alone use is
+the model FLOP utilisation, of the bare product's speed.
 
-Run: OMP_WAIT_POLICY=passive python -m benchmarks.roofline [--rounds 7] [--models LSTM]
-On a GPU: python -m benchmarks.roofline --dtype bfloat16 --cells 32
+Run:
+    OMP_WAIT_POLICY=passive python -m benchmarks.roofline --models LSTM
+On a GPU:
+    python -m benchmarks.roofline --dtype bfloat16 --cells 32
 """
 
 import re
@@ -26,15 +35,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 
+from benchmarks.command import command, require
 from benchmarks.hlo import Dot, Work, work
 from benchmarks.packed import (
     BATCH,
@@ -68,20 +77,30 @@ PARTS = 6
 """How many parts of a step are shown."""
 
 
-def main(
-    rounds: int = 7, models: tuple[EncoderName, ...] = (), cells: int = 1, dtype: Dtype = "float32", width: int = 64
-) -> None:
-    """Print the machine's limits, then each model's step and its largest parts.
+@dataclass(frozen=True)
+class Asked:
+    """Which steps."""
 
-    Args:
-        rounds: How often each is timed; medians are shown.
-        models: Which models (default: all).
-        cells: How many cells are trained in a step, side by side where the device is no CPU.
-        dtype: What the networks compute in.
-        width: Of the models.
-    """
+    rounds: int = 7
+    """How often each is timed; medians are shown."""
+    models: tuple[EncoderName, ...] = ()
+    """Which models. Default: all."""
+    cells: int = 1
+    """How many cells are trained in a step, side by side where the device is no CPU."""
+    dtype: Dtype = "float32"
+    """What the networks compute in."""
+    width: int = 64
+    """Of the models."""
+
+    def __post_init__(self) -> None:
+        require(self, rounds=1, cells=1, width=1)
+
+
+def main(asked: Asked) -> None:
+    """Print the machine's limits, then each model's step and its largest parts."""
+    rounds, models, cells, dtype = asked.rounds, asked.models, asked.cells, asked.dtype
     prepare_backend(None)
-    chosen = [replace(model, width=width) for model in ENCODERS if not models or type(model).__name__ in models]
+    chosen = [replace(model, width=asked.width) for model in ENCODERS if not models or type(model).__name__ in models]
     layout = Layout("cells", tuple(jax.local_devices())[:1], cells)
     rng = np.random.default_rng(0)
     rows = packed_rows(list(rng.integers(1, IDS + 1, (BATCH, LENGTH))), rng.integers(0, CLASSES, BATCH), LENGTH)
@@ -95,7 +114,7 @@ def main(
     seconds = in_turn(bare | steps, rounds)
     copied = {name: 2 * 4 * size * times / seconds[name] for name, (size, times) in copies.items()}
     limits = Limits(2 * side**3 / seconds["product"], **copied)
-    print(f"{layout.devices[0].device_kind}, {dtype}, {cells} cell(s) of width {width}: {limits}")
+    print(f"{layout.devices[0].device_kind}, {dtype}, {cells} cell(s) of width {asked.width}: {limits}")
     done = [work(compiled.as_text()) for compiled in texts]
     # On a GPU products are calls of libraries, and none is seen.
     dots = alone({dot for works in done for one in works for dot in one.dots}, rounds) if platform == "cpu" else None
@@ -277,4 +296,4 @@ def by_hand(model: Model, batch: int, length: int, queries: int, classes: int) -
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command("roofline", Asked, main, __doc__)

@@ -1,35 +1,47 @@
-"""How time and memory grow: with users, length of histories, items, categories, width, cells and devices, each doubled.
+r"""How time and memory grow: with users, length of histories, items, categories,
+width, cells and devices, each doubled.
 
-`users`: an epoch of the main job's shop of so many users, and laying the shop out as histories, rows and queries.
-`items`: an update of a next-item model by full and by sampled softmax, on the log of `benchmarks.catalogue`. All other
-axes: an update on full rows of ids (`benchmarks.packed`), where one thing doubles and the rest stays. `devices` share
-one batch whose size stays, so that more of them than cores can only cost. Each size, and of `items` each softmax, is a
-process of its own. Its memory is the most that it holds, with Python and the libraries, once it has compiled; of
-`users` while the shop is laid out (`laid out GB`), and in all, compiling included (`GB`). Linux tells of it.
+`users`: an epoch of the main job's shop of so many users, and laying the shop
+out as histories, rows and queries. `items`: an update of a next-item model by
+full and by sampled softmax, on the log of `benchmarks.catalogue`. All other
+axes: an update on full rows of ids (`benchmarks.packed`), where one thing
+doubles and the rest stays. `devices` share one batch whose size stays, so that
+more of them than cores can only cost. Each size, and of `items` each softmax,
+is a process of its own. Its memory is the most that it holds, with Python and
+the libraries, once it has compiled; of `users` while the shop is laid out
+(`laid out GB`), and in all, compiling included (`GB`). Linux tells of it.
 
-The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs weigh little: 1 is linear. Of memory,
-most of which is Python and the libraries, it is that of b + a size^e, of all sizes. Of attention over the length and of
-products by [width, width] 2 is due, and less is reached while other parts weigh more.
+The exponent e of cost ~ size^e is fitted to the larger sizes, where fixed costs
+weigh little: 1 is linear. Of memory, most of which is Python and the libraries,
+it is that of b + a size^e, of all sizes. Of attention over the length and of
+products by [width, width] 2 is due, and less is reached while other parts weigh
+more.
 
-Run: OMP_WAIT_POLICY=passive python -m benchmarks.scaling [--axes length width] [--figure scaling.png]
+Run:
+    OMP_WAIT_POLICY=passive python -m benchmarks.scaling \
+        --axes length width --figure scaling.png
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Literal, get_args
 
 import numpy as np
 
 from benchmarks.clock import RUNS, seconds
+from benchmarks.command import command, require
 from benchmarks.memory import forget, resident
 from benchmarks.packed import IDS
+from lab.errors import InputError
 
-AXES = {
+Axis = Literal["users", "length", "items", "categories", "width", "cells", "devices"]
+AXES: dict[Axis, tuple[int, int]] = {
     "users": (500, 1),
     "length": (25, 2),
     "items": (2_000, 1),
@@ -41,10 +53,11 @@ AXES = {
 """The smallest size, and the exponent that is due at most."""
 RECURRENT = {"length": 1}
 """What is due of an LSTM where it is less."""
-OBJECTIVES = ("softmax", "sampled")
+Objective = Literal["softmax", "sampled"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 SHAPE = {"length": 50, "categories": 100, "width": 64, "cells": 1, "devices": 1}
 BATCH = 64
-MODELS = ("LSTM", "Transformer")
+Name = Literal["LSTM", "Transformer"]
 FITTED = 3
 """How many of the largest sizes are fitted."""
 UPDATES = 4
@@ -57,26 +70,40 @@ Point = tuple[int, dict[str, float]]
 """A size and what it cost."""
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What grows."""
+
+    axes: tuple[Axis, ...] = get_args(Axis)
+    """Which axes, a table for each and each model."""
+    models: tuple[Name, ...] = get_args(Name)
+    """Which models."""
+    doublings: int = 4
+    """How often the smallest size is doubled."""
+    figure: Path | None = None
+    """Where to draw all axes, as PNG."""
+    alone: int | None = None
+    """Measure the first model at this size of the first axis, in this process."""
+    objective: Objective = "softmax"
+    """Of the axis `items` alone, with --alone."""
+
+    def __post_init__(self) -> None:
+        require(self, doublings=1, **({} if self.alone is None else {"alone": 1}))
+        if self.figure is not None and not self.figure.parent.is_dir():
+            raise InputError(f"--figure: there is no folder {self.figure.parent}; make it first.")
+
+
+def main(asked: Asked) -> None:
     """Print a table for each axis, and draw them all."""
-    assert __doc__ is not None
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--axes", nargs="+", default=list(AXES), choices=list(AXES))
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
-    parser.add_argument("--doublings", type=int, default=4)
-    parser.add_argument("--figure", type=Path, help="where to draw all axes, as PNG")
-    parser.add_argument("--alone", type=int, help="measure one model at this size of one axis, in this process")
-    parser.add_argument("--objective", choices=OBJECTIVES, help="of the axis `items` alone, with --alone")
-    asked = parser.parse_args()
     if asked.alone is not None:
-        print(json.dumps(measured(asked.axes[0], asked.alone, asked.models[0], asked.objective or OBJECTIVES[0])))
+        print(json.dumps(measured(asked.axes[0], asked.alone, asked.models[0], asked.objective)))
         return
     found = {(axis, model): sweep(axis, model, asked.doublings) for axis in asked.axes for model in asked.models}
     if asked.figure is not None:
         draw(found, asked.figure)
 
 
-def sweep(axis: str, model: str, doublings: int) -> list[Point]:
+def sweep(axis: Axis, model: Name, doublings: int) -> list[Point]:
     """All sizes of an axis, each in a process of its own, as a table that ends with exponents."""
     smallest, points = AXES[axis][0], []
     print(f"\n{axis}, {model}")
@@ -93,15 +120,15 @@ def sweep(axis: str, model: str, doublings: int) -> list[Point]:
     return points
 
 
-def apart(axis: str, size: int, model: str, objective: str) -> dict[str, float]:
+def apart(axis: Axis, size: int, model: Name, objective: Objective) -> dict[str, float]:
     """What one size cost, measured by a process that does nothing else."""
-    command = [sys.executable, "-m", "benchmarks.scaling", "--axes", axis, "--models", model, "--alone", str(size)]
-    command += ["--objective", objective]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    alone = [sys.executable, "-m", "benchmarks.scaling", "--axes", axis, "--models", model, "--alone", str(size)]
+    alone += ["--objective", objective]
+    done = subprocess.run(alone, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def remark(exponent: float, axis: str, model: str) -> str:
+def remark(exponent: float, axis: Axis, model: Name) -> str:
     """Words where a cost grows faster than is due of the model."""
     due = AXES[axis][1] if model == "Transformer" else RECURRENT.get(axis, AXES[axis][1])
     return f", above the {due} that is due" if exponent > due + SLACK else ""
@@ -122,7 +149,7 @@ def fitted(points: list[Point], name: str) -> float:
     return float(min(np.arange(0.05, 3, 0.01), key=missed))
 
 
-def measured(axis: str, size: int, model: str, objective: str) -> dict[str, float]:
+def measured(axis: Axis, size: int, model: Name, objective: Objective) -> dict[str, float]:
     """Seconds, and GB held at most, of this process."""
     memory = "GB"
     if axis == "users":
@@ -134,7 +161,7 @@ def measured(axis: str, size: int, model: str, objective: str) -> dict[str, floa
     return spent | {memory: resident("VmHWM")}
 
 
-def of_update(axis: str, size: int, model: str) -> float:
+def of_update(axis: Axis, size: int, model: Name) -> float:
     """Median seconds of an update of all cells."""
     import jax
 
@@ -154,7 +181,7 @@ def of_update(axis: str, size: int, model: str) -> float:
     return seconds(step, compiles=False) / steps_here()
 
 
-def of_items(items: int, model: str, objective: str) -> float:
+def of_items(items: int, model: Name, objective: Objective) -> float:
     """Seconds of an update that predicts the next of so many items."""
     import tempfile
 
@@ -204,7 +231,7 @@ def of_shop(users: int, model: str) -> dict[str, float]:
     return {"laid out": laid, "trained": trained, "judged": judged, "laid out GB": laid_held}
 
 
-def draw(found: dict[tuple[str, str], list[Point]], path: Path) -> None:
+def draw(found: Mapping[tuple[str, str], list[Point]], path: Path) -> None:
     """Seconds above, memory below, an axis a column, both scales logarithmic."""
     from matplotlib.figure import Figure
 
@@ -228,4 +255,4 @@ def draw(found: dict[tuple[str, str], list[Point]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command("scaling", Asked, main, __doc__)

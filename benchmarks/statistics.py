@@ -1,13 +1,16 @@
-"""How often each interval covers a known truth, and how often each test errs, or finds what is there.
+"""How often each interval covers a known truth, and how often each test errs, or
+finds what is there.
 
-Run: python -m benchmarks.statistics [REPETITIONS]     (20,000 without a number; about ten minutes)
+Run: python -m benchmarks.statistics [--repetitions 20000]
+About ten minutes for 20,000.
 """
 
-import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.command import command, require
 from benchmarks.truths import MIDDLE, Sample, ahead, by_user, heavy, limits, lopsided, often, paired, rarely, runs
 from lab.statistics.across_runs import over_runs
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
@@ -147,10 +150,20 @@ def show(title: str, procedures: Iterable[tuple[str, Hits]], repetitions: int) -
         print(f"  {name:46} {count / repetitions:7.2%}   {low:.2%} to {high:.2%}", flush=True)
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Asked:
+    """How much to measure."""
+
+    repetitions: int = 20_000
+    """Of each procedure, in whole hundreds."""
+
+    def __post_init__(self) -> None:
+        require(self, repetitions=AT_ONCE)
+
+
+def main(asked: Asked) -> None:
     """Print all lists."""
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    repetitions -= repetitions % AT_ONCE
+    repetitions = asked.repetitions - asked.repetitions % AT_ONCE
     print(f"{repetitions:,} repetitions; exact: the rate is right by construction, whatever is measured.")
     show("A 95 % interval covers the truth", COVERAGE, repetitions)
     show("A test or family at 5 % finds what is not there", ERRORS, repetitions)
@@ -158,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command("statistics", Asked, main, __doc__)

@@ -1,13 +1,15 @@
-"""What mirroring to W&B adds to the time of a run: 200 small cells, trained with and without it in turn.
+"""What mirroring to W&B adds to the time of a run: 200 small cells, trained with
+and without it in turn.
 
-Both kinds of run find the log and the compiled programs in one cache, and leave cells and tables. Mirrored runs are
-kept offline: what a network adds depends on the network, and is waited for at the end alone. The mirror is a process of
-low priority, so that on a busy machine the processors' seconds say more than the clock's.
+Both kinds of run find the log and the compiled programs in one cache, and leave
+cells and tables. Mirrored runs are kept offline: what a network adds depends on
+the network, and is waited for at the end alone. The mirror is a process of low
+priority, so that on a busy machine the processors' seconds say more than the
+clock's.
 
 Run: python -m benchmarks.tracking [--rounds 3] [--seeds 25]
 """
 
-import argparse
 import os
 import resource
 import statistics
@@ -15,7 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.command import command, require
 
 EXPERIMENT = """
 from lab import Experiment, Training, register
@@ -39,9 +44,9 @@ def seconds(folder: Path, mode: str, out: str, seeds: int) -> tuple[float, float
     """Wall and processor seconds of one run."""
     own = ["--cache", str(folder / "cache"), "--out", str(folder / out), "--no-report", "--tracking.mode", mode]
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    command = [sys.executable, "-m", "lab.run", str(folder / "many.py"), "--seeds", str(seeds), *own]
+    mine = [sys.executable, "-m", "lab.run", str(folder / "many.py"), "--seeds", str(seeds), *own]
     known = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    subprocess.run([*command, "--tracking.patience", "600"], check=True, stdout=subprocess.DEVNULL, env=known)
+    subprocess.run([*mine, "--tracking.patience", "600"], check=True, stdout=subprocess.DEVNULL, env=known)
     whole, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
     if mode != "off":
         mirrored = len(list((folder / out).glob("many/wandb/offline-run-*")))
@@ -49,12 +54,22 @@ def seconds(folder: Path, mode: str, out: str, seeds: int) -> tuple[float, float
     return whole, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Asked:
+    """How much to measure."""
+
+    rounds: int = 3
+    """How often both kinds of run have their turn."""
+    seeds: int = 25
+    """Seeds of a run, of 8 cells each."""
+
+    def __post_init__(self) -> None:
+        require(self, rounds=1, seeds=1)
+
+
+def main(asked: Asked) -> None:
     """Measure in turn, and print medians."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--rounds", type=int, default=3)
-    asked.add_argument("--seeds", type=int, default=25)
-    rounds, seeds = vars(asked.parse_args()).values()
+    rounds, seeds = asked.rounds, asked.seeds
     spent: dict[str, list[tuple[float, float]]] = {"off": [], "offline": []}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -71,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command("tracking", Asked, main, __doc__)

@@ -1,28 +1,40 @@
-r"""Tokens per second of a training step: each of the lab's models beside the same model in PyTorch.
+r"""Tokens per second of a training step: each of the lab's models beside the same
+model in PyTorch.
 
-Both embed ids, encode them, normalise and classify the last step of each history by a softmax, with
-dropout 0.1, clipping and AdamW. Contenders take turns, so that whatever else the machine does hits all alike.
+Both embed ids, encode them, normalise and classify the last step of each
+history by a softmax, with dropout 0.1, clipping and AdamW. Contenders take
+turns, so that whatever else the machine does hits all alike.
 
-On CPU `one device` is one of JAX's CPU devices, which uses what cores are free for its matrix products; `split` shares
-each batch between a device for every core; `cells` trains a cell on each, as a grid does. PyTorch runs with one thread
-and with a thread for every core, and the better of the two is what the lab is compared with: the better of the first
-two, which train one model as PyTorch does, and apart from it `cells`.
+On CPU `one device` is one of JAX's CPU devices, which uses what cores are free
+for its matrix products; `split` shares each batch between a device for every
+core; `cells` trains a cell on each, as a grid does. PyTorch runs with one
+thread and with a thread for every core, and the better of the two is what the
+lab is compared with: the better of the first two, which train one model as
+PyTorch does, and apart from it `cells`.
 
-On a GPU the lab trains each of `--cells` side by side as one program; PyTorch trains one model as written, and as a
-CUDA graph of its whole update, and the better of the two is what the lab is compared with. Both take the matrix units'
-short float32 (TF32) for float32, and bfloat16 with float32 parameters where asked.
+On a GPU the lab trains each of `--cells` side by side as one program; PyTorch
+trains one model as written, and as a CUDA graph of its whole update, and the
+better of the two is what the lab is compared with. Both take the matrix units'
+short float32 (TF32) for float32, and bfloat16 with float32 parameters where
+asked.
 
-First BATCH rows of LENGTH ids, all full, and CLASSES classes. Then histories of logs, each cut to its last LONGEST
-events: PyTorch has a row for each history, padded to LONGEST behind; the lab packs them into rows of LONGEST. The
-events and labels are the same, a batch has as many places, and only events count as tokens. Where PyTorch has a row
-for each history at each weekly cutoff, since its label is another one then, it reads every event several times, and the
-lab still once: `read again` says how often, of events that are among the last LONGEST.
+First BATCH rows of LENGTH ids, all full, and CLASSES classes. Then histories of
+logs, each cut to its last LONGEST events: PyTorch has a row for each history,
+padded to LONGEST behind; the lab packs them into rows of LONGEST. The events
+and labels are the same, a batch has as many places, and only events count as
+tokens. Where PyTorch has a row for each history at each weekly cutoff, since
+its label is another one then, it reads every event several times, and the lab
+still once: `read again` says how often, of events that are among the last
+LONGEST.
 
 Needs: pip install -r benchmarks/requirements-torch.txt
-Passive, since threads that wait actively take the cores from everything else, PyTorch included, where other work runs.
-Run: OMP_WAIT_POLICY=passive python -m benchmarks.training \
-    --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
-On a GPU: python -m benchmarks.training --dtypes float32 bfloat16
+
+Run:
+    OMP_WAIT_POLICY=passive python -m benchmarks.training \
+        --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
+(passive, since threads that wait actively take the cores from everything else,
+PyTorch included, where other work runs). On a GPU:
+    python -m benchmarks.training --dtypes float32 bfloat16
 """
 
 # pyright: reportMissingImports=false
@@ -30,27 +42,26 @@ On a GPU: python -m benchmarks.training --dtypes float32 bfloat16
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Literal
 
 import jax
 import numpy as np
-import torch
-import tyro
 
+from benchmarks.command import command, require
 from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, Dtype, Name, packed_rows, stepper, steps_here
-from benchmarks.pytorch import graphed, trainer
-from benchmarks.ratios import CELLS, TORCH, ratios, read_again
+from benchmarks.ratios import CELLS, ratios, read_again
 from benchmarks.roofline import in_turn
 from lab.backend import prepare_backend
 from lab.data.batch import Rows
 from lab.data.cache import prepare
 from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Taobao
+from lab.errors import InputError
 from lab.models.base import Model
 from lab.training.devices import Layout
 
 LONGEST = 200
-THREADS = torch.get_num_threads()
 Public = Literal["open_ecommerce", "online_retail", "taobao"]
 SOURCES = {"open_ecommerce": OpenEcommerce, "online_retail": OnlineRetail, "taobao": Taobao}
 
@@ -58,32 +69,40 @@ Contenders = dict[str, tuple[Callable[[], None], int]]
 """What to time, and how many tokens a call trains on."""
 
 
-def main(
-    logs: tuple[tuple[Public, str], ...] = (),
-    rounds: int = 7,
-    models: tuple[Name, ...] = (),
-    dtypes: tuple[Dtype, ...] = ("float32",),
-    cells: tuple[int, ...] = (1, 8, 32),
-) -> None:
-    """Print a table for equal shapes and one for each log.
+@dataclass(frozen=True)
+class Asked:
+    """What to compare."""
 
-    Args:
-        logs: Public logs that lie on this machine, names and folders; SyntheticShop is always taken.
-        rounds: How often each contender has its turn.
-        models: Which models (default: all).
-        dtypes: What the networks compute in.
-        cells: How many cells an accelerator trains side by side.
-    """
+    logs: tuple[tuple[Public, str], ...] = ()
+    """Public logs that lie on this machine, names and folders; SyntheticShop is always taken."""
+    rounds: int = 7
+    """How often each contender has its turn."""
+    models: tuple[Name, ...] = ()
+    """Which models. Default: all."""
+    dtypes: tuple[Dtype, ...] = ("float32",)
+    """What the networks compute in."""
+    cells: tuple[int, ...] = (1, 8, 32)
+    """How many cells an accelerator trains side by side."""
+
+    def __post_init__(self) -> None:
+        require(self, rounds=1, cells=1)
+
+
+def main(asked: Asked) -> None:
+    """Print a table for equal shapes and one for each log."""
+    if find_spec("torch") is None:
+        raise InputError("PyTorch is not installed here: pip install -r benchmarks/requirements-torch.txt")
+    from benchmarks.pytorch import prepared
+
     prepare_backend(None)
     on = jax.devices()[0].device_kind
-    print(f"{len(jax.devices())} devices ({on}), PyTorch {torch.__version__} of {THREADS} threads", flush=True)
-    torch.set_float32_matmul_precision("high")
-    chosen = [model for model in MODELS if not models or type(model).__name__ in models]
+    print(f"{len(jax.devices())} devices ({on}), {prepared()}", flush=True)
+    chosen = [model for model in MODELS if not asked.models or type(model).__name__ in asked.models]
     rng = np.random.default_rng(0)
     full = list(rng.integers(1, IDS + 1, (BATCH, LENGTH)))
-    wanted = Wanted(chosen, dtypes, tuple(sorted(set(cells))), rounds)
+    wanted = Wanted(chosen, asked.dtypes, tuple(sorted(set(asked.cells))), asked.rounds)
     compare(f"{BATCH} x {LENGTH}, all places full", full, LENGTH, wanted)
-    for source in [SyntheticShop(users=2_000, days=180)] + [SOURCES[name](path=path) for name, path in logs]:
+    for source in [SyntheticShop(users=2_000, days=180)] + [SOURCES[name](path=path) for name, path in asked.logs]:
         found = prepare(source)
         ids = np.asarray(found.item if found.category is None else found.category).astype(np.int64) % IDS + 1
         bounds = list(pairwise(found.offsets))
@@ -131,37 +150,16 @@ def of_torch(
     model: Model, histories: list[np.ndarray], labels: np.ndarray, length: int, batch: int, dtype: Dtype
 ) -> Contenders:
     """PyTorch on a batch of padded histories whose fill is that of the log."""
+    from benchmarks.pytorch import updating
+
     chosen = typical(np.array([len(history) for history in histories]), min(batch, len(histories)))
     ids = np.zeros((len(chosen), length), np.int64)
     for row, history in enumerate(histories[i] for i in chosen):
         ids[row, : len(history)] = history
     sizes, times = (ids > 0).sum(1), steps_here()
     device = "cpu" if jax.devices()[0].platform == "cpu" else "cuda"
-    batch_ = [torch.as_tensor(part, device=device) for part in (ids, sizes - 1, labels[chosen])]
-    update = trainer(model, IDS, CLASSES, *batch_, dtype=getattr(torch, dtype))
-
-    def of(update: Callable[[], None]) -> Callable[[], None]:
-        def run() -> None:
-            for _ in range(times):
-                update()
-            if device == "cuda":
-                torch.cuda.synchronize()
-
-        return run
-
-    def using(count: int) -> Callable[[], None]:
-        def run() -> None:
-            torch.set_num_threads(count)
-            of(update)()
-
-        return run
-
-    tokens = int(sizes.sum()) * times
-    if device == "cuda":
-        runs = {TORCH: of(update), f"{TORCH}, graph": of(graphed(update))}
-    else:
-        runs = {f"{TORCH}, {count} threads": using(count) for count in sorted({1, THREADS})}
-    return {name: (run, tokens) for name, run in runs.items()}
+    runs = updating(model, IDS, CLASSES, (ids, sizes - 1, labels[chosen]), dtype, device, times)
+    return {name: (run, int(sizes.sum()) * times) for name, run in runs.items()}
 
 
 def typical(sizes: np.ndarray, count: int) -> np.ndarray:
@@ -200,4 +198,4 @@ def measure(contenders: Contenders, rounds: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command("training", Asked, main, __doc__)

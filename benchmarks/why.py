@@ -19,7 +19,6 @@ but the first two: their probabilities are never held all at once.
 Run: python -m benchmarks.why results/lstm_vs_transformer --model LSTM
 """
 
-import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,10 +29,10 @@ import pandas as pd
 import tyro
 from jaxtyping import Float
 
+from benchmarks.command import command
 from benchmarks.finished import baseline_of, done, experiment_at, leader, line_of, require_log
 from benchmarks.interest import per_query, said
 from lab.answers import span
-from lab.arguments import read_arguments
 from lab.backend import prepare_backend
 from lab.cell_record import CellRecord, line_name
 from lab.data.queries import FoldView, Queries
@@ -42,7 +41,6 @@ from lab.data.words import counted
 from lab.errors import InputError
 from lab.evolution import label_shares, softmax
 from lab.features.weights import PACE
-from lab.leaving import ended
 from lab.report.by_history import quartiles
 from lab.statistics.intervals import over_users
 from lab.store import Store
@@ -198,4 +196,4 @@ def show_habit(trained: TrainedCell) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: main(read_arguments(Asked, "python -m benchmarks.why", sys.argv[1:], description=__doc__))))
+    command("why", Asked, main, __doc__)

@@ -1,6 +1,5 @@
 """What is shown beside published numbers: of which cells, and how their times are told."""
 
-from argparse import Namespace
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -10,8 +9,9 @@ import pytest
 
 from benchmarks.courses import Course, Epoch, draw
 from benchmarks.peers import keep
-from benchmarks.published import arguments_of, epochs_of, looks, main, planned, reached, show, typical
+from benchmarks.published import Asked, arguments_of, epochs_of, looks, planned, reached, show, typical
 from lab.cell_record import CellRecord, Metric
+from lab.errors import InputError
 from lab.store import Store
 
 
@@ -57,21 +57,20 @@ def test_epochs_of_peers_are_drawn_beside_ours(tmp_path: Path):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--figure", "a.png"], "--figure, --only: give --path too"),
-        (["--path", "log.txt", "--beside", "a.csv"], "--beside: name by --figure"),
-        (["--path", "log.txt", "--figure", "gone/a.png"], "--figure: there is no folder"),
-        (["--path", "log.txt", "--figure", "a.png", "--beside", "log.txt"], "log.txt is no CSV file that"),
+        ({"figure": "a.png"}, "--figure, --only: give --path too"),
+        ({"path": "log.txt", "beside": "a.csv"}, "--beside: name by --figure"),
+        ({"path": "log.txt", "figure": "gone/a.png"}, "--figure: there is no folder"),
+        ({"path": "log.txt", "figure": "a.png", "beside": "log.txt"}, "log.txt is no CSV file that"),
     ],
 )
 def test_what_is_of_no_use_or_would_fail_later_is_told_first(
-    flags: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    flags: dict[str, str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
     Path("log.txt").write_text("1 2\n")
-    monkeypatch.setattr("sys.argv", ["published", *flags])
-    with pytest.raises(SystemExit, match="2"):
-        main()
-    assert said in capsys.readouterr().err
+    named = {name: (Path(value),) if name == "beside" else Path(value) for name, value in flags.items()}
+    with pytest.raises(InputError, match=said):
+        Asked(**named)  # type: ignore[arg-type]
 
 
 def test_a_miss_is_infinite_in_the_median():
@@ -101,7 +100,7 @@ def test_only_planned_cells_are_shown(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_what_is_planned_are_the_cells_of_the_run(tmp_path: Path):
     log = tmp_path / "log.txt"
     log.write_text("".join(f"{user} {(user * 3 + place) % 11}\n" for user in range(12) for place in range(8)))
-    asked = Namespace(path=log, seeds=2, only=["model=gru"], out=tmp_path / "out", cache=tmp_path)
+    asked = Asked(path=log, seeds=2, only=("model=gru",), out=tmp_path / "out", cache=tmp_path)
     store, cells = planned(arguments_of(asked))
     assert store.root == tmp_path / "out" / "ml1m"
     assert sorted(one.seed for one in cells if one.kind == "model") == [0, 1]  # type: ignore[type-var]
