@@ -41,7 +41,7 @@ class Asked:
     """What is computed in."""
 
     def __post_init__(self) -> None:
-        require(self, rows=1, length=1, heads=1, width=1)
+        require(self, "dtypes", rows=1, length=1, heads=1, width=1)
         if self.width % (2 * self.heads):  # positions turn pairs of a head's numbers
             raise InputError(f"--width: {self.width}; {self.heads} heads need a multiple of {2 * self.heads}.")
 

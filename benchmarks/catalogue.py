@@ -26,6 +26,7 @@ from rich.console import Console
 from benchmarks.command import command, require
 from lab import Experiment, Timeline, Training
 from lab.data.sources import Table
+from lab.errors import InputError
 from lab.models import GRU
 from lab.models.base import Model
 from lab.runner import Place, Run
@@ -97,7 +98,14 @@ class Asked:
     """Train in this process, by the first of each."""
 
     def __post_init__(self) -> None:
-        require(self, items=1)
+        require(self, "losses", items=2)
+        # By chance an item has no event before the cutoff, and is then none of those that are drawn from.
+        least = 1 if self.losses == ("softmax",) else 2 * NextItem.negatives
+        if (few := min(self.items)) < least:
+            raise InputError(
+                f"--items: {few}; {NextItem.negatives} negatives are drawn of them, so use {least} or more, "
+                "or --losses softmax, which draws none."
+            )
 
 
 def main(asked: Asked) -> int:

@@ -20,14 +20,18 @@ def command(name: str, asked: type[Asked], work: Callable[[Asked], int | None], 
     sys.exit(ended(lambda: work(read_arguments(asked, program, sys.argv[1:], description=about)) or 0))
 
 
-def require(asked: Any, **least: float) -> None:
-    """Raise InputError where a flag has a number below the least that makes sense, or should have some and has none."""
+def require(asked: Any, *some: str, **least: float) -> None:
+    """Raise InputError where a flag is to name some and names none, or a number is below the least that makes sense."""
+    for name in (*some, *least):
+        if getattr(asked, name) == ():
+            raise InputError(f"{flag_of(name)}: nothing is named; name one or more, or leave it out.")
     for name, bound in least.items():
         value = getattr(asked, name)
-        several = value if isinstance(value, tuple) else (value,)
-        flag = f"--{name.replace('_', '-')}"
-        if not several:
-            raise InputError(f"{flag}: names no number; use one or more, each {bound:,} or more.")
-        for one in several:
+        for one in value if isinstance(value, tuple) else (value,):
             if not bound <= one < float("inf"):  # of floats, nan and inf too
-                raise InputError(f"{flag}: {one} makes no sense here; use {bound:,} or more.")
+                raise InputError(f"{flag_of(name)}: {one} makes no sense here; use {bound:,} or more.")
+
+
+def flag_of(name: str) -> str:
+    """A field as the command line has it."""
+    return f"--{name.replace('_', '-')}"

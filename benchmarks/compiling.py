@@ -47,8 +47,11 @@ class Asked:
 
     @property
     def words(self) -> list[str]:
-        """The flags, apart."""
-        return shlex.split(self.flags)
+        """The flags, apart. Raises InputError where a quote is not closed."""
+        try:
+            return shlex.split(self.flags)
+        except ValueError as error:
+            raise InputError(f"--flags: {self.flags} cannot be read ({error}); close each quote.") from None
 
 
 def timed(note: Path, arguments: list[str]) -> None:

@@ -79,6 +79,8 @@ def main(asked: Asked) -> int:
     """Print a table for each model."""
     experiment = asked_for(asked)
     if asked.alone is not None:
+        if asked.alone > (last := len(experiment.models) - 1):
+            raise InputError(f"--alone: {asked.alone} is no model's place in {experiment.name}; use 0 to {last}.")
         prepare_backend(None)
         crowds(experiment, dataset(experiment), experiment.models[asked.alone], asked)
         return 0

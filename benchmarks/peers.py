@@ -115,7 +115,7 @@ def main(asked: Asked) -> int:
 def check(asked: Asked) -> None:
     """Raise InputError for what would end the comparison, before anything is trained rather than after it."""
     check_distinct(asked.models, "--models")
-    require(asked, epochs=1, seconds=0, lab_epochs=1, width=1, length=1, seed=0)
+    require(asked, "models", epochs=1, seconds=0, lab_epochs=1, width=1, length=1, seed=0)
     if asked.log is not None and not asked.log.is_file():
         raise InputError(f"--log: {asked.log} is no file; name one of `user item` lines in order.")
     if asked.curves is not None:

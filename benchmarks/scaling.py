@@ -88,7 +88,7 @@ class Asked:
     """Of the axis `items` alone, with --alone."""
 
     def __post_init__(self) -> None:
-        require(self, doublings=1, **({} if self.alone is None else {"alone": 1}))
+        require(self, "axes", "models", doublings=1, **({} if self.alone is None else {"alone": 1}))
         if self.figure is not None and not self.figure.parent.is_dir():
             raise InputError(f"--figure: there is no folder {self.figure.parent}; make it first.")
 

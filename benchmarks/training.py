@@ -85,7 +85,7 @@ class Asked:
     """How many cells an accelerator trains side by side."""
 
     def __post_init__(self) -> None:
-        require(self, rounds=1, cells=1)
+        require(self, "dtypes", rounds=1, cells=1)
 
 
 def main(asked: Asked) -> None:
