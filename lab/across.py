@@ -1,4 +1,6 @@
-"""Compare the rows of several results folders, each of another log: python -m lab.across FOLDER FOLDER ...
+"""Compare the rows of several results folders, each of another log.
+
+    python -m lab.across FOLDER FOLDER ... [--out FOLDER]
 
 Prints each row's mean rank over the logs and the interquartile mean of its runs (over seeds, folds, horizons and
 logs), and from five logs on which ranks differ. Leaves ranks.csv, pairs.csv and, from five logs on, the critical

@@ -1,17 +1,18 @@
 """Arguments read by tyro, whose messages then name the whole command."""
 
 import re
-import shutil
 import sys
-import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from typing import Any, TextIO, cast
+from dataclasses import is_dataclass, replace
+from typing import Annotated, Any, TextIO, cast
 
 import tyro
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from lab.errors import InputError
+from lab.paragraphs import fitted_line, joined
 
 BOX = "│╭╰|+"
 """What the lines of tyro's boxes begin with, which it wraps itself."""
@@ -36,9 +37,10 @@ def read_arguments(
         return tyro.cli(
             settings,
             prog=program.replace(" ", _TIE),
-            description=description or None,
+            description=joined(description) if description else None,
             args=list(arguments),
             config=(tyro.conf.CascadeSubcommandArgs, *config),
+            registry=_joining(),
         )
 
 
@@ -49,10 +51,51 @@ def _check_once(arguments: Sequence[str]) -> None:
             raise InputError(f"{flag}: is given {'twice' if times == 2 else f'{times} times'}; give it once.")
 
 
+def choice(cls: type, name: str | None = None) -> Any:
+    """A class as one of several to choose from, called `name` or, by tyro, after itself, and told in paragraphs."""
+    return Annotated[cls, tyro.conf.subcommand(name, description=joined(_about(cls)), prefix_name=name is None)]
+
+
+def _joining() -> ConstructorRegistry:
+    """tyro's own way with dataclasses, but for the line breaks of docstrings, all of which it keeps."""
+    registry = ConstructorRegistry()
+    within = False
+
+    @registry.struct_rule
+    def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
+        nonlocal within
+        if within or not is_dataclass(info.type):
+            return None
+        within = True  # so that the rules below this one answer
+        try:
+            found = ConstructorRegistry.get_struct_spec(info)
+        finally:
+            within = False
+        assert isinstance(found, StructConstructorSpec)
+        return replace(found, fields=tuple(replace(one, helptext=_told(one)) for one in found.fields))
+
+    return registry
+
+
+def _told(setting: StructFieldSpec) -> Callable[[], str | None]:
+    """The help of a setting, of its class where it has none and is a dataclass, in paragraphs."""
+
+    def told() -> str | None:
+        said = setting.helptext() if callable(setting.helptext) else setting.helptext
+        said = said or (_about(setting.type) if is_dataclass(setting.type) else "")
+        return joined(said) or None
+
+    return told
+
+
+def _about(cls: type) -> str:
+    """A class's docstring, but for the one that dataclasses make of their fields."""
+    said = cls.__doc__ or ""
+    return "" if said.startswith(f"{cls.__name__}(") else said
+
+
 def _wrapped(line: str) -> str:
-    width = shutil.get_terminal_size().columns
-    indent = "    " if line.startswith("usage:") else ""
-    return line if line[:1] in BOX or len(line) <= width else textwrap.fill(line, width, subsequent_indent=indent)
+    return line if line[:1] in BOX else fitted_line(line)
 
 
 class _Parted:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from lab.arguments import read_arguments
+from lab.arguments import choice, read_arguments
 from lab.baselines import default_baselines
 from lab.cadence import EVERY
 from lab.errors import InputError
@@ -164,7 +164,7 @@ def _arguments(experiment: Experiment) -> type:
 def _type(f: Any, value: Any) -> Any:
     """The annotation tyro shall read: concrete classes where the experiment's own names a base."""
     if f.name in OPEN:
-        return Union[tuple(dict.fromkeys([type(value), *classes(OPEN[f.name]).values()]))]  # noqa: UP007
+        return Union[tuple(map(choice, dict.fromkeys([type(value), *classes(OPEN[f.name]).values()])))]  # noqa: UP007
     if f.name in ("models", "groups"):
         kinds = tuple(Annotated[type(part), tyro.conf.arg(help=type(part).__name__)] for part in value)
         return tuple[kinds] if kinds else Annotated[tuple[()], tyro.conf.Fixed, tyro.conf.Suppress]  # type: ignore[valid-type]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lab.errors import LabError
+from lab.paragraphs import fitted
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to end: Ctrl-C, and the polite request of another program."""
@@ -27,7 +28,7 @@ def helped(doc: str | None, arguments: Sequence[str]) -> int | None:
     """The exit code where help is asked for, or nothing at all, and the command's text is printed; None elsewhere."""
     if arguments and arguments[0] not in ("-h", "--help"):
         return None
-    print(str(doc).strip())
+    print(fitted(str(doc)))
     return 0 if arguments else 2
 
 

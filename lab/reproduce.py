@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lab.data.words import counted
 from lab.errors import InputError
@@ -92,10 +92,15 @@ def _with(arguments: list[str]) -> tuple[Path | None, list[str]]:
 def _parse(experiment: "Experiment", path: Path, arguments: list[str]) -> tuple["Experiment", Options]:
     from dataclasses import fields
 
-    from lab.arguments import read_arguments
+    import tyro
 
-    source = experiment.source
-    columns: list[Any] = [(f.name, f.type, field(default=f.default)) for f in fields(Options)]
+    from lab.arguments import read_arguments
+    from lab.command_line import field_docs
+
+    source, told = experiment.source, field_docs(Options)
+    columns: list[Any] = [
+        (f.name, Annotated[f.type, tyro.conf.arg(help=told[f.name])], field(default=f.default)) for f in fields(Options)
+    ]
     columns.append(("source", type(source), field(default_factory=lambda: source)))
     read = read_arguments(
         make_dataclass("Arguments", columns, kw_only=True), f"python -m lab.reproduce {path}", arguments

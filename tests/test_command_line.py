@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
+import lab.across
+import lab.data.describe
+import lab.report.__main__
+import lab.reproduce
 import lab.run
 from lab.command_line import Options, field_docs, parse
 from lab.data.sources import SyntheticShop, Table
@@ -18,8 +23,11 @@ from lab.data.timeline import Timeline
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.features import Habit
+from lab.leaving import helped
 from lab.models import LSTM
-from lab.targets import NextItem
+from lab.paragraphs import fitted, paragraphs
+from lab.targets import Interest, NextItem
+from lab.targets.base import Target
 from tests.small_experiment import asked
 
 
@@ -139,6 +147,48 @@ def test_help_tells_every_setting_from_its_docstring(
     assert all(re.search(rf"models\.{i} options [^a-z]* {name} ", shown) for i, name in enumerate(("LSTM", "GRU")))
     # What the table is compared with is the file's to declare.
     assert "--baselines" not in shown and "--name" not in shown
+
+
+@pytest.mark.parametrize("target", [Interest(), NextItem()])
+def test_help_goes_on_below_only_where_a_line_is_full(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, target: Target
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        told("--help", of=asked(target=target, features={"ids": ("category",)}))
+    lines = [line[1:-1].rstrip() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    for line, below in pairwise(lines):
+        first, indent = (below.split() or [""])[0], below[: len(below) - len(below.lstrip())]
+        goes_on = line.startswith(indent) and line[len(indent) :][:1].isalnum() and first[:1].isalnum()
+        assert not goes_on or len(line) + 1 + len(first) > 77, (line, below)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize(
+    "text",
+    [lab.across.__doc__, lab.data.describe.USAGE, lab.report.__main__.__doc__, lab.reproduce.__doc__, lab.run.__doc__],
+)
+def test_the_text_of_a_command_fits_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, text: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert helped(text, []) == 2
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= width
+    assert printed.split() == text.split()
+
+
+def test_commands_keep_their_lines_where_paragraphs_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "24")
+    text = "Tell of\nthe log.\n\n    lab.tell LOG\n    lab.tell --list\n\nusage: lab.tell LOG [--end DAY]\n"
+    said = "Tell of the log.\n\n    lab.tell LOG\n    lab.tell --list\n\nusage: lab.tell LOG\n           [--end DAY]"
+    assert fitted(text) == said
+
+
+def test_a_docstring_flows_in_paragraphs() -> None:
+    text = "One against\nthe other.\n\nAsks: which\nleads?\nExpect: neither,\nby much.\n- an item\n  of two lines\n"
+    said = ["One against the other.", "Asks: which leads?", "Expect: neither, by much.", "- an item of two lines"]
+    assert list(paragraphs(text)) == said
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,6 @@
-"""Write the tables, figures and page of a results folder: python -m lab.report results/NAME [--stale]
+"""Write the tables, figures and page of a results folder.
+
+    python -m lab.report results/NAME [--stale]
 
 Leaves summary.csv, .md and .tex, figures/*.svg with a PNG beside each, and report.html, one file that
 needs no network and no other file. Reads cells/, cells.csv, comparisons.csv and the pin of that folder.
@@ -9,7 +11,7 @@ of the others.
 import sys
 from pathlib import Path
 
-from lab.leaving import asked, ended
+from lab.leaving import asked, ended, helped
 
 STALE = "--stale"
 
@@ -19,8 +21,7 @@ def main() -> None:
     arguments = asked(__doc__)
     folders = [one for one in arguments if one != STALE]
     if len(folders) != 1:
-        print(str(__doc__).strip())
-        sys.exit(2)
+        sys.exit(helped(__doc__, []))
     sys.exit(ended(lambda: _write(Path(folders[0]), STALE in arguments)))
 
 

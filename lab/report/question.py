@@ -1,14 +1,9 @@
 """What was asked."""
 
-import re
-from collections.abc import Iterator
-
 from lab.data.timeline import LAST_EVENT
+from lab.paragraphs import paragraphs
 from lab.report.contents import Contents
 from lab.store import days
-
-_BEGINS = re.compile(r"[-*•] |\d+[.)] |[A-Z][a-z ]{1,20}: ")
-"""What a paragraph begins with where no blank line stands before it: an item of a list, or a word like `Expect: `."""
 
 
 def question(contents: Contents) -> list[str]:
@@ -25,13 +20,3 @@ def _of_lines(contents: Contents) -> str:
     targets = " and ".join(dict.fromkeys(line.target for line in contents.lines))
     unit = "day" if asked == "1" else "days"
     return f"Which ranks {targets} best over the next {asked} {unit}: {', '.join(names) or 'which baseline'}?"
-
-
-def paragraphs(text: str) -> Iterator[str]:
-    """The paragraphs of a docstring, each on one line, since its breaks are those of a file of 120 columns."""
-    lines: list[str] = []
-    for line in (*map(str.strip, text.splitlines()), ""):
-        if lines and (not line or _BEGINS.match(line)):
-            yield " ".join(lines)
-            lines = []
-        lines += [line] if line else []

@@ -28,7 +28,6 @@ from lab.report.figures import DRAWN
 from lab.report.forest import forest, leaders, of_leader
 from lab.report.means import row_by_row
 from lab.report.panels import WIDTH, panel_each
-from lab.report.question import paragraphs
 from lab.report.reliability import pooled
 from lab.report.style import look, style
 from lab.report.write import write_report
@@ -202,12 +201,6 @@ def test_no_two_lines_look_the_same_in_grey_print() -> None:
     looks = [look(index) for index in range(26)]
     assert len({(one["marker"], one["linestyle"], one["markerfacecolor"] == "white") for one in looks}) == 26
     assert len({one["marker"] for one in looks[:13]}) == 13  # a dozen rows are told by their markers alone
-
-
-def test_a_docstring_flows_in_paragraphs() -> None:
-    text = "One against\nthe other.\n\nAsks: which\nleads?\nExpect: neither,\nby much.\n- an item\n  of two lines\n"
-    said = ["One against the other.", "Asks: which leads?", "Expect: neither, by much.", "- an item of two lines"]
-    assert list(paragraphs(text)) == said
 
 
 def test_comparisons_are_rounded_and_sort_by_their_numbers(browser: Any, folder: Path) -> None:
