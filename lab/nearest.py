@@ -1,14 +1,21 @@
 """The name that a mistaken one was most likely meant to be."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 def nearest(wanted: str, names: Iterable[str]) -> str | None:
-    """The name most like the wanted one, whatever its case; None where none is close."""
-    folded = {name.lower(): name for name in names}
-    close = get_close_matches(wanted.lower(), folded, n=1)
-    return folded[close[0]] if close else None
+    """The name most like the wanted one, whatever its case; None where none is close.
+
+    Of names alike in that, the one that begins as it does: the first letter of a word is seldom mistaken.
+    """
+    folded, word = {name.lower(): name for name in names}, wanted.lower()
+
+    def likeness(name: str) -> tuple[float, bool]:
+        return SequenceMatcher(None, name, word).ratio(), name[:1] == word[:1]
+
+    close = get_close_matches(word, folded, n=len(folded) or 1)
+    return folded[max(close, key=likeness)] if close else None
 
 
 def did_you_mean(wanted: str, names: Iterable[str]) -> str:

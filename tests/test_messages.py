@@ -11,6 +11,7 @@ from lab.data.describe import _windows, main
 from lab.data.sources.times import detect
 from lab.data.timeline import DAY
 from lab.errors import InputError
+from lab.nearest import nearest
 
 
 def test_scores_of_another_shape_name_the_baseline_and_the_shape_wanted() -> None:
@@ -46,6 +47,16 @@ def test_a_misspelt_log_is_answered_with_the_nearest(capsys: pytest.CaptureFixtu
     assert said == (
         "error: 'movie-len' is neither a file nor a log known by name; did you mean 'movielens'? (--list shows them).\n"
     ).replace("movielens", "movie-lens")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [("itme", "item"), ("tiem", "time"), ("Categroy", "category"), ("prise", "price"), ("zzz", None)],
+)
+def test_of_names_as_much_alike_the_one_that_begins_alike_is_meant(wanted: str, meant: str | None) -> None:
+    names = ["time", "item", "category", "price", "popularity"]
+    assert nearest(wanted, names) == nearest(wanted, names[::-1]) == meant
+    assert nearest(wanted, []) is None
 
 
 def test_what_fits_is_told_with_what_is_left_to_train_on() -> None:
