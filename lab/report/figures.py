@@ -76,7 +76,9 @@ def _novel(contents: Contents) -> Any:
         both = [horizon for horizon in repeat if horizon in novel]
         if both:
             x, y = [repeat[h].mean for h in both], [novel[h].mean for h in both]
-            panel.plot(x, y, label=name, **look(index) | {"linewidth": 0.9, "markersize": 7, "markevery": [-1]})
+            how = look(index) | {"linewidth": 0.9, "markersize": 7, "markevery": [-1]}
+            # Of one horizon there is a point alone, and so in the legend.
+            panel.plot(x, y, label=name, **how | ({"linestyle": "none"} if len(both) == 1 else {}))
     if not panel.lines:
         return None
     panel.set(xlabel=f"{METRIC.upper()} on repeat", ylabel=f"{METRIC.upper()} on novel")
@@ -149,7 +151,7 @@ DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
         "novel",
         "Novel against repeat",
         "How well each line ranks {things} never touched before (upwards) against those touched before (to the "
-        "right), its horizons joined and the longest marked.",
+        "right); several horizons are joined, and the longest marked.",
         _novel,
     ),
     (

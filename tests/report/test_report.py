@@ -281,6 +281,23 @@ def test_variants_have_a_figure_of_their_own(tmp_path: Path) -> None:
     assert "lstm · full · 7 days" in page and "last · all" in page
 
 
+@pytest.mark.parametrize(("horizons", "linestyle"), [((7.0,), "None"), ((7.0, 30.0), "-")])
+def test_novel_against_repeat_shows_lines_in_its_legend_where_it_joins_horizons(
+    tmp_path: Path, horizons: tuple[float, ...], linestyle: str
+) -> None:
+    store, planned = Store(tmp_path), []
+    for horizon in horizons:
+        cell = record(f"lstm-{horizon:g}", horizon=horizon)
+        table = same_everywhere(0.3, noise=0.2)
+        store.write(replace(cell, metrics=metrics(table)), users=table)
+        planned.append(cell)
+    write_tables(store, planned)
+    novel = next(make for name, _, _, make in DRAWN if name == "novel")
+    with style():
+        figure = novel(read_contents(tmp_path))
+    assert [handle.get_linestyle() for handle in figure.legends[0].get_lines()] == [linestyle]
+
+
 LONG = "a feature set of item, behaviour, time, price, popularity and of whatever else the log has"
 
 
