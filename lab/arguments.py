@@ -51,9 +51,9 @@ def _check_once(arguments: Sequence[str]) -> None:
             raise InputError(f"{flag}: is given {'twice' if times == 2 else f'{times} times'}; give it once.")
 
 
-def choice(cls: type, name: str | None = None) -> Any:
-    """A class as one of several to choose from, called `name` or, by tyro, after itself, and told in paragraphs."""
-    return Annotated[cls, tyro.conf.subcommand(name, description=joined(_about(cls)), prefix_name=name is None)]
+def choice(cls: type) -> Any:
+    """A class as one of several to choose from, told in paragraphs."""
+    return Annotated[cls, tyro.conf.subcommand(description=joined(_about(cls)))]
 
 
 def _joining() -> ConstructorRegistry:
