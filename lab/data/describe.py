@@ -3,21 +3,21 @@
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import Any
 
 import numpy as np
 import tyro
 
+from lab.arguments import read_arguments
 from lab.data.blanks import blank_ids
 from lab.data.cache import prepare
 from lab.data.cleaning import Cleaning
 from lab.data.figure import save_figure, timeline_figure
 from lab.data.histories import Histories
 from lab.data.listing import LABEL, WIDTH, listing, names
-from lab.data.sources.base import Source
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, log_days, microseconds
 from lab.data.words import counted
@@ -30,14 +30,9 @@ CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 UNITS = {DAY: "1 day", DAY // 24: "1 hour", DAY // 1440: "1 minute", 1_000_000: "1 second", 1_000: "1 ms", 1: "1 µs"}
 
 NAMES = names()
-if TYPE_CHECKING:
-    AnySource = Source
-else:
-    AnySource = Union[  # noqa: UP007
-        tuple(Annotated[source, tyro.conf.subcommand(name, prefix_name=False)] for name, source in NAMES.items())
-    ]
 
-USAGE = """usage: python -m lab.data FILE [--user COLUMN] [--item COLUMN] [--time COLUMN] [settings]
+USAGE = """usage: python -m lab.data FILE [--user COLUMN] [--item COLUMN] [--time COLUMN]
+           [settings]
        python -m lab.data NAME [settings]
        python -m lab.data --list
 
@@ -46,11 +41,9 @@ shows. All settings: python -m lab.data table --help"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Describe:
-    """Describe a log: `python -m lab.data FILE --user visitor --time ts`, or a public one by its name."""
+class Options:
+    """How to describe a log."""
 
-    source: AnySource
-    """Where the log comes from."""
     cleaning: Cleaning = field(default_factory=Cleaning)
     """What is left out. Rules that need statistics are fitted on the whole log here, in a run on its training part."""
     cache: Path | None = None
@@ -82,12 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _describe(given: list[str]) -> int:
-    asked = tyro.cli(
-        Describe,
-        args=given,
-        prog="python -m lab.data",
-        config=(tyro.conf.CascadeSubcommandArgs, tyro.conf.OmitSubcommandPrefixes),
-    )
+    name, *settings = given
+    # Settings of the other sources are no command's of this one, nor what was meant.
+    source = tyro.conf.OmitArgPrefixes[NAMES[name]]
+    described = make_dataclass("Describe", [("source", source)], bases=(Options,), frozen=True, kw_only=True)
+    about = "Describe a log: what it holds, what was wrong with it, and what can be asked of it."
+    asked = read_arguments(described, f"python -m lab.data {name}", settings, description=about)
     histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
     print("\n".join(description(histories)))
     if asked.figure is not None:

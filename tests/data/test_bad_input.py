@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -303,7 +304,22 @@ def test_a_flag_that_is_not_there_exits_2(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit) as left:
         main(["log.csv", "--usr", "visitor"])
     assert left.value.code == 2
-    assert "--user" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "--user STR" in said and "python -m lab.data table --help" in said
+    # Of another source than the one asked, and of a command that is none, nothing is said.
+    assert "People" not in said and not re.search(r"python (?!-m lab\.data table)", said)
+
+
+@pytest.mark.parametrize("name", ["table", "synthetic-shop"])
+def test_help_of_a_source_fits_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as left:
+        main([name, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert left.value.code == 0 and max(map(len, lines)) <= 80
+    assert lines[0].startswith(f"usage: python -m lab.data {name} ")
 
 
 def test_settings_before_the_log_are_one_sentence_and_help_is_of_the_command(
