@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from lab.data.sources.files import Opened, ReadError, head_lines, split_line
+from lab.data.sources.damage import ReadError
+from lab.data.sources.files import Opened, head_lines, split_line
 
 
 def refuse_header(opened: Opened) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 
 from lab.data.digests import file_digest
-from lab.data.sources.files import Opened, TextStyle, find_files, open_files
+from lab.data.sources.files import Opened, open_files
+from lab.data.sources.paths import find_files
+from lab.data.sources.text import TextStyle
 
 NEVER = -(2**62)
 """Stands for a missing time: before everything, so that nothing was known at it."""

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 import polars as pl
 
 from lab.data.download import Download
-from lab.data.sources.files import TextStyle, bad_bytes
+from lab.data.sources.damage import bad_bytes
 from lab.data.sources.lookup import Lookup
 from lab.data.sources.public import OpenLog, only
 from lab.data.sources.table import Table
+from lab.data.sources.text import TextStyle
 
 RELEASES = {
     "1m": ("ml-1m", "dat", "md5:c4d9eecfca2ab87c1945afe126590906"),

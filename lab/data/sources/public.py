@@ -11,7 +11,7 @@ import polars as pl
 from lab.data.digests import digest
 from lab.data.download import Download, fetch
 from lab.data.sources.base import Scan, Source
-from lab.data.sources.files import ReadError
+from lab.data.sources.damage import ReadError
 from lab.data.sources.table import Table
 from lab.errors import InputError
 

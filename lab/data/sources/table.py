@@ -1,6 +1,5 @@
 """Any table of events: the columns of a file, a folder, a glob or a DataFrame mapped to the schema."""
 
-import io
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -9,24 +8,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 import tyro
 
-from lab.data.digests import digest, file_digest, settings_digest
+from lab.data.digests import file_digest, settings_digest
 from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
-from lab.data.sources.files import (
-    FILE,
-    ROW,
-    SURPLUS,
-    Opened,
-    ReadError,
-    TextStyle,
-    find_files,
-    first_line,
-    format_of,
-    open_files,
-)
+from lab.data.sources.damage import ReadError, first_line
+from lab.data.sources.files import FILE, ROW, SURPLUS, Opened, open_files
+from lab.data.sources.frame import frame_digest, frame_rows
 from lab.data.sources.headers import refuse_header
 from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, IDS, identifier, map_table, nearest_column
+from lab.data.sources.paths import find_files, format_of
+from lab.data.sources.text import TextStyle
 from lab.data.sources.times import TimeFormat, detect, iso
 from lab.errors import InputError
 from lab.kinds import check_kinds
@@ -145,7 +137,7 @@ class Table(Source):
     def scan(self) -> Scan:
         """Raises InputError for a file, column, separator or format that is not there."""
         opened = None if self.frame is not None else self._opened()
-        table = _frame_rows(self.frame) if opened is None else self._rows(opened)
+        table = frame_rows(self.frame) if opened is None else self._rows(opened)
         if self.order == "rows":
             table = table.with_columns(pl.col(ROW).cast(pl.Int64).cast(pl.Datetime("us")).alias(ORDER))
         plain = table = table.with_columns(**self.derive)
@@ -174,7 +166,7 @@ class Table(Source):
         outside = ("path", "attributes", "behaviours", "frame", "derive", "nested", "lookups")
         settings: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in outside}
         settings["behaviours"] = list(self.behaviours.items())
-        content = [_frame_digest(self.frame)] if self.frame is not None else []
+        content = [frame_digest(self.frame)] if self.frame is not None else []
         content += [file_digest(file, cache) for file in (find_files(self._path()) if self.frame is None else ())]
         content += [file_digest(file, cache) for file in (find_files(self.attributes) if self.attributes else ())]
         derived = sorted((name, str(expression)) for name, expression in self.derive.items())
@@ -274,37 +266,6 @@ def _place(opened: Opened | None) -> str:
 
 def _is_json(opened: Opened | None) -> bool:
     return opened is not None and format_of(opened.files[0]) == "json"
-
-
-def _frame_rows(frame: Any) -> pl.LazyFrame:
-    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        try:
-            frame = pl.from_pandas(frame)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"source.frame: {_why_no_frame(frame, first_line(error))}.") from None
-    named = [name for name in (ROW, FILE) if name in frame.collect_schema()]
-    return frame.lazy().drop(named).with_row_index(ROW).with_columns(pl.lit("frame").alias(FILE))
-
-
-def _why_no_frame(frame: Any, error: str) -> str:
-    """Which column of a pandas DataFrame holds values of several kinds, as ids read from a spreadsheet do."""
-    for name in getattr(frame, "columns", ()):
-        try:
-            pl.from_pandas(frame[[name]])
-        except (TypeError, ValueError) as mixed:
-            return (
-                f"column {name!r} holds values of several kinds ({first_line(mixed)}); make them one, as by "
-                f"frame[{name!r}].astype('string')"
-            )
-    return f"is no pandas or polars DataFrame ({error})"
-
-
-def _frame_digest(frame: Any) -> str:
-    """Arrow's older layout keeps strings end to end, so that equal frames give equal bytes."""
-    stream = io.BytesIO()
-    rows = _frame_rows(frame).collect().rechunk()
-    rows.write_ipc(stream, compat_level=pl.CompatLevel.oldest())
-    return digest([bytes(stream.getbuffer())])
 
 
 def _facts(columns: dict[str, str], times: TimeFormat, opened: Opened | None) -> dict[str, Any]:
