@@ -16,6 +16,7 @@ from lab.data.dataset import SPLITS, Dataset, Split
 from lab.data.histories import Histories
 from lab.data.layout import Packed
 from lab.data.queries import FoldView
+from lab.data.removed import removals
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import Timeline, date_text, instant, log_days
 from lab.data.words import counted, span_text
@@ -47,9 +48,9 @@ def print_log(console: Console, histories: Histories, ordered: bool) -> None:
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
         say(console, f"  quarantined: {counted(quarantined, 'row')}")
-    for rule in facts["rules"]:
-        if rule["rows"]:
-            say(console, f"  cleaning: {rule['rule']} removed {counted(rule['rows'], 'row')}")
+    for rule in removals(facts):
+        if rule.rows:
+            say(console, f"  cleaning: {rule}")
 
 
 def _times(facts: Mapping[str, Any], ordered: bool = False) -> Iterable[str]:

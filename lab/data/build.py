@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 
 from lab.data.blanks import blanks
-from lab.data.cleaning import Cleaning, Removed, fitted_rules, history_rules, row_rules, stated_range
+from lab.data.cleaning import Cleaning, fitted_rules, history_rules, row_rules, stated_range
 from lab.data.log import MISSING_TIME, Log, read_log, resolution
 from lab.data.order import require_times
+from lab.data.removed import Removed, left_out
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Fault, Scan, Source
 from lab.data.stray import bulk
@@ -111,8 +112,8 @@ def _ended(log: Log, timeline: Timeline, removed: list[Removed]) -> Log:
 
 def _require_events(log: Log, scan: Scan, removed: list[Removed]) -> None:
     if not len(log):
-        said = "; ".join(f"{rule.rule}: {rule.rows} {rule.what}" for rule in removed if rule.rows)
-        raise InputError(f"{_place(scan)}: no events are left after cleaning ({said or 'all rows were quarantined'}).")
+        said = left_out(removed) or "all rows were quarantined"
+        raise InputError(f"{_place(scan)}: no events are left after cleaning ({said}).")
 
 
 def _place(scan: Scan) -> str:

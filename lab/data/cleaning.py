@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from lab.data.log import MISSING_TIME, Log
+from lab.data.removed import BLANKED, Removed
 from lab.data.schema import CANCELLATION
 from lab.data.timeline import DAY, date_text, instant
 from lab.errors import InputError
@@ -66,16 +67,6 @@ class Cleaning:
     def fitted(self) -> bool:
         """Whether any rule depends on `known_until`."""
         return bool(self.outliers or self.bots or self.item_min_events > 1 or self.user_min_events > 1)
-
-
-@dataclass(frozen=True)
-class Removed:
-    """What one rule did."""
-
-    rule: str
-    rows: int
-    """Rows left out, or values blanked where `what` says so."""
-    what: str
 
 
 @dataclass(frozen=True)
@@ -215,7 +206,8 @@ def _blank_outliers(log: Log, name: str, width: float, known_until: int, done: l
     logs = np.log(values, where=positive, out=np.full(len(values), centre, np.float32))
     far = positive & (np.abs(logs - centre) > width * scale)
     low, high = np.exp(centre - width * scale), np.exp(centre + width * scale)
-    done.append(Removed(f"outliers of {name}", int(far.sum()), f"values outside {low:.3g} to {high:.3g}, blanked"))
+    what = f"values outside {low:.3g} to {high:.3g}, {BLANKED}"
+    done.append(Removed(f"outliers of {name}", int(far.sum()), what))
     return log.with_column(name, np.where(far, np.float32("nan"), values)) if far.any() else log
 
 

@@ -18,6 +18,7 @@ from lab.data.cleaning import Cleaning
 from lab.data.figure import save_figure, timeline_figure
 from lab.data.histories import Histories
 from lab.data.listing import LABEL, WIDTH, listing, names
+from lab.data.removed import removals
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, log_days, microseconds
 from lab.data.words import counted
@@ -203,8 +204,9 @@ def _quarantined(facts: Mapping[str, Any]) -> list[str]:
 
 def _left_out(facts: Mapping[str, Any]) -> list[str]:
     """What each rule removed; those that found nothing on one line."""
-    found = [f"{rule['rows']:,} by {rule['rule']}: {rule['what']}" for rule in facts["rules"] if rule["rows"]]
-    idle = [rule["rule"] for rule in facts["rules"] if not rule["rows"]]
+    removed = removals(facts)
+    found = [str(one) for one in removed if one.rows]
+    idle = [one.rule for one in removed if not one.rows]
     return [*found, f"nothing by {', '.join(idle)}"] if idle else found
 
 

@@ -9,6 +9,7 @@ from lab.data.categories import Categories, Grouping, fit_grouping
 from lab.data.histories import Histories
 from lab.data.limits import Limits
 from lab.data.queries import FoldView
+from lab.data.removed import left_out, removals
 from lab.data.shards import cut_users, take_users
 from lab.data.tally import tally
 from lab.data.timeline import SHARD_EVENTS, Fold, date_text
@@ -44,12 +45,9 @@ def look(
 
 
 def _nothing_known(histories: Histories) -> str:
-    rules = [
-        rule for rule in histories.facts.get("rules", ()) if rule["rows"] and not rule["what"].startswith("values")
-    ]
-    cleaned = ", ".join(f"{rule['rule']} {counted(rule['rows'], 'row')}" for rule in rules)
-    removed = f" Cleaning removed: {cleaned}." if cleaned else ""
-    return f"timeline: no event lies at or before the valid cutoff; use shorter horizons or fewer folds.{removed}"
+    gone = left_out(removals(histories.facts))
+    cleaned = f" Cleaning left out {gone}." if gone else ""
+    return f"timeline: no event lies at or before the valid cutoff; use shorter horizons or fewer folds.{cleaned}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lab.answers import span
+from lab.data.removed import removals
 from lab.data.timeline import LAST_EVENT, date_text
 from lab.data.words import counted, span_text
 from lab.protocol import leave_one_out
@@ -25,8 +26,7 @@ def of_log(contents: Contents) -> Iterator[Fact]:
     sizes = (counted(log[f"{noun}s"], noun) for noun in ("event", "user", "item") if log.get(f"{noun}s") is not None)
     yield "size", ", ".join(sizes)
     yield from _times(contents, log)
-    for rule in log.get("rules") or ():
-        yield f"cleaning, {rule['rule']}", f"{counted(rule['rows'], 'row')} ({rule['what']})"
+    yield from (("cleaning", str(rule)) for rule in removals(log))
     yield "quarantined", counted(log.get("quarantined", 0), "row")
     yield from (("left out", one) for one in log.get("left_out", ()))
     yield "fingerprint of the log", str(log.get("fingerprint"))

@@ -292,7 +292,7 @@ def test_an_unknown_behaviour(refused) -> None:
 
 def test_rows_alone_that_no_rule_keeps(refused) -> None:
     said = refused("user,item,time\n,i,2020-01-01\n,j,2020-01-02\n")
-    assert said == ("log.csv: no events are left after cleaning (missing: 2 rows without a user, an item or a time).")
+    assert said == "log.csv: no events are left after cleaning (2 by missing: rows without a user, an item or a time)."
 
 
 def test_unknown_zone_and_format(refused) -> None:
