@@ -5,7 +5,7 @@ it for others?
 Expect: not in so short a training: two in five come back to an item they had, which no model says better than that it
 was the last; the Transformer on ids alone comes within .01. Of items new to a user, more features tell almost twice as
 much.
-Takes: about six minutes on two cores.
+Takes: about five minutes on two cores.
 Run: python -m lab.run experiments/next_item.py
 """
 
