@@ -30,7 +30,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -65,6 +65,10 @@ LITTLE = 0.01
 """GB that may come and go from one process to the next."""
 SLACK = 0.15
 """How far above what is due an exponent may lie and not be remarked on."""
+
+COLUMNS = 4
+"""Axes beside each other in the figure."""
+STYLES = ("-", "--", ":")
 
 Point = tuple[int, dict[str, float]]
 """A size and what it cost."""
@@ -232,26 +236,60 @@ def of_shop(users: int, model: str) -> dict[str, float]:
 
 
 def draw(found: Mapping[tuple[str, str], list[Point]], path: Path) -> None:
-    """Seconds above, memory below, an axis a column, both scales logarithmic."""
+    """A panel of seconds and below it one of memory for each axis, all scales logarithmic, with exponents."""
     from matplotlib.figure import Figure
 
     axes = list(dict.fromkeys(axis for axis, _ in found))
-    figure = Figure(figsize=(3.2 * len(axes), 6), layout="constrained")
-    grid = figure.subplots(2, len(axes), squeeze=False)
-    for (axis, model), points in found.items():
-        sizes = [size for size, _ in points]
-        for name in points[0][1]:
-            held, part = name.endswith("GB"), name.removesuffix("GB").removesuffix("seconds").strip()
-            panel = grid[int(held), axes.index(axis)]
-            label = " ".join(filter(None, (model, part)))
-            costs = [cost[name] for _, cost in points]
-            panel.plot(sizes, costs, marker="o", markersize=3, label=f"{label}: {fitted(points, name):.2f}")
-            panel.set(xscale="log", yscale="log", xlabel=axis, ylabel="GB at most" if held else "seconds")
-            panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=7)
-            panel.minorticks_off()
-            panel.grid(alpha=0.3)
-            panel.legend(fontsize=7, title="exponent", title_fontsize=7)
-    figure.savefig(path, dpi=150)
+    columns = min(COLUMNS, len(axes))
+    blocks = -(-len(axes) // columns)
+    figure = Figure(figsize=(3.1 * columns, 5.2 * blocks), layout="constrained")
+    grid = figure.subplots(2 * blocks, columns, squeeze=False)
+    for axis, model in found:
+        block, column = divmod(axes.index(axis), columns)
+        for held, panel in enumerate(grid[2 * block : 2 * block + 2, column]):
+            _draw_lines(panel, found[axis, model], model, bool(held))
+            panel.set_xlabel(axis)
+    for panel in grid.flat:
+        if panel.lines:
+            _finish(panel)
+        else:
+            panel.remove()
+    figure.savefig(path, dpi=130)
+
+
+def _draw_lines(panel: Any, points: list[Point], model: str, held: bool) -> None:
+    """Either a model's seconds or what it holds: its colour, and a kind of line for each part of the work."""
+    names = [name for name in points[0][1] if name.endswith("GB") is held]
+    for name, style in zip(names, STYLES, strict=False):
+        label = " ".join((model, name.removesuffix("GB").removesuffix("seconds"))).strip()
+        panel.plot(
+            [size for size, _ in points],
+            [cost[name] for _, cost in points],
+            style,
+            color=f"C{get_args(Name).index(model)}",
+            marker="o",
+            markersize=3,
+            label=f"{label}: {fitted(points, name):.2f}",
+        )
+    panel.set_ylabel("GB at most" if held else "seconds")
+
+
+def _finish(panel: Any) -> None:
+    """Scales, ticks that a reader can place, and room for the legend above the lines."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    panel.set(xscale="log", yscale="log")
+    sizes = sorted({int(size) for line in panel.lines for size in line.get_xdata()})
+    panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=7)
+    panel.set_xticks([], minor=True)
+    lowest, highest = panel.get_ylim()
+    panel.set_ylim(lowest, highest * (highest / lowest) ** (0.12 * (2 + len(panel.lines))))
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())
+    panel.tick_params(labelsize=7)
+    panel.grid(alpha=0.3)
+    panel.legend(fontsize=7, title="exponent", title_fontsize=7, loc="upper left")
 
 
 if __name__ == "__main__":

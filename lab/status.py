@@ -13,6 +13,7 @@ from lab.claims import Claims
 from lab.data.timeline import LAST_EVENT
 from lab.data.words import counted
 from lab.errors import FaultError
+from lab.progress import duration
 from lab.stale import moved
 from lab.store import Store, days
 from lab.training.checkpoints import from_bytes
@@ -20,6 +21,17 @@ from lab.training.checkpoints import from_bytes
 STATES = ("done", "running", "stopped", "failed", "diverged", "stale", "damaged", "missing")
 SELDOM = ("stopped", "damaged")
 """States that have a column only where some cell is in them."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How far a cell's training was when it was kept last."""
+
+    step: int
+    seconds: float
+    """Spent on it until then."""
+    valid_loss: float
+    """The lowest so far."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +45,8 @@ class State:
     """Of a stale cell: the fingerprints and settings by which what is on disk differs from what is planned."""
     fault: str = ""
     """Of a damaged cell: what is wrong with its record, and the cure."""
-    step: int = 0
-    """Of a cell in training or stopped in it: how far it was when it was kept last."""
+    kept: Kept | None = None
+    """Of a cell in training or stopped in it, once it was kept."""
 
 
 def states(store: Store, cells: Sequence[Cell]) -> list[State]:
@@ -48,33 +60,34 @@ def states(store: Store, cells: Sequence[Cell]) -> list[State]:
     return [
         State(cell, "damaged", fault=str(damaged[cell.id]))
         if cell.id in damaged
-        else _state(cell, stored.get(cell.id), at_place, claims, _step(store, cell.id) if cell.id in begun else 0)
+        else _state(cell, stored.get(cell.id), at_place, claims, _kept(store, cell.id) if cell.id in begun else None)
         for cell in cells
     ]
 
 
-def _step(store: Store, cell: str) -> int:
-    """The step of a cell's newest checkpoint that is whole; 0 where none is."""
+def _kept(store: Store, cell: str) -> Kept | None:
+    """What a cell's newest checkpoint says that is whole; None where none is."""
     kept = store.unfinished(cell)
     for number in kept.numbers():
         try:
-            return int(from_bytes(kept.read(number)).state.step)
+            one = from_bytes(kept.read(number))
         except FaultError:  # a run says so, and goes on from the one before it
             continue
-    return 0
+        return Kept(int(one.state.step), one.seconds, float(one.state.best_loss))
+    return None
 
 
 def _state(
-    cell: Cell, record: CellRecord | None, at_place: Mapping[tuple, list[CellRecord]], claims: Claims, step: int
+    cell: Cell, record: CellRecord | None, at_place: Mapping[tuple, list[CellRecord]], claims: Claims, kept: Kept | None
 ) -> State:
     if record is not None and record.status in ("done", "diverged"):
         return State(cell, record.status)
     if not claims.free(cell.id):
-        return State(cell, "running", step=step)
+        return State(cell, "running", kept=kept)
     if record is not None:
         return State(cell, record.status)
-    if step:
-        return State(cell, "stopped", step=step)
+    if kept is not None:
+        return State(cell, "stopped", kept=kept)
     planned = cell.record("missing")
     others = [moved(planned, other) for other in at_place.get(place_of(planned), [])]
     # Of several the nearest: what it takes to explain it.
@@ -120,14 +133,22 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Table:
 
 def _explained(found: Sequence[State]) -> Iterator[str]:
     """How far cells in training are, and what a run does with cells that were stopped, or that are stale."""
-    for step, count in _steps(found, "running"):
-        yield f"running, at step {step:,} or beyond: {counted(count, 'cell')}."
-    for step, count in _steps(found, "stopped"):
-        yield f"stopped at step {step:,}: {counted(count, 'cell')}; a run goes on from there."
+    for step, some in _by_step(found, "running"):
+        yield f"running, at step {step:,} or beyond: {_so_far(some)}."
+    for step, some in _by_step(found, "stopped"):
+        yield f"stopped at step {step:,}: {_so_far(some)}; a run goes on from there."
     for names, count in sorted(Counter(one.moved for one in found if one.state == "stale").items()):
         yield f"stale in {', '.join(names)}: {counted(count, 'cell')} on disk; a run computes what is stale anew."
 
 
-def _steps(found: Sequence[State], state: str) -> list[tuple[int, int]]:
-    """Steps at which cells in a state were kept last, and of how many, ascending; nothing of cells not kept yet."""
-    return sorted(Counter(one.step for one in found if one.state == state and one.step).items())
+def _by_step(found: Sequence[State], state: str) -> list[tuple[int, list[Kept]]]:
+    """Cells in a state by the step at which they were kept last, ascending; nothing of those not kept yet."""
+    kept = [one.kept for one in found if one.state == state and one.kept is not None]
+    return [(step, [one for one in kept if one.step == step]) for step in sorted({one.step for one in kept})]
+
+
+def _so_far(some: Sequence[Kept]) -> str:
+    """How many cells, the time that went into them until then and how low the valid loss came."""
+    losses = [f"{loss:.4f}" for loss in (min(one.valid_loss for one in some), max(one.valid_loss for one in some))]
+    lowest = " to ".join(dict.fromkeys(losses))
+    return f"{counted(len(some), 'cell')} after {duration(max(one.seconds for one in some))}, valid loss {lowest}"

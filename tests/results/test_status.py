@@ -47,26 +47,28 @@ def test_each_cell_stands_as_it_is_on_disk(tmp_path: Path) -> None:
     assert [one.state for one in states(store, cells)][3] == "missing"
 
 
-def in_training(step: int) -> bytes:
+def in_training(step: int, loss: float) -> bytes:
     """A checkpoint of one parameter."""
     one: Any = np.zeros(1, np.float32)
-    state = TrainState(one, ADAM.init(one), one[0] + step, one, *[one[0]] * 5)
+    state = TrainState(one, ADAM.init(one), one[0] + step, one, *[one[0]] * 5)._replace(best_loss=np.float32(loss))
     looks, steps = Verdict(one, one, one), StepMetrics(one, one, one)
-    return to_bytes(Checkpoint("here", Position(1, 0, step, None), state, looks, steps, 1.0, 0.0))
+    return to_bytes(Checkpoint("here", Position(1, 0, step, None), state, looks, steps, step / 2, 0.0))
 
 
 def test_what_was_stopped_in_its_training_is_told_with_its_newest_whole_step(tmp_path: Path) -> None:
     store, cells = Store(tmp_path), [cell for cell in cells_of() if cell.kind == "model"]
-    for cell, step in zip(cells[:3], (4_000, 4_000, 50), strict=True):
-        store.unfinished(cell.id).write(step, in_training(step))
+    for cell, step, loss in zip(cells[:3], (4_000, 4_000, 50), (0.75, 0.8125, 0.9), strict=True):
+        store.unfinished(cell.id).write(step, in_training(step, loss))
     newest = store.folder(cells[0].id) / "unfinished.004100"
     newest.write_bytes(b"torn")
     text = said(store, cells)
-    assert "stopped at step 50: 1 cell; a run goes on from there." in text and "stopped at step 4,000: 2 cells;" in text
+    lines = " ".join(text.split())
+    assert "stopped at step 50: 1 cell after 25 s, valid loss 0.9000; a run goes on from there." in lines
+    assert "stopped at step 4,000: 2 cells after 33 min 20 s, valid loss 0.7500 to 0.8125; a run" in lines
     with Claims(tmp_path) as claims:
         assert claims.take(cells[2].id)
         assert [one.state for one in states(store, cells)][:4] == ["stopped", "stopped", "running", "missing"]
-        assert "running, at step 50 or beyond: 1 cell." in said(store, cells)
+        assert "running, at step 50 or beyond: 1 cell after 25 s, valid loss 0.9000." in said(store, cells)
     assert newest.exists()
 
 
