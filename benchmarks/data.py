@@ -111,7 +111,7 @@ def _apart(work: Callable[..., object], *arguments: object) -> Cost:
     process.join()
     if isinstance(found, LabError):
         raise found
-    return found
+    return Cost(*found)
 
 
 def _timed(connection, work: Callable[..., object], arguments: tuple[object, ...]) -> None:
@@ -126,7 +126,7 @@ def _timed(connection, work: Callable[..., object], arguments: tuple[object, ...
     except LabError as error:
         connection.send(error)
         return
-    connection.send(Cost(time.perf_counter() - begun, resident("VmHWM"), max(own)))
+    connection.send((time.perf_counter() - begun, resident("VmHWM"), max(own)))
 
 
 def _watch(own: list[float]) -> None:
