@@ -78,7 +78,7 @@ def parse(
     chosen = read_arguments(_arguments(experiment), program, ordered, description=description)
     named = {f.name: getattr(chosen, f.name) for f in fields(Experiment) if f.name not in FIXED and f.name != "name"}
     kept = {name: getattr(experiment, name) for name in ("name", *FIXED)}
-    if kept["baselines"] == default_baselines(experiment.target.asks):
+    if kept["baselines"] == default_baselines(experiment.target.asks, not experiment.target.leaves_taken_out):
         kept["baselines"] = None  # those of the target that is asked now
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
     if "--only" in arguments and not options.only:

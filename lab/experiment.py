@@ -56,7 +56,8 @@ class Experiment:
     def __post_init__(self) -> None:
         check_kinds(self)
         if self.baselines is None:
-            object.__setattr__(self, "baselines", default_baselines(self.target.asks))
+            suited = default_baselines(self.target.asks, taken=not self.target.leaves_taken_out)
+            object.__setattr__(self, "baselines", suited)
         self._check_protocol()
         self._check_sizes()
         self._check_features()

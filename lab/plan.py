@@ -184,9 +184,11 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
     for assembly in assemblies:
         program, settings = assembly.program, assembly.program.learner.training
         mine, parameters = len(assembly.cells), assembly.parameters
+        # One program, and so the same arrays, for them all: a cell leaves alone what its own set has no group for.
+        shared = " (for the groups of all feature sets)" if len({cell.features for cell in assembly.cells}) > 1 else ""
         say(
             console,
-            f"  {assembly.name}: {counted(mine, 'cell')}, {parameters:,} parameters each{_held(parameters)}, "
+            f"  {assembly.name}: {counted(mine, 'cell')}, {parameters:,} parameters each{shared}{_held(parameters)}, "
             f"{_laid(program.layout)}",
         )
         looks, batch = len(dispatches(settings)), f"{counted(program.batch, 'row')} of {settings.row_length}"

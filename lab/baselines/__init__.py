@@ -32,8 +32,12 @@ __all__ = [
 ]
 
 
-def default_baselines(asked: str = "ticks") -> "tuple[Baseline, ...]":
-    """One of each with its defaults, from the plainest to the strongest, for targets asked at `ticks` or `events`."""
+def default_baselines(asked: str = "ticks", taken: bool = True) -> "tuple[Baseline, ...]":
+    """One of each with its defaults, from the plainest to the strongest, for targets asked at `ticks` or `events`.
+
+    Where the test does not rank what a user has `taken`, those that order nothing else are left out: they would all
+    be popularity.
+    """
     from lab.baselines.last import LastCategory
     from lab.baselines.logistic import Logistic
     from lab.baselines.markov import Markov
@@ -41,7 +45,7 @@ def default_baselines(asked: str = "ticks") -> "tuple[Baseline, ...]":
     from lab.baselines.popularity import RecentPopularity
 
     every = (RecentPopularity(), PersonalFrequency(), DecayedPersonal(), LastCategory(), Markov(), Logistic())
-    return tuple(baseline for baseline in every if asked in baseline.asked)
+    return tuple(one for one in every if asked in one.asked and (taken or not one.orders_taken))
 
 
 __getattr__, __dir__ = lazily(

@@ -103,6 +103,8 @@ class Baseline:
     """What tables call it."""
     asked: ClassVar[tuple[str, ...]] = ("ticks", "events")
     """The targets it serves: those that ask on the calendar, those that ask after each event."""
+    orders_taken: ClassVar[bool] = False
+    """Whether it orders what the user took before and nothing else: all the rest it leaves to popularity."""
 
     def fit(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Fitted:
         """Fit on events up to the valid cutoff, on training windows closed by then, and on valid labels.

@@ -39,6 +39,7 @@ class LastCategory(Windowed):
     """
 
     name: ClassVar[str] = "last"
+    orders_taken: ClassVar[bool] = True
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> LastScorer:
         return LastScorer(self.chosen_window(view, valid))

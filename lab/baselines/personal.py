@@ -30,6 +30,7 @@ class PersonalFrequency(Windowed):
     """
 
     name: ClassVar[str] = "personal"
+    orders_taken: ClassVar[bool] = True
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> FrequencyScorer:
         return FrequencyScorer(self.chosen_window(view, valid))
@@ -59,6 +60,7 @@ class DecayedPersonal(Windowed):
     """
 
     name: ClassVar[str] = "decayed"
+    orders_taken: ClassVar[bool] = True
 
     taus: tuple[float, ...] = (0.25, 1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0)
     """Time constants to choose from, in days."""

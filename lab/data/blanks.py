@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.data.words import counted
 
-BLANKS = {"", "-", "n/a", "na", "nan", "nil", "none", "null", "undefined"}
+BLANKS = {"", "-", "-inf", "inf", "n/a", "na", "nan", "nil", "none", "null", "undefined"}
 """What tools write where there is no id, in lower case."""
 
 

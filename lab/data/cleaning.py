@@ -87,8 +87,7 @@ def row_rules(log: Log, cleaning: Cleaning, span: Range) -> tuple[Log, list[Remo
         inside = np.ones(len(log), bool)
         inside &= log["time"] >= span.since if span.since is not None else True
         inside &= log["time"] <= span.until if span.until is not None else True
-        limits = " to ".join("" if limit is None else date_text(limit) for limit in (span.since, span.until))
-        log = _apply(log, inside, "time_range", f"rows outside {limits.strip()}", done)
+        log = _apply(log, inside, "time_range", f"rows {_outside(span)}", done)
     if cleaning.negative and ("price" in log or "quantity" in log):
         log = _apply(log, ~_negative(log), "negative", "rows with a price or quantity below 0", done)
     return log, done
@@ -121,6 +120,11 @@ def fitted_rules(log: Log, cleaning: Cleaning, known_until: int) -> tuple[Log, l
             kept = ((known == 0) | (known >= least))[log[name]]
             log = _apply(log, kept, f"{name}_min_events", f"events of {name}s with fewer than {least} events", done)
     return log, done
+
+
+def _outside(span: Range) -> str:
+    words = ("before", span.since), ("after", span.until)
+    return " or ".join(f"{word} {date_text(limit)}" for word, limit in words if limit is not None)
 
 
 def _apply(log: Log, kept: np.ndarray, rule: str, what: str, done: list[Removed]) -> Log:

@@ -45,9 +45,9 @@ def look(
 
 
 def _nothing_known(histories: Histories) -> str:
+    said, cure = "timeline: no event lies at or before the valid cutoff", "use shorter horizons or fewer folds"
     gone = left_out(removals(histories.facts))
-    cleaned = f" Cleaning left out {gone}." if gone else ""
-    return f"timeline: no event lies at or before the valid cutoff; use shorter horizons or fewer folds.{cleaned}"
+    return f"{said} once cleaning left out {gone}; loosen that, or {cure}." if gone else f"{said}; {cure}."
 
 
 @dataclass(frozen=True)

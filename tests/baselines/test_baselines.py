@@ -298,6 +298,20 @@ def test_what_the_test_leaves_out_is_left_out_when_settings_are_chosen() -> None
     assert valid.ndcg(view, scores) == pytest.approx((1 / np.log2(places + 2)).mean())
 
 
+def test_what_orders_the_taken_alone_is_popularity_where_they_are_left_out() -> None:
+    view, valid = never_again()
+    out = valid.left_out(view)
+
+    def ranking(baseline: Baseline) -> list[list[int]]:
+        scores = baseline.fit(view, valid, valid, HORIZON).scores(view, valid.queries)
+        return np.where(out, -1, scores).argsort(1, kind="stable").tolist()
+
+    alike = [one for one in default_baselines("events") if one.orders_taken]
+    assert [one.name for one in alike] == ["personal", "decayed", "last"]
+    assert all(ranking(one) == ranking(RecentPopularity()) for one in alike)
+    assert [one.name for one in default_baselines("events", taken=False)] == ["popularity", "markov"]
+
+
 @dataclass(frozen=True)
 class Shaped:
     """Scores that say `a` with nearly all their weight, and of the rest what is right; and what its baseline chose."""

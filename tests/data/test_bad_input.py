@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -265,6 +267,31 @@ def test_a_column_of_several_kinds(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"source\.frame: column 'item' holds values of several kinds \("):
         Table(frame=frame).scan()
     assert Table(frame=frame.astype({"item": "string"})).scan().frame.collect()["item"].to_list() == ["a", "3"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("price", np.ones(2, complex), "source.frame: column 'price' is of dtype complex128; make it text, numbers"),
+        ("price", pd.arrays.SparseArray([1.0, 2]), "source.frame: column 'price' is of dtype Sparse[float64, nan];"),
+        ("price", pd.cut([1, 2], 2), "source.price: the frame: column 'price' is of type "),
+        ("price", [[1.0], [2.0]], "source.price: the frame: column 'price' holds lists or objects; make it text, num"),
+        ("time", pd.period_range("2020", periods=2, freq="D"), "source.time: the frame: column 'time' is of type "),
+        ("time", pd.to_timedelta([1, 2], unit="h"), "source.time: the frame: column 'time' is of type Duration"),
+        (None, [1, 2], "source.frame: names column 'user' more than once; name the columns apart."),
+    ],
+)
+def test_a_column_that_no_log_can_have(column: str | None, values: Any, said: str) -> None:
+    frame = pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "time": ["2020-01-01", "2020-01-02"]})
+    frame = pd.concat([frame, frame[["user"]]], axis=1) if column is None else frame.assign(**{column: values})
+    with pytest.raises(InputError) as refused:
+        Table(frame=frame).scan()
+    assert str(refused.value).startswith(said)
+
+
+def test_a_column_alone_is_no_frame() -> None:
+    with pytest.raises(InputError, match=r"^source\.frame: is one column alone; give a pandas or polars DataFrame\.$"):
+        Table(frame=pd.Series(["a"], name="user")).scan()
 
 
 def test_a_stray_quotation_mark(refused) -> None:

@@ -153,6 +153,8 @@ def test_the_stated_range_holds() -> None:
     built = made(rows, Cleaning(since="2020-01-03", until="2020-01-05"))
     assert [event[2] for event in decoded(built)] == [2, 3, 4]
     assert removed(built)["time_range"] == 7
+    said = {rule["rule"]: rule["what"] for rule in built.facts["rules"]}
+    assert said["time_range"] == "rows before 2020-01-03 or after 2020-01-05"
 
 
 def test_scale_of_a_constant_column_is_not_zero() -> None:

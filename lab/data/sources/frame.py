@@ -10,26 +10,38 @@ from lab.data.sources.damage import first_line
 from lab.data.sources.files import FILE, ROW
 from lab.errors import InputError
 
+UNREADABLE = (TypeError, ValueError, NotImplementedError)
+"""What polars and Arrow raise of columns that they cannot take over."""
+
 
 def frame_rows(frame: Any) -> pl.LazyFrame:
     """The rows of a pandas or polars DataFrame, with `row` (from 0) and `file`. Raises InputError where it is none."""
     if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
         try:
             frame = pl.from_pandas(frame)
-        except (TypeError, ValueError) as error:
+        except UNREADABLE as error:
             raise InputError(f"source.frame: {_why_no_frame(frame, first_line(error))}.") from None
+        if not isinstance(frame, pl.DataFrame):
+            raise InputError("source.frame: is one column alone; give a pandas or polars DataFrame.")
     named = [name for name in (ROW, FILE) if name in frame.collect_schema()]
     return frame.lazy().drop(named).with_row_index(ROW).with_columns(pl.lit("frame").alias(FILE))
 
 
 def _why_no_frame(frame: Any, error: str) -> str:
-    """Which column of a pandas DataFrame holds values of several kinds, as ids read from a spreadsheet do."""
-    for name in getattr(frame, "columns", ()):
+    """Which column of a pandas DataFrame is there twice, or holds what no column of a log can."""
+    names = list(getattr(frame, "columns", ()))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        return f"names column {twice!r} more than once; name the columns apart"
+    for name in names:
         try:
             pl.from_pandas(frame[[name]])
-        except (TypeError, ValueError) as mixed:
+        except UNREADABLE as unread:
+            if frame[name].dtype != object:
+                return f"column {name!r} is of dtype {frame[name].dtype}; make it text, numbers or dates, or drop it"
+            # As ids read from a spreadsheet do.
             return (
-                f"column {name!r} holds values of several kinds ({first_line(mixed)}); make them one, as by "
+                f"column {name!r} holds values of several kinds ({first_line(unread)}); make them one, as by "
                 f"frame[{name!r}].astype('string')"
             )
     return f"is no pandas or polars DataFrame ({error})"

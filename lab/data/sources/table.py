@@ -203,12 +203,7 @@ class Table(Source):
         time = ORDER if self.order == "rows" else self.time or "time"
         wanted |= {part: getattr(self, part) for part in DATE_PARTS} if self.year else {"time": time}
         wanted |= {name: getattr(self, name) or (name if name in schema else None) for name in OPTIONAL}
-        found = {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
-        for name in IDS:
-            if schema[found[name]].is_nested():
-                said = f"{_place(opened)}: column {found[name]!r} holds lists or objects"
-                raise ReadError(said, "an id is a text or a number", f"source.{name}")
-        return found
+        return {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
 
     def _column(self, column: str, setting: str, schema: pl.Schema, opened: Opened | None) -> str:
         if column not in schema:
@@ -220,6 +215,12 @@ class Table(Source):
             if setting == "time":
                 hint = f"{hint and f'{hint}; '}a log in order that has no times is read with order='rows'"
             raise ReadError(f"{_place(opened)} has no column {column!r}; {said}", hint, f"source.{setting}")
+        if not _legible(schema[column]):
+            dtype = schema[column]
+            kind = "holds lists or objects" if dtype.is_nested() else f"is of type {dtype}"
+            said = f"{_place(opened)}: column {column!r} {kind}"
+            cure = "an id is a text or a number" if setting in IDS else "make it text, numbers or dates"
+            raise ReadError(said, cure, f"source.{setting}")
         return column
 
     def _time_format(self, table: pl.LazyFrame, columns: dict[str, str], opened: Opened | None) -> TimeFormat:
@@ -258,6 +259,12 @@ def _schema(table: pl.LazyFrame, opened: Opened | None) -> pl.Schema:
         return table.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise (opened.explain(error) if opened else InputError(f"source.derive: {first_line(error)}.")) from None
+
+
+def _legible(dtype: pl.DataType) -> bool:
+    """Whether a column may hold what a log is made of."""
+    plain = (pl.String, pl.Categorical, pl.Enum, pl.Binary, pl.Boolean, pl.Date, pl.Datetime, pl.Null)
+    return dtype.is_numeric() or isinstance(dtype, plain)
 
 
 def _place(opened: Opened | None) -> str:
