@@ -301,10 +301,12 @@ def test_what_the_test_leaves_out_is_left_out_when_settings_are_chosen() -> None
 def test_what_orders_the_taken_alone_is_popularity_where_they_are_left_out() -> None:
     view, valid = never_again()
     out = valid.left_out(view)
+    assert out is not None
+    ranked = ~out
 
     def ranking(baseline: Baseline) -> list[list[int]]:
         scores = baseline.fit(view, valid, valid, HORIZON).scores(view, valid.queries)
-        return np.where(out, -1, scores).argsort(1, kind="stable").tolist()
+        return np.where(ranked, scores, -1).argsort(1, kind="stable").tolist()
 
     alike = [one for one in default_baselines("events") if one.orders_taken]
     assert [one.name for one in alike] == ["personal", "decayed", "last"]
