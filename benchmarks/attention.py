@@ -7,7 +7,8 @@ bias, and bfloat16 only. `cuDNN, triangle` knows no histories and shows what a
 mask costs it. The lab's own keeps the weights for its gradient; what it moves
 is told by `benchmarks.roofline`.
 
-Run: python -m benchmarks.attention [--rows 16] [--length 200]
+Run:
+    python -m benchmarks.attention --rows 16 512 --length 200
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ ROUNDS = 7
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which shapes."""
+    """Which shapes to time."""
 
     rows: tuple[int, ...] = (16,)
     """How many rows at once, one line for each."""
@@ -36,9 +37,9 @@ class Asked:
     heads: int = 2
     """Heads of a layer."""
     width: int = 128
-    """Of all heads together."""
+    """Dimension of a step, that of all heads together."""
     dtypes: tuple[Dtype, ...] = ("float32",)
-    """What is computed in."""
+    """Number formats to compute in, one after the other."""
 
     def __post_init__(self) -> None:
         require(self, "dtypes", rows=1, length=1, heads=1, width=1)

@@ -15,7 +15,9 @@ than a baseline over all categories (95 % intervals over users, paired by query)
 and how many times recent popularity's on novel ones. Nothing is trained; all is
 predicted anew from the parameters that the run kept.
 
-Run: python -m benchmarks.averaged results/open_ecommerce --log LOG
+Run:
+    python -m benchmarks.averaged results/open_ecommerce \\
+        --log data/open_ecommerce
 
 A run keeps the names of its files alone: --log says where they lie.
 """
@@ -56,14 +58,14 @@ Row = tuple[str, float, str]
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which models."""
+    """Which models to average."""
 
     results: tyro.conf.Positional[Path]
     """Folder of a finished run that asks for interest."""
     models: tuple[str, ...] = ()
-    """Of these models, by their names in the table. Default: all."""
+    """Show only these models, by their names in the table. Default: all."""
     baseline: str | None = None
-    """What each row is compared with. Default: decayed, or the best that the run has."""
+    """The baseline to compare each row with. Default: decayed, or the best that the run has."""
     log: str | None = None
     """Where the log lies: its file, folder or pattern."""
     file: Path | None = None

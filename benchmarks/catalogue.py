@@ -7,7 +7,8 @@ the test. The memory is the largest that the process ever held.
 Negatives are shared by an update's labels and drawn uniformly; `own` ones are
 drawn for each label by itself, of the sampled softmax by popularity.
 
-Run: python -m benchmarks.catalogue [--items 10000 1000000] [--losses gbce]
+Run:
+    python -m benchmarks.catalogue --items 10000 1000000 --losses gbce
 """
 
 import resource
@@ -88,14 +89,14 @@ def train(items: int, loss: Loss) -> None:
 
 @dataclass(frozen=True)
 class Asked:
-    """Which lines."""
+    """Which lines to measure."""
 
     items: tuple[int, ...] = (10_000, 100_000, 1_000_000)
-    """How many items the log has."""
+    """How many items the log has, some lines for each."""
     losses: tuple[Loss, ...] = tuple(LOSSES)
-    """By what the model learns."""
+    """Losses to train by, a line for each."""
     alone: bool = False
-    """Train in this process, by the first of each."""
+    """Measure one line in this process: the first of --items by the first of --losses."""
 
     def __post_init__(self) -> None:
         require(self, "losses", items=2)

@@ -6,7 +6,8 @@ does reading a kept program. A run is what the command does from its first
 import to its last table, on a log that is not cached either the first time.
 
 Run:
-    python -m benchmarks.compiling [FILE] [--flags="--seeds 3"]
+    python -m benchmarks.compiling --flags="--seeds 3"
+    python -m benchmarks.compiling experiments/next_item.py
 """
 
 import json
@@ -30,7 +31,7 @@ BACKEND = "backend_compile_duration"
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which run."""
+    """Which run to measure."""
 
     experiment: tyro.conf.Positional[Path] = Path("experiments/lstm_vs_transformer.py")
     """The experiment's file."""

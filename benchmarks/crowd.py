@@ -33,6 +33,7 @@ from lab.backend import prepare_backend
 from lab.cells import grid
 from lab.computing import is_of_memory
 from lab.data.dataset import Dataset
+from lab.data.sources import Table
 from lab.errors import InputError
 from lab.estimate import Trial
 from lab.experiment import Experiment
@@ -50,22 +51,22 @@ HEADS = ("ms an update", "of the fewest", "ms a cell", "look, ms", "GB at most")
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which experiment."""
+    """Which experiment to train, and how."""
 
     experiment: tyro.conf.Positional[Path]
     """The experiment's file."""
     path: str | None = None
     """Where the experiment's log lies, if it reads one."""
     models: tuple[str, ...] = ()
-    """Some of its models, such as GRU. Default: all."""
+    """Train only these of its models, such as GRU. Default: all."""
     cells: tuple[int, ...] = (1, 8, 32)
-    """How many seeds train as one program."""
+    """How many seeds to train as one program, a line for each."""
     edge: bool = False
-    """As many as fit the device, too."""
+    """Also train as many as fit the device."""
     dtype: Dtype = "float32"
-    """What the networks compute in."""
+    """Number format that the networks compute in."""
     alone: int | None = None
-    """Only the model at this place of the experiment, counted from 0, in this process."""
+    """Train only the model at this place of the experiment, counted from 0, in this process."""
 
     def __post_init__(self) -> None:
         require(self, cells=1, **({} if self.alone is None else {"alone": 0}))
@@ -95,9 +96,11 @@ def main(asked: Asked) -> int:
 def asked_for(asked: Asked) -> Experiment:
     """The experiment, its log where the command line says that it lies. Raises InputError for what cannot be."""
     experiment, _ = load_experiment(asked.experiment)
-    if asked.path is None:
-        return experiment
     source = experiment.source
+    if asked.path is None:
+        if isinstance(source, Table) and source.path is None and source.frame is None:
+            raise InputError(f"--path: {experiment.name} reads a log; say where it lies.")
+        return experiment
     if "path" not in {field.name for field in fields(source)}:
         raise InputError(
             f"--path: {type(source).__name__}, the source of {experiment.name}, reads no log; leave it out."

@@ -34,15 +34,15 @@ class Asked:
     """Make a log, and measure each way from its file to histories in a process of its own."""
 
     events: int = EVENTS
-    """How large the log is."""
+    """Events of the log that is made."""
     folder: Path | None = None
     """Where the log and the histories are put for as long as it takes. Default: the system's temporary folder."""
     pandas: bool = True
-    """Also the straightforward way, whose memory grows fastest."""
+    """Also measure the straightforward way, with pandas, whose memory grows fastest."""
     train: bool = False
     """Also train and judge an LSTM on the histories."""
     steps: int = 600
-    """How long it is trained."""
+    """Updates to train it for, with --train."""
 
     def __post_init__(self) -> None:
         require(self, events=1, steps=1)

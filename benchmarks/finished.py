@@ -34,7 +34,7 @@ def done(results: Path, models: Sequence[str] = ()) -> tuple[Store, list[CellRec
             f"{results}: no finished cell of a model lies there; give the folder of a run on this machine."
         )
     if unknown := [model for model in models if model not in trained]:
-        raise InputError(f"models: {results} has no finished cell of {unknown[0]!r}; it has {', '.join(trained)}.")
+        raise InputError(f"--models: {results} has no finished cell of {unknown[0]!r}; it has {', '.join(trained)}.")
     return store, [one for one in every if one.kind == "baseline" or one.model in (models or trained)]
 
 
@@ -59,9 +59,9 @@ def baseline_of(cells: Sequence[CellRecord], asked: str | None) -> str:
     found = [one for one in cells if one.kind == "baseline"]
     names = list(dict.fromkeys(one.model for one in found))
     if not names:
-        raise InputError("baseline: the run has none that is done, and there is nothing to compare with.")
+        raise InputError("The run has no baseline that is done, and there is nothing to compare with.")
     if asked is not None and asked not in names:
-        raise InputError(f"baseline: the run has no {asked!r} that is done; it has {', '.join(names)}.")
+        raise InputError(f"{asked}: the run has no such baseline that is done; it has {', '.join(names)}.")
     return asked or (USUAL if USUAL in names else leader(found).model)
 
 

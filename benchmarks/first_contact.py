@@ -1,6 +1,7 @@
 """What a newcomer waits for: help texts, and a shop of a million events.
 
-Run: python -m benchmarks.first_contact
+Run:
+    python -m benchmarks.first_contact
 """
 
 import subprocess

@@ -8,7 +8,8 @@ at the valid split included; what a grid costs over them is all else until its
 tables are written: compiling (which lies within the loops the first time, and
 is told apart by the second), baselines' and cells' judging, files, tables.
 
-Run: python -m benchmarks.grid
+Run:
+    python -m benchmarks.grid
 """
 
 import tempfile
@@ -45,7 +46,7 @@ class Spent:
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which grid."""
+    """Which grid to run."""
 
     users: int = 2_000
     """Users of the embedded shop."""

@@ -5,13 +5,15 @@ Of every model and feature set, at each horizon and slice: its NDCG@10 over all
 folds and seeds, what it has more than a baseline's, and how many times recent
 popularity's. Intervals are over users (95 %), pairing query by query.
 
-Run: python -m benchmarks.interest results/open_ecommerce [BASELINE]
+Run:
+    python -m benchmarks.interest results/open_ecommerce logistic
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -84,8 +86,8 @@ class Asked:
 
     results: tyro.conf.Positional[Path]
     """Folder of a finished run."""
-    baseline: tyro.conf.Positional[str | None] = None
-    """What models are compared with. Default: decayed, or the best that the run has."""
+    baseline: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[BASELINE]")] = None
+    """The baseline to compare models with. Default: decayed, or the best that the run has."""
 
 
 def main(asked: Asked) -> int:

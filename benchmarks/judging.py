@@ -1,7 +1,8 @@
 """What labels and judging cost beside training on the same queries, on the main
 job's shop.
 
-Run: python -m benchmarks.judging
+Run:
+    python -m benchmarks.judging
 """
 
 from dataclasses import dataclass, replace

@@ -20,6 +20,7 @@ order (gzip too), such as SASRec's ml-1m.
 
 RecBole lives in a virtual environment of its own, whose Python is named by
 --recbole or RECBOLE_PYTHON:
+
     python3.11 -m venv .venv-recbole
     .venv-recbole/bin/pip install -r benchmarks/requirements-recbole.txt
 
@@ -60,7 +61,7 @@ class Asked:
     log: Path | None = None
     """A file of `user item` lines in order. Default: the ml-100k that RecBole brings."""
     models: tuple[Literal["GRU", "Transformer"], ...] = ("GRU", "Transformer")
-    """Which of the lab's models, each beside RecBole's of its kind."""
+    """The lab's models to train, each beside RecBole's of its kind."""
     recbole: str = os.environ.get("RECBOLE_PYTHON", DEFAULT)
     """The Python of the virtual environment that has RecBole."""
     epochs: int = 100
@@ -76,9 +77,9 @@ class Asked:
     overlap: int = 0
     """Events of the piece before with which each of the lab's begins, in training too; 0: none."""
     gpu: bool = False
-    """Both on a GPU, instead of both on the CPU."""
+    """Train both on a GPU, instead of both on the CPU."""
     seed: int = 0
-    """Of both sides."""
+    """Seed of the models on both sides."""
     curves: Path | None = None
     """Where to put every epoch of every model as CSV, with a figure of accuracy against seconds beside it."""
 

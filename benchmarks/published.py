@@ -23,8 +23,10 @@ less than on valid: the times are to that height, not to that accuracy on the
 test.
 
 Run:
-    python -m benchmarks.published --path ml-1m.txt [--only model=gru] \
-        [--figure seconds.png --beside FILE.csv ...]
+    python -m benchmarks.published --path ml-1m.txt --only model=gru
+    python -m benchmarks.published --path ml-1m.txt \
+        --figure seconds.png --beside gru.csv sasrec.csv
+
 Without --path it prints what is published alone. The log: ml-1m.txt as
 https://github.com/kang205/SASRec has it under data/ (for research only).
 """
@@ -86,22 +88,22 @@ MARKS = (0.126, 0.160)
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which cells."""
+    """Which cells to train and show."""
 
     path: Path | None = None
     """The log: `user item` lines in order."""
     seeds: int = 3
     """Seeds of each encoder."""
     only: tuple[str, ...] = ()
-    """Some cells, such as model=gru."""
+    """Train and show only some cells, such as model=gru. Default: all."""
     out: Path = Path("results")
     """Folder under which the results go."""
     cache: Path | None = None
-    """Where the prepared log is kept."""
+    """Where the prepared log is kept. Default: $LAB_CACHE, or the user's cache folder."""
     figure: Path | None = None
     """Where to draw accuracy against seconds, as PNG."""
     beside: tuple[Path, ...] = ()
-    """Epochs of benchmarks.peers to draw too."""
+    """Files that benchmarks.peers --curves wrote, whose epochs are drawn too."""
 
     def __post_init__(self) -> None:
         require(self, seeds=1)

@@ -25,6 +25,7 @@ the model FLOP utilisation, of the bare product's speed.
 
 Run:
     OMP_WAIT_POLICY=passive python -m benchmarks.roofline --models LSTM
+
 On a GPU:
     python -m benchmarks.roofline --dtype bfloat16 --cells 32
 """
@@ -79,18 +80,18 @@ PARTS = 6
 
 @dataclass(frozen=True)
 class Asked:
-    """Which steps."""
+    """Which steps to time."""
 
     rounds: int = 7
     """How often each is timed; medians are shown."""
     models: tuple[EncoderName, ...] = ()
-    """Which models. Default: all."""
+    """Models to time. Default: all."""
     cells: int = 1
     """How many cells are trained in a step, side by side where the device is no CPU."""
     dtype: Dtype = "float32"
-    """What the networks compute in."""
+    """Number format that the networks compute in."""
     width: int = 64
-    """Of the models."""
+    """Dimension of embeddings and states."""
 
     def __post_init__(self) -> None:
         require(self, rounds=1, cells=1, width=1)

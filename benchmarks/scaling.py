@@ -79,9 +79,9 @@ class Asked:
     """What grows."""
 
     axes: tuple[Axis, ...] = get_args(Axis)
-    """Which axes, a table for each and each model."""
+    """What to double, a table for each and each model."""
     models: tuple[Name, ...] = get_args(Name)
-    """Which models."""
+    """Models to measure."""
     doublings: int = 4
     """How often the smallest size is doubled."""
     figure: Path | None = None
@@ -89,7 +89,7 @@ class Asked:
     alone: int | None = None
     """Measure the first model at this size of the first axis, in this process."""
     objective: Objective = "softmax"
-    """Of the axis `items` alone, with --alone."""
+    """The softmax to train by, with --alone and the axis `items`."""
 
     def __post_init__(self) -> None:
         require(self, "axes", "models", doublings=1, **({} if self.alone is None else {"alone": 1}))

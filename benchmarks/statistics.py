@@ -1,8 +1,8 @@
 """How often each interval covers a known truth, and how often each test errs, or
 finds what is there.
 
-Run: python -m benchmarks.statistics [--repetitions 20000]
-About ten minutes for 20,000.
+Run (about ten minutes for 20,000 repetitions):
+    python -m benchmarks.statistics --repetitions 20000
 """
 
 from collections.abc import Callable, Iterable
@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.command import command, require
 from benchmarks.truths import MIDDLE, Sample, ahead, by_user, heavy, limits, lopsided, often, paired, rarely, runs
+from lab.errors import InputError
 from lab.statistics.across_runs import over_runs
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.statistics.permutation import flip_p_each, holm, users_p_each
@@ -155,19 +156,21 @@ class Asked:
     """How much to measure."""
 
     repetitions: int = 20_000
-    """Of each procedure, in whole hundreds."""
+    """How often to try each procedure, in whole hundreds."""
 
     def __post_init__(self) -> None:
         require(self, repetitions=AT_ONCE)
+        if self.repetitions % AT_ONCE:
+            more = self.repetitions + -self.repetitions % AT_ONCE
+            raise InputError(f"--repetitions: {self.repetitions}; they are drawn {AT_ONCE} at once, so use {more:,}.")
 
 
 def main(asked: Asked) -> None:
     """Print all lists."""
-    repetitions = asked.repetitions - asked.repetitions % AT_ONCE
-    print(f"{repetitions:,} repetitions; exact: the rate is right by construction, whatever is measured.")
-    show("A 95 % interval covers the truth", COVERAGE, repetitions)
-    show("A test or family at 5 % finds what is not there", ERRORS, repetitions)
-    show("A test at 5 % finds what is there", POWER, repetitions)
+    print(f"{asked.repetitions:,} repetitions; exact: the rate is right by construction, whatever is measured.")
+    show("A 95 % interval covers the truth", COVERAGE, asked.repetitions)
+    show("A test or family at 5 % finds what is not there", ERRORS, asked.repetitions)
+    show("A test at 5 % finds what is there", POWER, asked.repetitions)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ the network, and is waited for at the end alone. The mirror is a process of low
 priority, so that on a busy machine the processors' seconds say more than the
 clock's.
 
-Run: python -m benchmarks.tracking [--rounds 3] [--seeds 25]
+Run:
+    python -m benchmarks.tracking --rounds 3 --seeds 25
 """
 
 import os

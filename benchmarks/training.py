@@ -27,13 +27,16 @@ its label is another one then, it reads every event several times, and the lab
 still once: `read again` says how often, of events that are among the last
 LONGEST.
 
-Needs: pip install -r benchmarks/requirements-torch.txt
+Needs:
+    pip install -r benchmarks/requirements-torch.txt
 
-Run:
+Run (passive, since threads that wait actively take the cores from everything
+else, PyTorch included, where other work runs):
+
     OMP_WAIT_POLICY=passive python -m benchmarks.training \
-        --logs open_ecommerce FOLDER online_retail FOLDER taobao FOLDER
-(passive, since threads that wait actively take the cores from everything else,
-PyTorch included, where other work runs). On a GPU:
+        --logs online_retail data/online_retail taobao data/taobao
+
+On a GPU:
     python -m benchmarks.training --dtypes float32 bfloat16
 """
 
@@ -78,9 +81,9 @@ class Asked:
     rounds: int = 7
     """How often each contender has its turn."""
     models: tuple[Name, ...] = ()
-    """Which models. Default: all."""
+    """Models to time. Default: all."""
     dtypes: tuple[Dtype, ...] = ("float32",)
-    """What the networks compute in."""
+    """Number formats that the networks compute in, one after the other."""
     cells: tuple[int, ...] = (1, 8, 32)
     """How many cells an accelerator trains side by side."""
 

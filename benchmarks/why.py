@@ -16,7 +16,8 @@ For each horizon, in the newest fold:
 Probabilities and parameters are those of seed 0. Of next items nothing is said
 but the first two: their probabilities are never held all at once.
 
-Run: python -m benchmarks.why results/lstm_vs_transformer --model LSTM
+Run:
+    python -m benchmarks.why results/lstm_vs_transformer --model LSTM
 """
 
 from dataclasses import dataclass
@@ -54,16 +55,16 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class Asked:
-    """Of which model."""
+    """Which model to look into."""
 
     results: tyro.conf.Positional[Path]
     """Folder of a finished run."""
     model: str | None = None
-    """Of this model. Default: the one that leads."""
+    """The model to look into. Default: the one that leads."""
     features: str | None = None
-    """On this feature set. Default: the one with which it leads."""
+    """Its feature set. Default: the one with which it leads."""
     baseline: str | None = None
-    """What it is compared with. Default: decayed, or the best that the run has."""
+    """The baseline to compare it with. Default: decayed, or the best that the run has."""
     log: str | None = None
     """Where the log lies: a run keeps the names of its files alone."""
     file: Path | None = None

@@ -12,12 +12,13 @@ import tyro
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from lab.errors import InputError
-from lab.paragraphs import fitted_line, joined
+from lab.paragraphs import fitted, fitted_line, joined
 
 BOX = "│╭╰|+"
 """What the lines of tyro's boxes begin with, which it wraps itself."""
 
 _TIE = "\N{NO-BREAK SPACE}"
+_BREAK = "\N{SYMBOL FOR NEWLINE}"
 
 
 def read_arguments(
@@ -27,6 +28,7 @@ def read_arguments(
 
     `program` is the command before its arguments, like `python -m lab.run FILE`. tyro takes its first word for
     the whole name in some of its messages, so that the words are handed over as one and parted on their way out.
+    So are the lines of `description`, some of which tyro would join and others part, commands to copy among them.
     Raises InputError for a flag that is given twice, of which tyro would take the last.
     """
     _check_once(arguments)
@@ -37,7 +39,7 @@ def read_arguments(
         return tyro.cli(
             settings,
             prog=program.replace(" ", _TIE),
-            description=joined(description) if description else None,
+            description=fitted(description).replace("\n", _BREAK) if description else None,
             args=list(arguments),
             config=(tyro.conf.CascadeSubcommandArgs, *config),
             registry=_joining(),
@@ -99,14 +101,14 @@ def _wrapped(line: str) -> str:
 
 
 class _Parted:
-    """A stream that writes plain spaces for the ties, and lines no wider than the terminal."""
+    """A stream that writes plain spaces for the ties, and lines for the breaks, none wider than the terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
         # tyro wraps what stands in its boxes, and neither the usage nor the description.
-        plain = re.sub(r"\[\{(\w+):[^}]*\}\]", r"[\1:NAME]", text.replace(_TIE, " "))
+        plain = re.sub(r"\[\{(\w+):[^}]*\}\]", r"[\1:NAME]", text.replace(_TIE, " ").replace(_BREAK, "\n"))
         return self._stream.write("\n".join(map(_wrapped, plain.split("\n"))))
 
     def __getattr__(self, name: str) -> Any:

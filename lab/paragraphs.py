@@ -6,7 +6,8 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 
-_BEGINS = re.compile(r"[-*•] |\d+[.)] |[A-Z][a-z ]{1,20}: ")
+_ITEM = re.compile(r"[-*•] |\d+[.)] ")
+_BEGINS = re.compile(rf"{_ITEM.pattern}|[A-Z][a-z ]{{1,20}}: ")
 """What a paragraph begins with where no blank line stands before it: an item of a list, or a word like `Expect: `."""
 
 
@@ -26,20 +27,20 @@ def joined(text: str) -> str:
 
 
 def fitted(text: str) -> str:
-    """The text wrapped to the terminal's width; a block that holds a usage or an indented line keeps its lines."""
+    """The text wrapped to the terminal's width; a block with a usage or a line indented by four keeps its lines."""
     return "\n\n".join(map(_fitted_block, re.split(r"\n\s*\n", inspect.cleandoc(text))))
 
 
 def _fitted_block(block: str) -> str:
-    stays = re.search(r"^(usage:|\s)", block, re.MULTILINE)
+    stays = re.search(r"^(usage:| {4})", block, re.MULTILINE)
     return "\n".join(map(fitted_line, block.splitlines() if stays else paragraphs(block)))
 
 
 def fitted_line(line: str) -> str:
-    """A line on as many as the terminal's width asks for; what follows the first of a usage or command is indented."""
+    """A line on as many as the terminal's width asks for, indented below the first of a usage, command or item."""
     width = shutil.get_terminal_size().columns
     if len(line) <= width:
         return line
-    stays = re.match(r"(usage:)?\s+", line)
-    indent = " " * (4 + stays.end()) if stays else ""
+    stays, item = re.match(r"(usage:)?\s+", line), _ITEM.match(line)
+    indent = " " * (4 + stays.end() if stays else item.end() if item else 0)
     return textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,6 +44,24 @@ def test_help_begins_with_the_command_and_fits_80_columns(name: str, capsys: pyt
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_commands_in_a_help_can_be_copied(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    left(name, "--help")
+    usage, told = capsys.readouterr().out.split("\n\n", 1)
+    about, boxes = re.split(r"\n\n[^\n]* (?:positional arguments|options) ", told, maxsplit=1)
+    assert "[{None}" not in usage and "\n\n\n" not in about
+    indented = re.findall(r"^ {4}.*$", about.replace("\\\n", " "), re.MULTILINE)
+    commands = [shlex.split(line) for line in indented]
+    # None of them stands in a paragraph, where lines flow.
+    assert sum("-m" in words for words in commands) == len(re.findall(r"python\S* -m ", about)) > 0
+    assert sum("install" in words for words in commands) == about.count("pip install ")
+    for words in commands:
+        assert not {"\\", "...", "FILE", "FOLDER"} & set(words) and "[" not in " ".join(words)
+        if f"benchmarks.{name}" in words:
+            flags = {word.split("=")[0] for word in words if word.startswith("--")}
+            assert flags <= set(re.findall(r"--[a-z-]+", boxes))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_flag_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert left(name, *["mine.py"] * (name in OF_SOMETHING), "--nonsense") == 2
     told = capsys.readouterr()
@@ -54,6 +73,7 @@ def test_an_unknown_flag_is_refused(name: str, capsys: pytest.CaptureFixture[str
     ("line", "said"),
     [
         ("statistics --repetitions 99", "--repetitions: 99 makes no sense here; use 100 or more."),
+        ("statistics --repetitions 150", "--repetitions: 150; they are drawn 100 at once, so use 200."),
         ("peers --lab-epochs 0", "--lab-epochs: 0 makes no sense here; use 1 or more."),
         ("peers --models", "--models: nothing is named; name one or more, or leave it out."),
         ("training --cells 8 -1", "--cells: -1 makes no sense here; use 1 or more."),
@@ -71,6 +91,7 @@ def test_an_unknown_flag_is_refused(name: str, capsys: pytest.CaptureFixture[str
         ),
         ("catalogue --losses --alone", "--losses: nothing is named; name one or more, or leave it out."),
         ("crowd mine.py --cells 0", "--cells: 0 makes no sense here; use 1 or more."),
+        (f"crowd {ROOT}/experiments/ml1m.py", "--path: ml1m reads a log; say where it lies."),
         ("compiling none.py", "none.py: there is no such file; name an experiment's."),
         ("compiling mine.py --flags=--dry-run", "--flags: --dry-run makes a run stop before it trains; leave it out."),
         ("compiling mine.py --flags='", "--flags: ' cannot be read (No closing quotation); close each quote."),

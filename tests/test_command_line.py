@@ -186,6 +186,25 @@ def test_commands_keep_their_lines_where_paragraphs_flow(monkeypatch: pytest.Mon
     assert fitted(text) == said
 
 
+def test_an_item_is_indented_below_its_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert fitted("For each:\n- a row of\n  what is there;\n- no more.") == (
+        "For each:\n- a row of what is\n  there;\n- no more."
+    )
+
+
+def test_commands_in_what_an_experiment_says_can_be_copied(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = "Run:\n    python -m lab.run x.py \\\n        --seeds 3\n    python -m lab.run x.py"
+    with pytest.raises(SystemExit):
+        parse(
+            asked(), "python -m lab.run x.py", f"Ask of\nit.\n\n`so`, or:\n- this;\n- that.\n\n{commands}", ["--help"]
+        )
+    assert f"\n\nAsk of it.\n\n`so`, or:\n- this;\n- that.\n\n{commands}\n\n" in capsys.readouterr().out
+
+
 def test_a_docstring_flows_in_paragraphs() -> None:
     text = "One against\nthe other.\n\nAsks: which\nleads?\nExpect: neither,\nby much.\n- an item\n  of two lines\n"
     said = ["One against the other.", "Asks: which leads?", "Expect: neither, by much.", "- an item of two lines"]
