@@ -10,6 +10,8 @@ from benchmarks.finished import baseline_of, done, experiment_at, require_log
 from lab.cell_record import CellRecord
 from lab.data.sources import Table
 from lab.errors import InputError
+from lab.experiment import Experiment
+from lab.pins import files_of
 from lab.settings import settings_of
 from lab.store import Store
 from lab.targets import NextItem
@@ -58,18 +60,39 @@ def test_a_model_that_the_run_has_not_is_named_with_those_it_has(tmp_path: Path)
         done(tmp_path / "nowhere")
 
 
+def pinned(root: Path, experiment: Experiment) -> None:
+    """A pin of that experiment and its files, the rest of it of another run."""
+    pin = json.loads((Path(__file__).parents[1] / "pins" / "tiny.json").read_text())
+    data = pin["data"] | {"files": files_of(experiment.source)}
+    (root / "pin.json").write_text(json.dumps(pin | {"experiment": settings_of(experiment), "data": data}))
+
+
 def test_ranks_have_no_mean(tmp_path: Path) -> None:
     root = run_of(tmp_path, "markov")
-    experiment = asked(target=NextItem(), features={"a": ("item",)})
-    pin = json.loads((Path(__file__).parents[1] / "pins" / "tiny.json").read_text())
-    (root / "pin.json").write_text(json.dumps(pin | {"experiment": settings_of(experiment)}))
+    pinned(root, asked(target=NextItem(), features={"a": ("item",)}))
     with pytest.raises(InputError, match="is of target next_item, whose answers are ranks"):
         averaged.main(averaged.Asked(root))
     with pytest.raises(InputError, match="source synthetic shop reads no file; leave it out"):
         experiment_at(root, "log.csv", None)
 
 
-def test_a_log_that_is_elsewhere_is_asked_for_with_the_line_to_run() -> None:
-    said = r"log.csv: no such file.*\n  .* -m benchmarks.why results/a --log FOLDER/log.csv$"
-    with pytest.raises(InputError, match=said):
-        require_log(Table(path="log.csv"), "benchmarks.why", Path("results/a"))
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("gone.csv", "gone.csv: no such file.*"),
+        (
+            "half.csv",
+            r"--log: half.csv \(15 bytes, sha256 \w{16}\) is not the run's log.csv \(21 bytes, sha256 \w{16}\)\.",
+        ),
+        ("*.csv", r"--log: 2 files here, and the run is of 1\."),
+    ],
+)
+def test_a_log_that_is_not_the_runs_is_refused_with_the_line_to_run(tmp_path: Path, log: str, said: str) -> None:
+    root = run_of(tmp_path / "run", "markov")
+    for name, text in (("log.csv", "user,item,time\na,b,1\n"), ("half.csv", "user,item,time\n")):
+        (tmp_path / name).write_text(text)
+    pinned(root, asked(source=Table(path=str(tmp_path / "log.csv"))))
+    require_log(Table(path=str(tmp_path / "log.csv")), "benchmarks.averaged", root)
+    again = r" A run keeps .*\n  .* -m benchmarks\.averaged \S+ --log FOLDER/log\.csv$"
+    with pytest.raises(InputError, match=said + again):
+        averaged.main(averaged.Asked(root, log=str(tmp_path / log)))
