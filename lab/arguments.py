@@ -74,9 +74,18 @@ def _joining() -> ConstructorRegistry:
         finally:
             within = False
         assert isinstance(found, StructConstructorSpec)
-        return replace(found, fields=tuple(replace(one, helptext=_told(one)) for one in found.fields))
+        return replace(found, fields=tuple(map(_shown, found.fields)))
 
     return registry
+
+
+def _shown(setting: StructFieldSpec) -> StructFieldSpec:
+    """A setting with its help in paragraphs, its default left out where that is empty, or None and told in words."""
+    told = _told(setting)
+    empty = setting.default is None and "Default: " in (told() or "")
+    if empty or (isinstance(setting.default, tuple | dict) and not setting.default):
+        return replace(setting, helptext=told, type=Annotated[setting.type, tyro.conf.arg(help_behavior_hint="")])
+    return replace(setting, helptext=told)
 
 
 def _told(setting: StructFieldSpec) -> Callable[[], str | None]:

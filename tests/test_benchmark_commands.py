@@ -38,6 +38,7 @@ def test_help_begins_with_the_command_and_fits_80_columns(name: str, capsys: pyt
     told = capsys.readouterr()
     assert told.out.startswith(f"usage: python -m benchmarks.{name} ") and told.err == ""
     assert max(map(len, told.out.splitlines())) <= 80
+    assert "(default: )" not in told.out
     # Its own words tell how to run it, beside the usage.
     assert told.out.count(f"python -m benchmarks.{name}") > 1
     assert "torch" not in sys.modules

@@ -147,6 +147,9 @@ def test_help_tells_every_setting_from_its_docstring(
     assert all(re.search(rf"models\.{i} options [^a-z]* {name} ", shown) for i, name in enumerate(("LSTM", "GRU")))
     # What the table is compared with is the file's to declare.
     assert "--baselines" not in shown and "--name" not in shown
+    # A default in words is not told again as None, nor one that is empty as nothing.
+    end = field_docs(Timeline)["end"]
+    assert end in shown and f"{end} (default" not in shown and "(default: )" not in shown
 
 
 @pytest.mark.parametrize("target", [Interest(), NextItem()])
