@@ -34,7 +34,8 @@ Run (passive, since threads that wait actively take the cores from everything
 else, PyTorch included, where other work runs):
 
     OMP_WAIT_POLICY=passive python -m benchmarks.training \
-        --logs online_retail data/online_retail taobao data/taobao
+        --logs open_ecommerce data/open_ecommerce \
+        online_retail data/online_retail taobao data/taobao
 
 On a GPU:
     python -m benchmarks.training --dtypes float32 bfloat16
