@@ -7,11 +7,10 @@ from typing import Any
 
 from lab.cell_record import CellRecord
 from lab.command import command
-from lab.data.words import counted
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.loading import load_experiment
-from lab.pins import files_of, read_pin
+from lab.pins import check_files, read_pin
 from lab.settings import experiment_of
 from lab.store import Store
 from lab.tables import METRIC
@@ -82,17 +81,8 @@ def require_log(source: Any, module: str, results: Path) -> None:
     """Raise InputError, with the line of `module` to run, where a run's log is not there, or another in its place."""
     pin = read_pin(results / "pin.json")
     try:
-        _compare_files(files_of(source), pin["data"]["files"])
+        check_files(source, pin)
     except InputError as error:
         log = Path(str(pin["experiment"]["source"]["path"])).name
         again = command(module, str(results), "--log", f"FOLDER/{log}")
         raise InputError(f"{error} A run keeps the names of its files alone; say where they lie:\n  {again}") from None
-
-
-def _compare_files(here: Sequence[dict[str, Any]], pinned: Sequence[dict[str, Any]]) -> None:
-    if len(here) != len(pinned):
-        raise InputError(f"--log: {counted(len(here), 'file')} here, and the run is of {len(pinned)}.")
-    for now, was in zip(here, pinned, strict=True):
-        if now["sha256"] != was["sha256"]:
-            new, old = (f"{one['name']} ({one['bytes']:,} bytes, sha256 {one['sha256'][:16]})" for one in (now, was))
-            raise InputError(f"--log: {new} is not the run's {old}.")

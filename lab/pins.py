@@ -11,6 +11,7 @@ from lab.cell_record import CellRecord, Metric, to_json
 from lab.data.histories import Histories
 from lab.data.sources.base import Source
 from lab.data.timeline import Fold
+from lab.data.words import counted
 from lab.environment import code, machine, peak_memory, without_paths
 from lab.errors import InputError
 from lab.experiment import Experiment
@@ -113,6 +114,17 @@ def metrics_of(cell: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
 def files_of(source: Source) -> list[dict[str, Any]]:
     """Name, bytes and sha256 of each file behind a source."""
     return [{"name": p.name, "bytes": p.stat().st_size, "sha256": _sha256(p)} for p in source.paths()]
+
+
+def check_files(source: Source, pin: Mapping[str, Any]) -> None:
+    """Raise InputError where the files of a source are not there, or are not those that a pin is of."""
+    here, pinned = files_of(source), pin["data"]["files"]
+    if len(here) != len(pinned):
+        raise InputError(f"source: {counted(len(here), 'file')} here, and the pin is of {len(pinned)}.")
+    for now, was in zip(here, pinned, strict=True):
+        if now["sha256"] != was["sha256"]:
+            new, old = (f"{one['name']} ({one['bytes']:,} bytes, sha256 {one['sha256'][:16]})" for one in (now, was))
+            raise InputError(f"source: {new} is not the pinned {old}.")
 
 
 def _data(source: Source, histories: Histories, left_out: Sequence[str]) -> dict[str, Any]:

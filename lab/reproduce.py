@@ -19,7 +19,6 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lab.data.words import counted
 from lab.errors import InputError
 from lab.leaving import asked, ended
 
@@ -71,7 +70,7 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     chosen = choose(pin["cells"], options.cells)
     if options.level == "statistical":
         check_seeds(chosen)
-    check_files(pin, experiment, path)
+    require_files(pin, experiment, path)
     prepare_backend(options.cache)
     with tempfile.TemporaryDirectory() as temporary:
         run = _prepared(pin, experiment, options, Path(temporary))
@@ -188,28 +187,18 @@ def _say(line: str) -> None:
     print(textwrap.fill(line, 80, subsequent_indent="    "), flush=True)
 
 
-def check_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) -> None:
+def require_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) -> None:
     """Raise InputError, with the line to run, where the pinned files are not here, or others in their place."""
     from lab.command import command
-    from lab.pins import files_of
+    from lab.pins import check_files
     from lab.settings import flags_of_files
 
-    flags = flags_of_files(pin["experiment"]["source"]) or ["--source.path", "FOLDER"]
-    line = command("lab.reproduce", str(path), *flags)
-    again = f"A pin keeps the names of files alone; say where they lie:\n  {line}"
-    pinned = pin["data"]["files"]
     try:
-        here = files_of(experiment.source)
+        check_files(experiment.source, pin)
     except InputError as error:
-        raise InputError(f"{error} {again}") from None
-    if len(here) != len(pinned):
-        raise InputError(f"source: {counted(len(here), 'file')} here, and the pin is of {len(pinned)}. {again}")
-    for was, now in zip(pinned, here, strict=True):
-        if was["sha256"] != now["sha256"]:
-            raise InputError(
-                f"source: {now['name']} ({now['bytes']:,} bytes, sha256 {now['sha256'][:16]}) is not the pinned "
-                f"{was['name']} ({was['bytes']:,} bytes, sha256 {was['sha256'][:16]}). {again}"
-            )
+        flags = flags_of_files(pin["experiment"]["source"]) or ["--source.path", "FOLDER"]
+        line = command("lab.reproduce", str(path), *flags)
+        raise InputError(f"{error} A pin keeps the names of files alone; say where they lie:\n  {line}") from None
 
 
 def _prepared(pin: Mapping[str, Any], experiment: "Experiment", options: Options, folder: Path) -> "Run":

@@ -18,7 +18,7 @@ from lab.data.sources.base import Source
 from lab.errors import InputError
 from lab.loading import load_experiment
 from lab.models.base import Model
-from lab.pins import read_pin
+from lab.pins import check_files, read_pin
 from lab.runner import Place, Run, by_rows
 from lab.settings import as_code, experiment_of
 from lab.store import CHECKPOINT, Store
@@ -121,22 +121,16 @@ def _run(results: Path, file: Path | None, source: Source | None, cache: Path | 
     from rich.console import Console
 
     declared = load_experiment(file)[0] if file else None
-    experiment = experiment_of(read_pin(results / "pin.json")["experiment"], declared)
-    if source is None:
-        _check_files(experiment.source)
-    else:
+    pin = read_pin(results / "pin.json")
+    experiment = experiment_of(pin["experiment"], declared)
+    if source is not None:
         experiment = replace(experiment, source=source)
-    return Run(experiment, Place(results.parent, cache, Tracking(mode="off"), Console(quiet=True)))
-
-
-def _check_files(source: Source) -> None:
-    """Raise InputError, with what to write, where the files that a pin names are not here."""
     try:
-        source.paths()
+        check_files(experiment.source, pin)
     except InputError as error:
-        raise InputError(
-            f"{error} A pin keeps the names of files alone; say where they lie: source={as_code(source)}."
-        ) from None
+        code = as_code(experiment.source)
+        raise InputError(f"{error} A pin keeps the names of files alone; say where they lie: source={code}.") from None
+    return Run(experiment, Place(results.parent, cache, Tracking(mode="off"), Console(quiet=True)))
 
 
 def _unknown(store: Store, cell: str, known: Sequence[str]) -> str:

@@ -82,9 +82,9 @@ def test_ranks_have_no_mean(tmp_path: Path) -> None:
         ("gone.csv", "gone.csv: no such file.*"),
         (
             "half.csv",
-            r"--log: half.csv \(15 bytes, sha256 \w{16}\) is not the run's log.csv \(21 bytes, sha256 \w{16}\)\.",
+            r"source: half.csv \(15 bytes, sha256 \w{16}\) is not the pinned log.csv \(21 bytes, sha256 \w{16}\)\.",
         ),
-        ("*.csv", r"--log: 2 files here, and the run is of 1\."),
+        ("*.csv", r"source: 2 files here, and the pin is of 1\."),
     ],
 )
 def test_a_log_that_is_not_the_runs_is_refused_with_the_line_to_run(tmp_path: Path, log: str, said: str) -> None:
