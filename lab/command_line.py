@@ -42,8 +42,8 @@ class Options:
     """Like --dry-run, and say how long a run would take: a few steps of each program are compiled and timed here, which
     takes about as long as the first cells of a run do."""
     status: bool = False
-    """Say which cells are done, running, stopped (and at which step), failed, stale (and what moved) or missing, and
-    stop."""
+    """Say which cells are done, running, stopped (and at which step), failed, stale (and what moved), damaged or
+    missing, and stop."""
     stale: bool = False
     """Rewrite and print the tables of what is there, stale cells in rows of their own, marked by what moved, and stop:
     nothing is computed."""

@@ -83,8 +83,7 @@ def _run(file: str, arguments: list[str]) -> int:
         {"file": Path(file).name, "text": about},
     )
     if options.status:
-        run.show_status()
-        return 0
+        return run.show_status()
     if options.stale:
         run.show_stale()
         return 0

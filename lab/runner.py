@@ -17,6 +17,7 @@ from lab.cells import Cell, grid
 from lab.claims import Claims
 from lab.command import command
 from lab.computing import Computation, OpenCells
+from lab.damage import refuse_damaged
 from lab.data.cache import prepare
 from lab.data.dataset import Dataset, build_dataset
 from lab.data.limits import Limits
@@ -108,9 +109,11 @@ class Run:
         if estimate and missing:
             print_estimate(self.console, parts, data_seconds, len(left))
 
-    def show_status(self) -> None:
-        """Print how far the grid is, line by line."""
-        print_states(states(self.store, self.cells), self.console)
+    def show_status(self) -> int:
+        """Print how far the grid is, line by line. Returns 0, or 1 where a cell is damaged, which stops a run."""
+        found = states(self.store, self.cells)
+        print_states(found, self.store, self.console)
+        return int(any(one.broken for one in found))
 
     def show_stale(self) -> None:
         """Rewrite and print the tables with what is on disk, stale cells in rows of their own."""
@@ -119,6 +122,7 @@ class Run:
         if len(found) == len(planned):
             say(self.console, "No cell is stale; --status says what is missing.")
             return
+        refuse_damaged(self.store, [one.id for one in found])
         self.store.check_writable()
         print_table(write_tables(self.store, found, left_out=self._left_out), self.console)
         self._print(f"Results: {self.store.root}")
@@ -241,7 +245,11 @@ class Run:
                 Computation(self.experiment, data, self.store, tracker, progress, cells, every).compute(mine)
 
     def _missing(self) -> list[Cell]:
-        """The cells still to be computed; a line says how many are there already."""
+        """The cells still to be computed; a line says how many are there already.
+
+        Raises FaultError where some of these are damaged: it names all of them, before hours go into the others.
+        """
+        refuse_damaged(self.store, [cell.id for cell in self.cells])
         missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
         if len(missing) < len(self.cells):
             say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")

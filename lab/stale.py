@@ -34,7 +34,7 @@ def with_stale(store: Store, planned: Sequence[CellRecord]) -> list[CellRecord]:
     Of each line those of one generation, whose settings and fingerprints are all the same: the nearest to what is
     asked for, of several such the newest.
     """
-    kept = {record.id: record for record in store.records()}
+    kept = {record.id: record for record in store.readable()}
     open_ = {place_of(one): one for one in planned if one.id not in kept}
     lines: dict[tuple, dict[bytes, list[CellRecord]]] = {}
     for record in kept.values():

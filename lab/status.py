@@ -10,6 +10,7 @@ from rich.table import Table
 from lab.cell_record import CellRecord, place_of
 from lab.cells import Cell
 from lab.claims import Claims
+from lab.damage import damage, told
 from lab.data.timeline import LAST_EVENT
 from lab.data.words import counted
 from lab.errors import FaultError
@@ -43,22 +44,22 @@ class State:
     """One of STATES."""
     moved: tuple[str, ...] = ()
     """Of a stale cell: the fingerprints and settings by which what is on disk differs from what is planned."""
-    fault: str = ""
-    """Of a damaged cell: what is wrong with its record, and the cure."""
+    broken: tuple[str, ...] = ()
+    """Of a damaged cell: its files that are missing or damaged."""
     kept: Kept | None = None
     """Of a cell in training or stopped in it, once it was kept."""
 
 
 def states(store: Store, cells: Sequence[Cell]) -> list[State]:
     """How each cell stands. A cell is stale where only one of another identity lies at its place of the grid."""
-    records, damaged = store.readable()
-    stored = {record.id: record for record in records}
+    stored = {record.id: record for record in store.readable()}
+    damaged = damage(store, [cell.id for cell in cells])
     at_place: dict[tuple, list[CellRecord]] = {}
     for record in stored.values():
         at_place.setdefault(place_of(record), []).append(record)
     claims, begun = Claims(store.root), set(store.begun())
     return [
-        State(cell, "damaged", fault=str(damaged[cell.id]))
+        State(cell, "damaged", broken=tuple(damaged[cell.id]))
         if cell.id in damaged
         else _state(cell, stored.get(cell.id), at_place, claims, _kept(store, cell.id) if cell.id in begun else None)
         for cell in cells
@@ -96,7 +97,7 @@ def _state(
     )
 
 
-def print_states(found: Sequence[State], console: Console) -> None:
+def print_states(found: Sequence[State], store: Store, console: Console) -> None:
     """A row for each line of the grid, and what moved where something is stale."""
     total = Counter(one.state for one in found)
     shown = [name for name in STATES if name not in SELDOM or total[name]]
@@ -109,9 +110,8 @@ def print_states(found: Sequence[State], console: Console) -> None:
     if all(one.cell.horizon == LAST_EVENT for one in found):  # each user's next event, which is in no number of days
         rows = [(first, *rest) for first, _, *rest in rows]
     console.print(_table(rows))
-    for one in found:
-        if one.fault:
-            console.print(one.fault, markup=False, highlight=False, soft_wrap=True)  # a path stays whole
+    for line in told(store, {one.cell.id: one.broken for one in found if one.broken}):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)  # a path stays whole
     for line in _explained(found):
         console.print(line, markup=False, highlight=False)
 

@@ -96,7 +96,8 @@ class Store:
             # Before the record, so that no finished cell has any; one that failed goes on from there another time.
             self.unfinished(record.id).clear()
         digests = {name: xxhash.xxh3_128_hexdigest(content) for name, content in files.items()}
-        write_whole(folder / RECORD, canonical_json(to_json(record) | {"files": digests}))
+        sizes = {name: len(content) for name, content in files.items()}
+        write_whole(folder / RECORD, canonical_json(to_json(record) | {"files": digests, "bytes": sizes}))
 
     def finished(self, cell: str) -> bool:
         """Whether the cell need not be computed again: it is there, and it is done or diverged."""
@@ -127,20 +128,36 @@ class Store:
 
     def records(self) -> Iterator[CellRecord]:
         """Every cell on disk, in an order that depends on the cells alone."""
-        yield from in_order(self.read(cell) for cell in self._cells())
+        yield from in_order(self.read(cell) for cell in self.kept())
 
-    def readable(self) -> tuple[list[CellRecord], dict[str, FaultError]]:
-        """The same, but for those that are damaged: these by id, each with what is wrong."""
-        sound, damaged = [], {}
-        for cell in self._cells():
-            try:
-                sound.append(self.read(cell))
-            except FaultError as error:
-                damaged[cell] = error
-        return list(in_order(sound)), damaged
+    def readable(self) -> list[CellRecord]:
+        """The same, but for those whose record is damaged: what they were of, nobody knows."""
+        return in_order(self.read(cell) for cell in self.kept() if self._has_record(cell))
 
-    def _cells(self) -> list[str]:
+    def kept(self) -> list[str]:
+        """The ids of every cell on disk."""
         return sorted(path.parent.name for path in (self.root / "cells").glob(f"*/{RECORD}"))
+
+    def broken(self, cell: str, contents: bool = False) -> tuple[str, ...]:
+        """The files of a cell that are missing or damaged; none where nothing is kept of it.
+
+        Seen by their sizes; by `contents`, that of tables too, for a checkpoint can be large. Raises FaultError where
+        one cannot be read.
+        """
+        if not (self.folder(cell) / RECORD).exists():
+            return ()
+        if not self._has_record(cell):
+            return (RECORD,)
+        content = self._content(cell)
+        digests, sizes = content["files"], content.get("bytes", {})
+
+        def is_sound(name: str) -> bool:
+            # Cells of an earlier version were kept without sizes.
+            if name in sizes and (name == CHECKPOINT or not contents):
+                return self._is_long(cell, name, sizes[name])
+            return self._is_whole(cell, name, digests[name])
+
+        return tuple(name for name in digests if not is_sound(name))
 
     def plan(self, planned: Iterable[CellRecord]) -> list[CellRecord]:
         """What is planned, in its order, each as it is on disk or else as it was given (missing, failed)."""
@@ -208,24 +225,59 @@ class Store:
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(cell, RECORD) from error
         except OSError as error:
-            raise FaultError(f"{path}: cannot be read ({error.strerror}).") from error
+            raise _unreadable(path, error) from error
         return content
+
+    def _has_record(self, cell: str) -> bool:
+        try:
+            self.read(cell)
+        except _DamageError:
+            return False
+        return True
+
+    def _is_whole(self, cell: str, name: str, digest: str) -> bool:
+        try:
+            self._checked(cell, name, digest)
+        except _DamageError:
+            return False
+        return True
+
+    def _is_long(self, cell: str, name: str, size: int) -> bool:
+        path = self.folder(cell) / name
+        return path.is_file() and path.stat().st_size == size
 
     def _file(self, cell: str, name: str) -> bytes:
         digest = self._content(cell)["files"].get(name)
         if digest is None:
             raise FaultError(f"{self.folder(cell)}: the cell was kept without {name}.")
+        return self._checked(cell, name, digest)
+
+    def _checked(self, cell: str, name: str, digest: str) -> bytes:
+        path = self.folder(cell) / name
         try:
-            content = (self.folder(cell) / name).read_bytes()
-        except OSError as error:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
             raise self._damaged(cell, name) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
         if xxhash.xxh3_128_hexdigest(content) != digest:
             raise self._damaged(cell, name)
         return content
 
-    def _damaged(self, cell: str, name: str) -> FaultError:
+    def _damaged(self, cell: str, name: str) -> "_DamageError":
         folder = self.folder(cell)
-        return FaultError(f"{folder / name}: is damaged or was changed; delete {folder} and run again to recompute it.")
+        return _DamageError(
+            f"{folder / name}: is missing, damaged or was changed; delete {folder} and run again to recompute it."
+        )
+
+
+class _DamageError(FaultError):
+    """A file of a cell is not the one that was kept, so that the cell has to be computed again."""
+
+
+def _unreadable(path: Path, error: OSError) -> FaultError:
+    """A file that may well be whole."""
+    return FaultError(f"{path}: cannot be read ({error.strerror}).")
 
 
 def columns_of(records: Sequence[CellRecord], columns: Sequence[str], after: str) -> list[str]:

@@ -147,6 +147,32 @@ def test_a_second_run_computes_nothing(home: Path, commands: Home, first: Ended)
     assert {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()} == stamps
 
 
+def test_damaged_cells_are_all_named_and_the_rest_is_kept(home: Path, commands: Home, first: Ended) -> None:
+    folder = home / "harmed" / "tiny"
+    shutil.copytree(home / "results" / "tiny", folder)
+    one, other = (place for cell, place in sorted(cells(folder).items()) if not cell.startswith("rnn"))
+    (one / "cell.json").write_text("{")
+    users = bytearray((other / "users.parquet").read_bytes())
+    users[-20] ^= 1
+    (other / "users.parquet").write_bytes(users)
+    few = ("--out", "harmed", "--no-report")
+    for command in (("lab.run", "tiny.py", *few), ("lab.report.__main__", "harmed/tiny")):
+        code, _, complained = commands.run(*command)
+        assert code == 1 and "2 cells on disk" in complained
+        assert all(
+            f"{place.relative_to(home)}: {name}\n" in complained
+            for place, name in ((one, "cell.json"), (other, "users.parquet"))
+        )
+    (other / "users.parquet").unlink()
+    code, said, _ = commands.run("lab.run", "tiny.py", *few, "--status")
+    assert code == 1 and "2 cells on disk" in said and f"{other.relative_to(home)}: users.parquet" in said
+    for place in (one, other):
+        shutil.rmtree(place)
+    code, said, complained = commands.run("lab.run", "tiny.py", *few)
+    assert (code, complained) == (0, "") and f"{CELLS - 2} of {CELLS} cells are there already." in said
+    assert kept(folder) == kept(home / "results" / "tiny")
+
+
 def test_stale_cells_are_shown_on_request_and_nothing_is_computed(home: Path, commands: Home, first: Ended) -> None:
     shutil.copytree(home / "results", home / "older")
     before = cells(home / "older" / "tiny")

@@ -12,6 +12,7 @@ import numpy as np
 
 from lab.cell_record import CellRecord, Kind
 from lab.comparisons import Comparison, from_row
+from lab.damage import refuse_damaged
 from lab.errors import FaultError, InputError
 from lab.slices import told
 from lab.store import CURVE, Store
@@ -87,7 +88,7 @@ class Contents:
 
 def read_contents(root: Path, stale: bool = False) -> Contents:
     """Read a results folder. Raises InputError where it is none, where its cells are not with it, or where some of
-    them are stale and `stale` does not ask for those too.
+    them are stale and `stale` does not ask for those too; FaultError, which names all, where cells are damaged.
     """
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder; name one that a run left, such as results/NAME.")
@@ -97,7 +98,9 @@ def read_contents(root: Path, stale: bool = False) -> Contents:
             f"{root}: has no cells/, from which figures and intervals are made (git does not keep it). "
             "Run the experiment again into this folder, or name a folder that a run left."
         )
-    planned = tuple(store.plan(_planned(root / "cells.csv"))) or tuple(store.records())
+    listed = _planned(root / "cells.csv")
+    refuse_damaged(store, [one.id for one in listed] or store.kept())
+    planned = tuple(store.plan(listed)) or tuple(store.records())
     if not planned:
         raise InputError(f"{root}: no cell is kept in its cells/; run the experiment first.")
     if not stale and (some := [one for one in planned if one.stale]):

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from lab.cells import Cell, grid
 from lab.claims import Claims
+from lab.damage import refuse_damaged
 from lab.data.timeline import LAST_EVENT
+from lab.errors import FaultError
 from lab.status import SELDOM, STATES, print_states, states
-from lab.store import Store
+from lab.store import USERS, Store
 from lab.training.checkpoints import Checkpoint, to_bytes
 from lab.training.optimiser import ADAM
 from lab.training.program import Verdict
@@ -21,6 +23,7 @@ from lab.training.settings import Training
 from lab.training.state import TrainState
 from lab.training.step import StepMetrics
 from lab.training.visits import Position
+from tests.results.made import same_everywhere
 from tests.small_experiment import asked
 
 FIVE = Training(steps=5)
@@ -32,7 +35,7 @@ def cells_of(data: str = "data", **changed: object) -> list[Cell]:
 
 def said(store: Store, cells: list[Cell]) -> str:
     console = Console(file=StringIO(), width=80)
-    print_states(states(store, cells), console)
+    print_states(states(store, cells), store, console)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -109,13 +112,20 @@ def test_code_and_packages_that_moved_are_named(tmp_path: Path, name: str) -> No
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_a_damaged_record_is_counted_and_the_others_are_told(tmp_path: Path) -> None:
+def test_damaged_cells_are_counted_and_all_named_and_the_others_are_told(tmp_path: Path) -> None:
     store, cells = Store(tmp_path), cells_of()
-    for cell in cells[:2]:
-        store.write(cell.record("done"))
+    for cell in cells[:4]:
+        store.write(cell.record("done"), users=same_everywhere(0.3))
     assert "damaged" not in said(store, cells)
-    (store.folder(cells[1].id) / "cell.json").write_text('{"id": ')
-    assert [one.state for one in states(store, cells)][:3] == ["done", "damaged", "missing"]
-    words = " ".join(said(store, cells).split())
-    assert "stale damaged missing" in words
-    assert f"delete {store.folder(cells[1].id)} and run again" in words
+    one, cut, gone = (store.folder(cell.id) for cell in cells[1:4])
+    (one / "cell.json").write_text('{"id": ')
+    (cut / USERS).write_bytes((cut / USERS).read_bytes()[:-8])
+    (gone / USERS).unlink()
+    assert [one.state for one in states(store, cells)][:5] == ["done", *3 * ["damaged"], "missing"]
+    lines = said(store, cells).splitlines()
+    assert lines[0].split()[-3:] == ["stale", "damaged", "missing"]
+    assert "3 cells on disk" in lines[-4] and "delete the folders of these cells and run again" in lines[-4]
+    assert lines[-3:] == [f"{one}: cell.json", f"{cut}: {USERS}", f"{gone}: {USERS}"]
+    with pytest.raises(FaultError) as refused:
+        refuse_damaged(store, [cell.id for cell in cells])
+    assert str(refused.value).splitlines() == lines[-4:]

@@ -1,6 +1,7 @@
 """Cells come back as they were put in, or the store says why not."""
 
 import csv
+import json
 import math
 import os
 import signal
@@ -115,6 +116,28 @@ def test_damage_is_named_and_never_read(tmp_path: Path, name: str, damage: str) 
         store.users(cell)
         store.checkpoint(cell)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("sizes", [True, False], ids=["", "of an earlier version"])
+def test_files_that_are_missing_cut_or_changed_are_all_told(tmp_path: Path, sizes: bool) -> None:
+    store = Store(tmp_path)
+    cell = write(store, record()).id
+    folder = store.folder(cell)
+    if not sizes:
+        content = json.loads((folder / "cell.json").read_bytes())
+        del content["bytes"]
+        (folder / "cell.json").write_text(json.dumps(content))
+    assert store.broken(cell) == store.broken(cell, contents=True) == store.broken("not-there") == ()
+    users = (folder / USERS).read_bytes()
+    (folder / USERS).write_bytes(bytes([users[0] ^ 1]) + users[1:])
+    (folder / CHECKPOINT).write_bytes(b"cut")
+    assert store.broken(cell, contents=True) == (CHECKPOINT, USERS)
+    assert store.broken(cell) == ((CHECKPOINT,) if sizes else (CHECKPOINT, USERS))
+    (folder / CURVE).unlink()
+    (folder / USERS).write_bytes(users[:-1])
+    assert store.broken(cell) == (CHECKPOINT, CURVE, USERS)
+    (folder / "cell.json").write_text("{")
+    assert store.broken(cell) == ("cell.json",)
 
 
 def test_raw_ids_are_kept_out() -> None:
