@@ -23,8 +23,8 @@ BLOCK = 1 << 24
 def write_whole(path: Path, content: bytes, flag: str = "--out") -> None:
     """Write a file so that no reader and no crash ever sees half of it: temporary file, fsync, rename.
 
-    `flag` is what names another folder on the command line. Raises FaultError, in one sentence, where the
-    disk is full or the folder may not be written to.
+    `flag` is what names another folder on the command line; empty where nothing does. Raises FaultError, in one
+    sentence, where the disk is full or the folder may not be written to.
     """
     # Two hosts that share the folder may give two processes one number.
     partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
@@ -72,15 +72,24 @@ def sync_folder(path: Path) -> None:
 
 
 def unwritable(path: Path | str, error: OSError, flag: str = "--out", doing: str = "") -> FaultError:
-    """What to tell a person whose file could not be written, and while doing what, where the file does not say it."""
-    if error.errno in _FULL:
-        why, cure = "the disk is full or its quota used up", "Make room and run the same command again, or"
+    """What to tell a person whose file could not be written, and while doing what, where the file does not say it.
+
+    `flag` is empty where the command can name no other folder.
+    """
+    in_the_way = next((one for one in Path(path).parents if os.path.isfile(one)), None)
+    if in_the_way is not None:
+        why, cure = f"cannot be written ({in_the_way} is a file, no folder)", "Move that file away"
+    elif error.errno in _FULL:
+        why, cure = "the disk is full or its quota used up", "Make room"
     elif error.errno in FORBIDDEN:
-        why, cure = "the folder may not be written to", "Change its permissions or"
+        why, cure = "the folder may not be written to", "Change its permissions"
     else:
-        why, cure = f"cannot be written ({error.strerror or error})", "Mend that or"
+        why, cure = f"cannot be written ({error.strerror or error})", "Mend that"
     when = f" while {doing}" if doing else ""
-    return FaultError(f"{path}: {why}{when}; what was finished before is kept. {cure} name another folder with {flag}.")
+    other = f", or name another folder with {flag}" if flag else ""
+    return FaultError(
+        f"{path}: {why}{when}; what was finished before is kept. {cure} and run the same command again{other}."
+    )
 
 
 @contextmanager

@@ -198,13 +198,16 @@ class Store:
         """Whether a file of that name (CURVE, USERS, RELIABILITY, CHECKPOINT) is kept for the cell."""
         return name in self._content(cell)["files"]
 
-    def write_cells_table(self, planned: Iterable[CellRecord] | None = None) -> None:
-        """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are."""
+    def write_cells_table(self, planned: Iterable[CellRecord] | None = None, flag: str = "--out") -> None:
+        """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are.
+
+        `flag` is what names another folder on the command line.
+        """
         records = self.records() if planned is None else self.plan(planned)
         records = list(records)
         columns = columns_of(records, _CELLS_COLUMNS, after="status")
         rows = ([row[name] for name in columns] for record in records for row in _rows(record))
-        write_whole(self.root / "cells.csv", csv_bytes(columns, rows))
+        write_whole(self.root / "cells.csv", csv_bytes(columns, rows), flag)
 
     def _clear(self, folder: Path) -> None:
         """Remove what an earlier writer left, its record first: a cell without one is no cell."""

@@ -32,20 +32,22 @@ def write_tables(
     planned: Iterable[CellRecord] | None = None,
     metric: str = METRIC,
     left_out: Sequence[str] = (),
+    flag: str = "--out",
 ) -> Grid:
     """Rebuild cells.csv, comparisons.csv and summary.csv, .md and .tex from the planned cells (or all stored).
 
-    `left_out` says what of the experiment the log had no column for. Returns the table of the metric.
+    `left_out` says what of the experiment the log had no column for; `flag` is what names another folder on the command
+    line. Returns the table of the metric.
     """
     planned = None if planned is None else list(planned)
-    store.write_cells_table(planned)
+    store.write_cells_table(planned, flag)
     summary = summarise(store, planned)
     found = comparisons(store, summary, metric)
     shown = grid(summary, found, metric, left_out)
-    write_whole(store.root / "comparisons.csv", comparisons_csv(found))
-    write_whole(store.root / "summary.csv", _csv(summary))
-    write_whole(store.root / "summary.md", markdown(shown).encode())
-    write_whole(store.root / "summary.tex", tex(shown).encode())
+    write_whole(store.root / "comparisons.csv", comparisons_csv(found), flag)
+    write_whole(store.root / "summary.csv", _csv(summary), flag)
+    write_whole(store.root / "summary.md", markdown(shown).encode(), flag)
+    write_whole(store.root / "summary.tex", tex(shown).encode(), flag)
     return shown
 
 

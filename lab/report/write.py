@@ -15,6 +15,9 @@ FIGURES, PAGE = "figures", "report.html"
 """Where they lie in a results folder."""
 
 
+NO_FLAG = ""
+"""A report is written into the folder that it is of."""
+
 READ, DRAW = "reading", "drawing"
 """The kinds of work of a report."""
 
@@ -29,7 +32,7 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
         progress.advance(0, "reading cells")
         before = read_contents(root, stale)
         progress.advance(1, "comparing rows", READ)
-        write_tables(before.store, before.planned, left_out=before.left_out)
+        write_tables(before.store, before.planned, left_out=before.left_out, flag=NO_FLAG)
         progress.advance(1, "reading the tables", READ)
         return _draw(root, stale, progress)
 
@@ -53,10 +56,10 @@ def _draw(root: Path, stale: bool, progress: Progress) -> Path:
     for path in [path for path in (root / FIGURES).glob("*.*") if path.stem in older]:
         path.unlink()
     for one in drawings:
-        write_whole(root / FIGURES / f"{one.name}.svg", one.svg)
-        write_whole(root / FIGURES / f"{one.name}.png", one.png)
+        write_whole(root / FIGURES / f"{one.name}.svg", one.svg, NO_FLAG)
+        write_whole(root / FIGURES / f"{one.name}.png", one.png, NO_FLAG)
     path = root / PAGE
-    write_whole(path, page(contents, drawings).encode())
+    write_whole(path, page(contents, drawings).encode(), NO_FLAG)
     return path
 
 

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from lab.answers import number
 from lab.cell_record import Metric
+from lab.errors import FaultError
 from lab.report.by_history import quartiles, served
 from lab.report.compared import heads
 from lab.report.contents import read_contents
@@ -263,6 +264,19 @@ def test_a_folder_without_results_is_refused_in_words(tmp_path: Path, made: bool
     done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {place}: {'has no cells/' if made else 'there is no such folder'}")
+
+
+def test_what_is_in_the_way_of_a_report_is_named_and_no_flag_that_it_has_not(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    table = same_everywhere(0.3)
+    store.write(replace(record(), metrics=metrics(table)), users=table)
+    (tmp_path / "figures").write_text("")
+    with pytest.raises(FaultError) as refused:
+        write_report(tmp_path)
+    said = str(refused.value)
+    assert f"({tmp_path / 'figures'} is a file, no folder)" in said and said.endswith(
+        "Move that file away and run the same command again."
+    )
 
 
 def test_variants_have_a_figure_of_their_own(tmp_path: Path) -> None:
