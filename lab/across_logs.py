@@ -71,7 +71,7 @@ def read_across(folders: Sequence[Path], metric: str) -> Across:
     """Read the pins of several results folders. Raises InputError where two are of one log, where they ask
     other things, or no line is on all.
     """
-    pins = [read_pin(folder / "pin.json" if folder.is_dir() else folder) for folder in folders]
+    pins = [_pin(folder) for folder in folders]
     names = [folder.resolve().name if folder.is_dir() else folder.resolve().parent.name for folder in folders]
     _refuse_twice(folders, [pin["data"]["fingerprint"] for pin in pins])
     _refuse_unlike(folders, [_asked(pin) for pin in pins])
@@ -81,6 +81,15 @@ def read_across(folders: Sequence[Path], metric: str) -> Across:
         raise InputError(f"{', '.join(map(str, folders))}: no row of one table is complete in all the others.")
     others = dict.fromkeys(name for log in logs for name in log if name not in everywhere)
     return Across(metric, tuple(names), tuple(everywhere), tuple(others), tuple(logs))
+
+
+def _pin(folder: Path) -> dict[str, Any]:
+    """The pin of a results folder, or that file itself."""
+    path = folder / "pin.json" if folder.is_dir() else folder
+    if not path.is_file():
+        lacking = "has no pin.json, which a run leaves at its end" if folder.is_dir() else "there is no such folder"
+        raise InputError(f"{folder}: {lacking}; name folders that runs left, such as results/NAME.")
+    return read_pin(path)
 
 
 def _refuse_twice(folders: Sequence[Path], fingerprints: Sequence[str]) -> None:

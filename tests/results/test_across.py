@@ -69,6 +69,14 @@ def test_rows_that_a_folder_lacks_or_has_not_whole_are_left_out_and_named(tmp_pa
     assert "b · full, c · full" in said(found)[0]
 
 
+def test_a_folder_without_a_pin_is_refused_in_words(tmp_path: Path) -> None:
+    one, bare, absent = folder(tmp_path, "one", [cell("a", 0.2, 0)]), tmp_path / "bare", tmp_path / "absent"
+    bare.mkdir()
+    for place, lack in ((bare, "has no pin.json"), (absent, "there is no such folder")):
+        with pytest.raises(InputError, match=rf"{place}: {lack}.*; name folders that runs left"):
+            read_across([one, place], "ndcg@10")
+
+
 def test_two_folders_of_one_log_are_refused(tmp_path: Path) -> None:
     one = folder(tmp_path, "one", [cell("a", 0.2, 0)])
     with pytest.raises(InputError, match="are of the same log"):
@@ -141,7 +149,7 @@ def test_fewer_logs_have_means_and_a_word_on_what_they_cannot_say(
         (["one"], "name two or more"),
         (["one", "two", "--out"], "--out: names no folder"),
         (["one", "two", "--best"], "--best: is no setting"),
-        (["one", "two"], "one: cannot be read"),
+        (["one", "two"], "one: there is no such folder"),
     ],
 )
 def test_mistakes_are_answered_in_words(
