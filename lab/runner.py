@@ -71,6 +71,8 @@ class Run:
         self.place, self.console = place, place.console
         self._begun, self._about = time.monotonic(), about or {}
         self._candidates: dict[int, int] = {}
+        # A filter that chooses nothing is told before the log is read, which can take long.
+        select(grid(experiment, "", oracle=False), place.only)
         log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
         self.histories = experiment.target.arrange(log, experiment.timeline)
         self.experiment, self._left_out = served(experiment, self.histories)
@@ -89,7 +91,7 @@ class Run:
 
     def show_plan(self, estimate: bool = False) -> None:
         """Print what a run would do: cells, programs, parameters, rows, steps; and how long it would take."""
-        self.store.check_place()
+        self.store.check_writable()
         self._introduce()
         check_encoders(self.experiment.models)
         missing = self._missing()

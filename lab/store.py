@@ -40,19 +40,16 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
-    def check_place(self) -> None:
-        """Raise InputError where a file is in the way of the folder."""
-        for path in (self.root, *self.root.parents):
-            if path.is_file():
-                raise InputError(f"--out: {path} is a file; name a folder for the results.")
-
     def check_writable(self) -> None:
         """Raise InputError now, not after the first cell, where a file is in the way or none may be put there.
 
-        FaultError where the disk is full.
+        FaultError where the disk is full. Leaves nothing behind, nor the folder itself.
         """
-        self.check_place()
-        probe = self.root / ".writable"
+        places = (self.root, *self.root.parents)
+        for path in places:
+            if path.is_file():
+                raise InputError(f"--out: {path} is a file; name a folder for the results.")
+        probe = next(path for path in places if path.is_dir()) / ".writable"
         try:
             write_whole(probe, b"")
         except FaultError as error:

@@ -386,6 +386,12 @@ def test_a_file_in_the_way_of_the_results_is_one_sentence(home: Path, commands: 
     assert (home / "taken").read_text() == ""
 
 
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="a folder that is forbidden to the superuser too")
+def test_a_plan_tells_that_its_run_could_not_write(commands: Home) -> None:
+    code, _, complained = commands.run("lab.run", "tiny.py", "--out", "/sys/lab", "--dry-run")
+    assert (code, complained) == (2, "error: --out: /sys/lab/tiny may not be written to; name another folder.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

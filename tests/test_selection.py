@@ -1,10 +1,15 @@
 """Some cells of a grid, by `key=value`."""
 
+from pathlib import Path
+
 import pytest
+from rich.console import Console
 
 from lab.cells import grid
 from lab.errors import InputError
+from lab.runner import Place, Run
 from lab.selection import select
+from lab.tracking import Tracking
 from tests.small_experiment import asked
 
 
@@ -37,3 +42,11 @@ def test_filters_that_leave_nothing_together_are_a_mistake() -> None:
 def test_what_chooses_nothing_is_a_mistake(only: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         select(grid(asked(), "data", oracle=False), (only,))
+
+
+def test_a_filter_that_chooses_nothing_is_told_before_the_log_is_read(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    place = Place(tmp_path, cache, Tracking(mode="off"), Console(quiet=True), only=("model=lsmt",))
+    with pytest.raises(InputError, match="did you mean 'lstm'"):
+        Run(asked(), place)
+    assert not cache.exists()

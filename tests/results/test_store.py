@@ -181,7 +181,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_cell_or_none(tmp_path: Path) -> Non
 
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
     Store(tmp_path / "new").check_writable()
-    assert os.listdir(tmp_path / "new") == []
+    assert os.listdir(tmp_path) == []
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="file is a file; name a folder"):
         Store(tmp_path / "file").check_writable()
