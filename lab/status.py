@@ -20,8 +20,8 @@ from lab.store import Store, days
 from lab.training.checkpoints import from_bytes
 
 STATES = ("done", "running", "stopped", "failed", "diverged", "stale", "damaged", "missing")
-SELDOM = ("stopped", "damaged")
-"""States that have a column only where some cell is in them."""
+SELDOM = ("stopped", "failed", "diverged", "stale", "damaged")
+"""States that have a column only where some cell is in them, so that names of rows have room."""
 
 
 @dataclass(frozen=True)

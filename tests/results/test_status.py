@@ -123,7 +123,9 @@ def test_damaged_cells_are_counted_and_all_named_and_the_others_are_told(tmp_pat
     (gone / USERS).unlink()
     assert [one.state for one in states(store, cells)][:5] == ["done", *3 * ["damaged"], "missing"]
     lines = said(store, cells).splitlines()
-    assert lines[0].split()[-3:] == ["stale", "damaged", "missing"]
+    assert lines[0].split() == ["days", "done", "running", "damaged", "missing"]
+    # No name is broken over two lines.
+    assert {line.split("  ")[0] for line in lines[1:-5]} >= {f"{m} width=8 · more" for m in ("LSTM", "GRU")}
     assert "3 cells on disk" in lines[-4] and "delete the folders of these cells and run again" in lines[-4]
     assert lines[-3:] == [f"{one}: cell.json", f"{cut}: {USERS}", f"{gone}: {USERS}"]
     with pytest.raises(FaultError) as refused:
