@@ -31,6 +31,10 @@ RELIABILITY, UNFINISHED = "reliability.csv", "unfinished"
 Columns = Mapping[str, np.ndarray]
 
 
+class DamageError(FaultError):
+    """A file of a cell is not the one that was kept, so that the cell has to be computed again."""
+
+
 class Store:
     """The cells of one experiment on disk.
 
@@ -129,32 +133,17 @@ class Store:
 
     def readable(self) -> list[CellRecord]:
         """The same, but for those whose record is damaged: what they were of, nobody knows."""
-        return in_order(self.read(cell) for cell in self.kept() if self._has_record(cell))
+        found = []
+        for cell in self.kept():
+            try:
+                found.append(self.read(cell))
+            except DamageError:
+                continue
+        return in_order(found)
 
     def kept(self) -> list[str]:
         """The ids of every cell on disk."""
         return sorted(path.parent.name for path in (self.root / "cells").glob(f"*/{RECORD}"))
-
-    def broken(self, cell: str, contents: bool = False) -> tuple[str, ...]:
-        """The files of a cell that are missing or damaged; none where nothing is kept of it.
-
-        Seen by their sizes; by `contents`, that of tables too, for a checkpoint can be large. Raises FaultError where
-        one cannot be read.
-        """
-        if not (self.folder(cell) / RECORD).exists():
-            return ()
-        if not self._has_record(cell):
-            return (RECORD,)
-        content = self._content(cell)
-        digests, sizes = content["files"], content.get("bytes", {})
-
-        def is_sound(name: str) -> bool:
-            # Cells of an earlier version were kept without sizes.
-            if name in sizes and (name == CHECKPOINT or not contents):
-                return self._is_long(cell, name, sizes[name])
-            return self._is_whole(cell, name, digests[name])
-
-        return tuple(name for name in digests if not is_sound(name))
 
     def plan(self, planned: Iterable[CellRecord]) -> list[CellRecord]:
         """What is planned, in its order, each as it is on disk or else as it was given (missing, failed)."""
@@ -165,7 +154,7 @@ class Store:
         """A cell's learning curve by column."""
         import polars as pl
 
-        frame = pl.read_csv(io.BytesIO(self._file(cell, CURVE)), infer_schema_length=None)
+        frame = pl.read_csv(io.BytesIO(self.file(cell, CURVE)), infer_schema_length=None)
         frame = frame.with_columns(pl.col(pl.String).cast(pl.Float64))  # a column of nothing but blanks
         return {name: frame[name].to_numpy() for name in frame.columns}
 
@@ -173,23 +162,43 @@ class Store:
         """A cell's metrics per query by column."""
         import polars as pl
 
-        frame = pl.read_parquet(io.BytesIO(self._file(cell, USERS)))
+        frame = pl.read_parquet(io.BytesIO(self.file(cell, USERS)))
         return {name: frame[name].to_numpy() for name in frame.columns}
 
     def reliability(self, cell: str) -> dict[str, np.ndarray]:
         """A cell's predicted and observed shares by column."""
         import polars as pl
 
-        frame = pl.read_csv(io.BytesIO(self._file(cell, RELIABILITY)), infer_schema_length=None)
+        frame = pl.read_csv(io.BytesIO(self.file(cell, RELIABILITY)), infer_schema_length=None)
         return {name: frame[name].to_numpy() for name in frame.columns}
 
     def checkpoint(self, cell: str) -> bytes:
         """A cell's parameters, as they were given."""
-        return self._file(cell, CHECKPOINT)
+        return self.file(cell, CHECKPOINT)
+
+    def file(self, cell: str, name: str) -> bytes:
+        """One file of a cell, whole. Raises DamageError where it is not the one that was kept."""
+        digest = self._content(cell)["files"].get(name)
+        if digest is None:
+            raise FaultError(f"{self.folder(cell)}: the cell was kept without {name}.")
+        path = self.folder(cell) / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise self._damaged(cell, name) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if xxhash.xxh3_128_hexdigest(content) != digest:
+            raise self._damaged(cell, name)
+        return content
 
     def digests(self, cell: str) -> dict[str, str]:
         """The hash of each file that is kept for a cell, by its name."""
         return dict(self._content(cell)["files"])
+
+    def sizes(self, cell: str) -> dict[str, int]:
+        """The bytes of each file that is kept for a cell; of none where an earlier version kept it."""
+        return dict(self._content(cell).get("bytes", {}))
 
     def has(self, cell: str, name: str) -> bool:
         """Whether a file of that name (CURVE, USERS, RELIABILITY, CHECKPOINT) is kept for the cell."""
@@ -228,51 +237,11 @@ class Store:
             raise _unreadable(path, error) from error
         return content
 
-    def _has_record(self, cell: str) -> bool:
-        try:
-            self.read(cell)
-        except _DamageError:
-            return False
-        return True
-
-    def _is_whole(self, cell: str, name: str, digest: str) -> bool:
-        try:
-            self._checked(cell, name, digest)
-        except _DamageError:
-            return False
-        return True
-
-    def _is_long(self, cell: str, name: str, size: int) -> bool:
-        path = self.folder(cell) / name
-        return path.is_file() and path.stat().st_size == size
-
-    def _file(self, cell: str, name: str) -> bytes:
-        digest = self._content(cell)["files"].get(name)
-        if digest is None:
-            raise FaultError(f"{self.folder(cell)}: the cell was kept without {name}.")
-        return self._checked(cell, name, digest)
-
-    def _checked(self, cell: str, name: str, digest: str) -> bytes:
-        path = self.folder(cell) / name
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise self._damaged(cell, name) from error
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        if xxhash.xxh3_128_hexdigest(content) != digest:
-            raise self._damaged(cell, name)
-        return content
-
-    def _damaged(self, cell: str, name: str) -> "_DamageError":
+    def _damaged(self, cell: str, name: str) -> DamageError:
         folder = self.folder(cell)
-        return _DamageError(
+        return DamageError(
             f"{folder / name}: is missing, damaged or was changed; delete {folder} and run again to recompute it."
         )
-
-
-class _DamageError(FaultError):
-    """A file of a cell is not the one that was kept, so that the cell has to be computed again."""
 
 
 def _unreadable(path: Path, error: OSError) -> FaultError:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
+from lab.damage import damage
 from lab.errors import FaultError, InputError, LabError
 from lab.store import CHECKPOINT, CURVE, USERS, Store
 from tests.results.made import metrics, record, same_everywhere
@@ -127,17 +128,17 @@ def test_files_that_are_missing_cut_or_changed_are_all_told(tmp_path: Path, size
         content = json.loads((folder / "cell.json").read_bytes())
         del content["bytes"]
         (folder / "cell.json").write_text(json.dumps(content))
-    assert store.broken(cell) == store.broken(cell, contents=True) == store.broken("not-there") == ()
+    assert damage(store, [cell, "none"]) == damage(store, [cell], contents=True) == {}
     users = (folder / USERS).read_bytes()
     (folder / USERS).write_bytes(bytes([users[0] ^ 1]) + users[1:])
     (folder / CHECKPOINT).write_bytes(b"cut")
-    assert store.broken(cell, contents=True) == (CHECKPOINT, USERS)
-    assert store.broken(cell) == ((CHECKPOINT,) if sizes else (CHECKPOINT, USERS))
+    assert damage(store, [cell], contents=True) == {cell: [CHECKPOINT, USERS]}
+    assert damage(store, [cell]) == {cell: [CHECKPOINT] if sizes else [CHECKPOINT, USERS]}
     (folder / CURVE).unlink()
     (folder / USERS).write_bytes(users[:-1])
-    assert store.broken(cell) == (CHECKPOINT, CURVE, USERS)
+    assert damage(store, [cell]) == {cell: [CHECKPOINT, CURVE, USERS]}
     (folder / "cell.json").write_text("{")
-    assert store.broken(cell) == ("cell.json",)
+    assert damage(store, [cell]) == {cell: ["cell.json"]}
 
 
 def test_raw_ids_are_kept_out() -> None:
