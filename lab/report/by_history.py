@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lab.report.contents import Contents
+from lab.report.curves import beside, curve
 from lab.report.panels import legend, panel_each, place_of
-from lab.report.style import colour, look
 from lab.statistics.intervals import Interval, over_users
 from lab.summary import Line, answered
 from lab.tables import METRIC
@@ -69,20 +69,15 @@ def by_history(contents: Contents) -> Any:
         mine = [(line, one) for line, one in found if place_of(line) == place]
         edges = quartiles(mine[0][1].history)
         for line, one in mine:
-            _draw(panel, one, edges, line.name, names.index(line.name))
+            bins = [one.within(low, high) for low, high in pairwise(edges)]
+            known = [(part, each) for part, each in enumerate(bins) if each is not None]
+            index = names.index(line.name)
+            where = beside(range(len(bins)), index, len(names))[[part for part, _ in known]]
+            curve(panel, where, [each for _, each in known], index, line.name)
         _label(panel, mine[0][1], edges)
     next(iter(places.values())).set_ylabel(METRIC.upper())
     legend(figure, places.values())
     return figure
-
-
-def _draw(panel: Any, one: Served, edges: list[int], name: str, index: int) -> None:
-    bins = [one.within(low, high) for low, high in pairwise(edges)]
-    known = [(place, each) for place, each in enumerate(bins) if each is not None]
-    where = [place for place, _ in known]
-    panel.plot(where, [each.mean for _, each in known], label=name, **look(index))
-    ends = [each.low for _, each in known], [each.high for _, each in known]
-    panel.fill_between(where, *ends, color=colour(index), alpha=0.1, linewidth=0)
 
 
 def _label(panel: Any, one: Served, edges: list[int]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.answers import horizon_text
+from lab.answers import SURE, horizon_text
 from lab.report.by_history import by_history
 from lab.report.by_variant import over_variants
 from lab.report.contents import Contents
@@ -113,12 +113,18 @@ def _mean(contents: Contents, line: Line, metric: str) -> float:
     return one.mean if one else float("nan")
 
 
+BARS = (
+    "bars are 95 % intervals over users, and points of one place of the axis stand side by side so that none hides "
+    "another."
+)
+"""Of figures drawn by lab.report.curves."""
+
 DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
     (
         "horizon",
         "How far ahead",
-        f"{METRIC.upper()} against the horizon, a line for each model or baseline, a panel for each slice; bands are "
-        "95 % intervals over users.",
+        f"{METRIC.upper()} against the horizon, a line for each model or baseline, a panel on a scale of its own for "
+        f"each slice; {BARS}",
         over_horizons,
     ),
     (
@@ -130,15 +136,18 @@ DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
     (
         "variants",
         "Variants",
-        f"{METRIC.upper()} against the variants in their order, a line for each model or baseline, a panel for each "
-        "slice; bands are 95 % intervals over users. What is the same to all variants goes straight across.",
+        f"{METRIC.upper()} against the variants in their order, a line for each model or baseline, a panel on a scale "
+        f"of its own for each slice; {BARS} What is the same to all variants goes straight across.",
         over_variants,
     ),
     (
         "comparisons",
         "Paired differences",
         "How far the best line of each horizon is ahead of every other, query by query, with 95 % intervals over users "
-        "and over seeds; an interval across zero does not tell the two apart. comparisons.csv has every two lines.",
+        "and over seeds. Each interval is of its two lines alone: across zero it does not tell them apart, but clear "
+        "of zero it is not enough where many are compared. The `~` of the tables and the sentences go by Holm's p over "
+        f"all comparisons, which is stricter; dots are hollow where it is above {SURE:g}. comparisons.csv has every "
+        "two lines and that p.",
         forest,
     ),
     (
@@ -171,14 +180,15 @@ DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
         "history",
         "By length of history",
         f"{METRIC.upper()} over all {{things}} for quarters of the queries, by how many events of the user were known; "
-        "bands are 95 % intervals over users.",
+        f"{BARS}",
         by_history,
     ),
     (
         "learning",
         "Learning curves",
-        "Loss on the valid split, or what else training stops by, against training steps, a line for each cell; cells "
-        "of one colour differ in seed and fold.",
+        "Loss on the valid split, or what else training stops by, against training steps, a line for each cell, a "
+        "panel on a scale of its own for each horizon; cells of one colour differ in seed and fold. A cell of one look "
+        "is a point.",
         learning,
     ),
 )

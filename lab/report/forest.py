@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lab.answers import span
+from lab.answers import SURE, span
 from lab.comparisons import Comparison
 from lab.report.contents import Contents
 from lab.report.panels import TITLE, Place, label_rows, legend, panels, place_of, room_for, wrapped
@@ -54,6 +54,7 @@ def forest(contents: Contents) -> Any:
 
 def _draw(panel: Any, rows: list[Comparison]) -> None:
     for place, row in enumerate(rows):
+        face = "white" if row.holm_p > SURE else "black"
         ends = {"over users": (row.users_low, row.users_high), "over seeds": (row.seeds_low, row.seeds_high)}
         told = [(kind, low, high) for kind, (low, high) in ends.items() if low is not None and high is not None]
         for shift, (kind, low, high) in zip(SHIFTS[len(told)], told, strict=True):
@@ -61,6 +62,13 @@ def _draw(panel: Any, rows: list[Comparison]) -> None:
             how = {"color": colour(index), "linewidth": 3.2 - 1.6 * index, "label": kind}
             panel.plot([low, high], [place + shift] * 2, **how)
         # On the first interval, or by itself where too few users leave none.
-        panel.plot([row.difference], [place + (SHIFTS[len(told)] or (0.0,))[0]], "o", color="black", markersize=4)
+        panel.plot(
+            [row.difference],
+            [place + (SHIFTS[len(told)] or (0.0,))[0]],
+            "o",
+            color="black",
+            markerfacecolor=face,
+            markersize=5,
+        )
     panel.axvline(0, color="#555555", linewidth=1)
     label_rows(panel, [row.b for row in rows])

@@ -7,8 +7,10 @@ import numpy as np
 
 from lab.cell_record import KINDS
 from lab.report.contents import Contents
+from lab.report.curves import beside, curve
 from lab.report.panels import label_rows, legend, panels, room_for
-from lab.report.style import colour, look
+from lab.report.style import look
+from lab.statistics.intervals import Interval
 from lab.store import days
 from lab.summary import Estimate, Line
 from lab.tables import METRIC
@@ -35,18 +37,16 @@ def over_horizons(contents: Contents) -> Any:
     horizons = sorted({line.horizon for line in contents.lines})
     if len(horizons) == 1:
         return None
-    figure, drawn = panels(5.2, len(contents.slices), sharey=True)
+    places, rows = np.log(horizons).tolist(), named(contents)
+    figure, drawn = panels(5.2, len(contents.slices))
     for part, panel in zip(contents.slices, drawn, strict=True):
-        for index, (name, lines) in enumerate(named(contents).items()):
-            found = estimates(contents, lines, part)
-            if not found:
-                continue
-            where, means = [horizon for horizon, _ in found], [one.mean for _, one in found]
-            panel.plot(where, means, label=name, **look(index))
-            band(panel, where, [one for _, one in found], index)
-        panel.set(title=part, xlabel="horizon, days", xscale="log")
-        panel.set_xticks(horizons, [days(horizon) for horizon in horizons])
-        panel.minorticks_off()
+        for index, (name, lines) in enumerate(rows.items()):
+            if found := estimates(contents, lines, part):
+                here = [horizons.index(horizon) for horizon, _ in found]
+                where = beside(places, index, len(rows))[here]
+                curve(panel, where, [interval(one) for _, one in found], index, name)
+        panel.set(title=part, xlabel="horizon, days")
+        panel.set_xticks(places, [days(horizon) for horizon in horizons])
     drawn[0].set_ylabel(METRIC.upper())
     legend(figure, drawn)
     return figure
@@ -70,15 +70,11 @@ def row_by_row(contents: Contents) -> Any:
 
 def _draw(panel: Any, row: int, one: Estimate, line: Line) -> None:
     how = look(KINDS.index(line.kind)) | {"linestyle": "none"}
-    panel.plot(list(_ends(one)), [row, row], color=how["color"], linewidth=2.4, alpha=0.45)
+    ends = interval(one)
+    panel.plot([ends.low, ends.high], [row, row], color=how["color"], linewidth=2.4, alpha=0.45)
     panel.plot([one.mean], [row], label=line.kind, **how)
 
 
-def band(panel: Any, where: Sequence[float], found: Sequence[Estimate], index: int) -> None:
-    """The intervals over users of estimates along an axis, in the colour of their line."""
-    low, high = zip(*map(_ends, found), strict=True)
-    panel.fill_between(where, low, high, color=colour(index), alpha=0.12, linewidth=0)
-
-
-def _ends(one: Estimate) -> tuple[float, float]:
-    return (one.users.low, one.users.high) if one.users else (one.mean, one.mean)
+def interval(one: Estimate) -> Interval:
+    """The interval over users about an estimate; of no length where too few users leave none."""
+    return Interval(one.mean, *((one.users.low, one.users.high) if one.users else (one.mean, one.mean)))

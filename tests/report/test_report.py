@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,23 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lab.answers import number
+from lab.answers import SURE, number
 from lab.cell_record import Metric
 from lab.errors import FaultError
 from lab.report.by_history import quartiles, served
 from lab.report.compared import heads
-from lab.report.contents import read_contents
+from lab.report.contents import Contents, read_contents
+from lab.report.curves import beside
 from lab.report.figures import DRAWN
 from lab.report.forest import forest, leaders, of_leader
-from lab.report.means import row_by_row
+from lab.report.learning import learning
+from lab.report.means import interval, over_horizons, row_by_row
 from lab.report.panels import WIDTH, panel_each
 from lab.report.reliability import pooled
 from lab.report.style import look, style
 from lab.report.write import write_report
 from lab.store import Store
+from lab.summary import Line
 from lab.tables import write_tables
 from tests.results.made import metrics, record, same_everywhere, users
 
@@ -196,6 +199,50 @@ def test_quarters_of_the_queries_are_told_by_the_events_known(folder: Path) -> N
     within = one.within(3, 8)
     assert within is not None and np.isclose(within.mean, wanted) and within.low < wanted < within.high
     assert quartiles(np.array([2, 2, 2, 2, 9])) == [2, 3, 10]
+
+
+def test_points_of_one_place_stand_side_by_side_and_nearer_than_the_next_place() -> None:
+    for count in (1, 2, 8, 40):
+        where = np.array([beside([0.0, 1.0, 3.0], index, count) for index in range(count)])
+        np.testing.assert_allclose(where.mean(axis=0), [0, 1, 3], atol=1e-12)
+        assert (np.diff(where, axis=0) > 0).all() and np.ptp(where[:, 0]) <= 0.5
+
+
+def test_over_horizons_every_point_has_its_interval_and_every_slice_its_scale(tmp_path: Path) -> None:
+    store, planned = Store(tmp_path), []
+    for horizon, model in product((7.0, 30.0), ("lstm", "gru")):
+        cell = record(f"{model}-{horizon:g}", model=model, horizon=horizon)
+        values = 0.5 + 0.2 * np.random.default_rng(0).random(20)
+        table = users({"all": values, "repeat": values + 0.1, "novel": values / 10})
+        store.write(replace(cell, metrics=metrics(table)), users=table)
+        planned.append(cell)
+    write_tables(store, planned)
+    contents = read_contents(tmp_path)
+    with style():
+        figure = over_horizons(contents)
+    wanted = [
+        interval(one) for h in (7.0, 30.0) if (one := contents.summary.estimate(lined(contents, h), "all", "ndcg@10"))
+    ]
+    panel = figure.axes[0]
+    first, second = panel.lines
+    # Both have the same numbers, and neither hides the other.
+    assert np.array_equal(first.get_ydata(), second.get_ydata())
+    assert (first.get_xdata() < second.get_xdata()).all()
+    bars = [bar.tolist() for bar in panel.collections[0].get_segments()]
+    assert bars == [[[x, one.low], [x, one.high]] for x, one in zip(first.get_xdata(), wanted, strict=True)]
+    assert figure.axes[2].get_ylim()[1] < 0.1 < figure.axes[1].get_ylim()[0]
+
+
+def lined(contents: Contents, horizon: float) -> Line:
+    return next(one for one in contents.lines if one.name.startswith("lstm") and one.horizon == horizon)
+
+
+def test_one_look_is_a_point_and_steps_begin_at_none(last_events: Path, folder: Path) -> None:
+    with style():
+        one, several = learning(read_contents(last_events)), learning(read_contents(folder))
+    assert {line.get_linestyle() for line in one.axes[0].lines} == {"None"}
+    assert "None" not in {line.get_linestyle() for line in several.axes[0].lines}
+    assert one.axes[0].get_xlim()[0] == 0 and several.axes[0].get_xlim()[0] == 0
 
 
 def test_no_two_lines_look_the_same_in_grey_print() -> None:
@@ -414,6 +461,18 @@ def test_every_interval_of_the_forest_is_named_and_has_its_dot(folder: Path) -> 
         bars = [line for line in panel.lines if line.get_label() == "over users"]
         dots = [line for line in panel.lines if line.get_marker() == "o"]
         assert [bar.get_ydata()[0] for bar in bars] == [dot.get_ydata()[0] for dot in dots]
+
+
+def test_what_holm_does_not_tell_apart_has_a_hollow_dot_whatever_its_interval(folder: Path) -> None:
+    contents = read_contents(folder)
+    (place, leader), *_ = sorted(leaders(contents).items())
+    told, *_ = [
+        one for one in contents.compared if (one.target, one.horizon) == place and leader.name in (one.a, one.b)
+    ]
+    for p, face in ((SURE / 2, "black"), (SURE * 2, "white")):
+        contents.__dict__["compared"] = (replace(told, slice="all", users_low=0.1, users_high=0.2, holm_p=p),)
+        dots = [line for line in forest(contents).axes[0].lines if line.get_marker() == "o"]
+        assert [dot.get_markerfacecolor() for dot in dots] == [face]
 
 
 def test_a_slice_without_numbers_has_no_panel(last_events: Path) -> None:
