@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+
+from lab.table_grid import short
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,20 @@ def follow(
 Line = tuple[str, Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]
 """A name, seconds, and the NDCG@10 at each."""
 
+LONE: Mapping[str, Any] = {"marker": "D", "markersize": 8, "linestyle": "none", "markeredgecolor": "black"}
+"""How one epoch alone looks, which has no line to be found by."""
 
-def draw(lines: Sequence[Line], path: Path, marks: Sequence[float] = ()) -> None:
-    """Accuracy against seconds, on a logarithmic scale: lines of one name in one colour, and heights to reach."""
+
+def draw(lines: Sequence[Line], path: Path, goals: Mapping[float, float] = MappingProxyType({})) -> None:
+    """Write `drawn` as PNG."""
+    drawn(lines, goals).savefig(path, dpi=150)
+
+
+def drawn(lines: Sequence[Line], goals: Mapping[float, float]) -> Any:
+    """Accuracy against seconds, on a logarithmic scale: lines of one name in one colour.
+
+    goals: NDCG@10 to reach, each with the minutes within which it is wanted.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.6), layout="constrained")
@@ -119,12 +133,20 @@ def draw(lines: Sequence[Line], path: Path, marks: Sequence[float] = ()) -> None
     names = list(dict.fromkeys(name for name, *_ in lines))
     handles: dict[str, Any] = {}
     for name, seconds, ndcg in lines:
-        style: dict[str, Any] = {"marker": ".", "markersize": 4, "linewidth": 1.2, "color": f"C{names.index(name)}"}
-        (handles[name],) = axes.plot(seconds, ndcg, **style)
-    for mark in marks:
-        axes.axhline(mark, color="0.5", linewidth=0.8, linestyle="--")
+        style = {"marker": ".", "markersize": 4, "linewidth": 1.2} if len(seconds) > 1 else LONE
+        (handles[name],) = axes.plot(seconds, ndcg, **style, color=f"C{names.index(name)}")
+    for ndcg, minutes in goals.items():
+        _aim(axes, ndcg, minutes)
     axes.set(xscale="log", xlabel="seconds since training began", ylabel="NDCG@10, valid", ylim=(0, None))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=150)
+    return figure
+
+
+def _aim(axes: Any, ndcg: float, minutes: float) -> None:
+    """A height across, a stroke at its time, and both in words beside the panel, where no line runs through them."""
+    axes.axhline(ndcg, color="0.5", linewidth=0.8, linestyle="--")
+    axes.plot([60 * minutes], [ndcg], marker="|", markersize=14, markeredgewidth=1.6, color="black")
+    said = f"wanted: {short(ndcg)}\nwithin {minutes:g} min"
+    axes.text(1.01, ndcg, said, transform=axes.get_yaxis_transform(), va="center", fontsize=8)

@@ -18,9 +18,10 @@ early looks. A seed that never gets there counts as infinitely long in the
 median. --figure draws each seed's accuracy on valid against those seconds, and
 beside it whatever epochs `benchmarks.peers --log ml-1m.txt --curves FILE.csv`
 wrote, whose seconds passed on a clock and which ranks what a user took before
-too. What papers report is of the test, where a model of the lab has a little
-less than on valid: the times are to that height, not to that accuracy on the
-test.
+too. The dashed lines are what was wanted, .126 within 8 minutes and .160 within
+25, each with a stroke at its time. What papers report is of the test, where a
+model of the lab has a little less than on valid: the times are to that height,
+not to that accuracy on the test.
 
 Run:
     python -m benchmarks.published --path ml-1m.txt --only model=gru
@@ -82,8 +83,8 @@ of HSTU's attention on the states of a GRU, and not the published stack.
 Papers prepare the log in ways of their own: RecBole's rows leave out ratings below 3 and what is rare (3,124 items),
 look back 50 events and rank what was taken before too; generative-recommenders have 3,706 items."""
 
-MARKS = (0.126, 0.160)
-"""NDCG@10 to which the time is told."""
+GOALS = {0.126: 8.0, 0.160: 25.0}
+"""NDCG@10 to which the time is told, and the minutes within which it was wanted."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +187,10 @@ def show(store: Store, planned: Sequence[CellRecord]) -> None:
         print(f"left out: {left} of {len(planned)} planned cells are not done")
     show_published()
     print("\nmedian seconds of a cell's share of the machine until an NDCG@10 on valid, and how many seeds reached it:")
-    print(f"{'':34s}" + "".join(f"{mark:>18.3f}" for mark in MARKS))
+    print(f"{'':34s}" + "".join(f"{mark:>18.3f}" for mark in GOALS))
     for name, cells in lines.items():
         if cells[0].kind == "model":
-            times = [typical([reached(store, cell, mark) for cell in cells]) for mark in MARKS]
+            times = [typical([reached(store, cell, mark) for cell in cells]) for mark in GOALS]
             print(f"{name:34s}" + "".join(f"{time:>18s}" for time in times))
 
 
@@ -215,7 +216,7 @@ def main(asked: Asked) -> int:
     if asked.figure is not None:
         done = [cell for cell in store.plan(cells) if cell.status == "done" and cell.kind == "model"]
         own = [(f"{cell.model} (lab)", *looks(store, cell)) for cell in done]
-        draw([*own, *(line for path in asked.beside for line in epochs_of(path))], asked.figure, MARKS)
+        draw([*own, *(line for path in asked.beside for line in epochs_of(path))], asked.figure, GOALS)
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.courses import Course, Epoch, draw
+from benchmarks.courses import Course, Epoch, draw, drawn
 from benchmarks.peers import keep
 from benchmarks.published import Asked, arguments_of, epochs_of, looks, planned, reached, show, typical
 from lab.cell_record import CellRecord, Metric
@@ -50,8 +50,21 @@ def test_epochs_of_peers_are_drawn_beside_ours(tmp_path: Path):
     store = Store(tmp_path)
     seconds, ndcg = looks(store, store.read(cell(store, "GRU", 0, 0.2, (0.1, 0.15, 0.13, 0.17)).id))
     np.testing.assert_allclose([seconds, ndcg], [[20, 40, 60, 80], [0.1, 0.15, 0.13, 0.17]])
-    draw([("GRU", seconds, ndcg), ("GRU", seconds, 2 * ndcg), *theirs], tmp_path / "both.png", (0.126,))
+    draw([("GRU", seconds, ndcg), ("GRU", seconds, 2 * ndcg), *theirs], tmp_path / "both.png", {0.126: 8.0})
     assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_goal_is_named_where_it_stands_and_one_epoch_alone_is_seen():
+    figure = drawn([("GRU", [31.0, 62.0], [0.02, 0.04]), ("SASRec", [2.1], [0.05])], {0.126: 8.0, 0.16: 25.0})
+    (axes,) = figure.axes
+    said = {text.get_text(): text.get_position()[1] for text in axes.texts}
+    assert said == {"wanted: .126\nwithin 8 min": 0.126, "wanted: .160\nwithin 25 min": 0.16}
+    strokes = [line for line in axes.lines if line.get_marker() == "|"]
+    assert [line.get_xydata().tolist() for line in strokes] == [[[480, 0.126]], [[1500, 0.16]]]
+    course, alone = figure.legends[0].get_lines()
+    assert alone.get_markersize() >= 2 * course.get_markersize() and alone.get_linestyle() == "None"
+    figure.draw_without_rendering()
+    assert figure.get_tightbbox().x1 <= figure.get_figwidth()
 
 
 @pytest.mark.parametrize(
