@@ -144,10 +144,10 @@ DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
         "comparisons",
         "Paired differences",
         "How far the best line of each horizon is ahead of every other, query by query, with 95 % intervals over users "
-        "and over seeds. Each interval is of its two lines alone: across zero it does not tell them apart, but clear "
-        "of zero it is not enough where many are compared. The `~` of the tables and the sentences go by Holm's p over "
-        f"all comparisons, which is stricter; dots are hollow where it is above {SURE:g}. comparisons.csv has every "
-        "two lines and that p.",
+        "and over seeds. Each interval is of its two lines alone: one across zero does not tell them apart, but one "
+        "clear of zero need not do so where many are compared. The sentences, and ~ in tables, go by Holm's p over all "
+        f"comparisons, which is stricter: dots are hollow where it is above {SURE:g}. comparisons.csv has every two "
+        "lines.",
         forest,
     ),
     (

@@ -1,5 +1,6 @@
 """The page and the figures of a results folder, looked at in a real browser."""
 
+import html
 import io
 import json
 import os
@@ -473,6 +474,8 @@ def test_what_holm_does_not_tell_apart_has_a_hollow_dot_whatever_its_interval(fo
         contents.__dict__["compared"] = (replace(told, slice="all", users_low=0.1, users_high=0.2, holm_p=p),)
         dots = [line for line in forest(contents).axes[0].lines if line.get_marker() == "o"]
         assert [dot.get_markerfacecolor() for dot in dots] == [face]
+    page = html.unescape((folder / "report.html").read_text())
+    assert "~ in tables, go by Holm's p over all comparisons, which is stricter: dots are hollow" in page
 
 
 def test_a_slice_without_numbers_has_no_panel(last_events: Path) -> None:
