@@ -69,7 +69,7 @@ class Asked:
     """Train only the model at this place of the experiment, counted from 0, in this process."""
 
     def __post_init__(self) -> None:
-        require(self, cells=1, **({} if self.alone is None else {"alone": 0}))
+        require(self, cells=1, alone=0)
         if self.edge and len(set(self.cells)) < 2:
             raise InputError(
                 "--edge: what a cell more needs is told by two numbers of cells; give --cells two or more."

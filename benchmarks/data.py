@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.command import command, require
+from benchmarks.command import command, require, require_folder
 from benchmarks.large_log import write_log
 from benchmarks.memory import resident
-from lab.errors import FaultError, InputError, LabError
+from lab.errors import FaultError, LabError
 
 EVENTS = 2_000_000
 
@@ -46,8 +46,8 @@ class Asked:
 
     def __post_init__(self) -> None:
         require(self, events=1, steps=1)
-        if self.folder is not None and not self.folder.is_dir():
-            raise InputError(f"--folder: there is no folder {self.folder}; make it first.")
+        if self.folder is not None:
+            require_folder("--folder", self.folder)
 
 
 def main(asked: Asked) -> None:

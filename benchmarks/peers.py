@@ -41,7 +41,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.command import command, require
+from benchmarks.command import command, require, require_folder
 from benchmarks.courses import Course, Epoch, Failed, draw, follow
 from lab.errors import InputError
 from lab.kinds import check_distinct
@@ -120,8 +120,7 @@ def check(asked: Asked) -> None:
     if asked.log is not None and not asked.log.is_file():
         raise InputError(f"--log: {asked.log} is no file; name one of `user item` lines in order.")
     if asked.curves is not None:
-        if not asked.curves.parent.is_dir():
-            raise InputError(f"--curves: there is no folder {asked.curves.parent}; make it first.")
+        require_folder("--curves", asked.curves.parent)
         if asked.curves.is_dir() or asked.curves.suffix == ".png":
             raise InputError(f"--curves: {asked.curves} is to be a CSV file; the figure goes beside it, as PNG.")
     if not 0 <= asked.overlap < asked.length:

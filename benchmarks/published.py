@@ -45,7 +45,7 @@ from statistics import median
 import numpy as np
 from rich.console import Console
 
-from benchmarks.command import command, require
+from benchmarks.command import command, require, require_folder
 from benchmarks.courses import Line, draw
 from lab.cell_record import CellRecord
 from lab.command_line import parse
@@ -108,8 +108,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         require(self, seeds=1)
-        if wrong := mistake(self):
-            raise InputError(wrong)
+        check(self)
 
 
 def arguments_of(asked: Asked) -> list[str]:
@@ -220,18 +219,17 @@ def main(asked: Asked) -> int:
     return 0
 
 
-def mistake(asked: Asked) -> str:
-    """What would be of no use, or would fail after the training."""
+def check(asked: Asked) -> None:
+    """Raise InputError for what would be of no use, or would fail after the training."""
     if asked.path is None and (asked.figure or asked.only):
-        return "--figure, --only: give --path too, the log of the run that they are of."
+        raise InputError("--figure, --only: give --path too, the log of the run that they are of.")
     if asked.beside and asked.figure is None:
-        return "--beside: name by --figure where to draw."
-    if asked.figure is not None and not asked.figure.parent.is_dir():
-        return f"--figure: there is no folder {asked.figure.parent}; make it first."
+        raise InputError("--beside: name by --figure where to draw.")
+    if asked.figure is not None:
+        require_folder("--figure", asked.figure.parent)
     for path in asked.beside:
         if not path.is_file() or not path.read_text("utf-8").startswith("model,"):
-            return f"--beside: {path} is no CSV file that `benchmarks.peers --curves` wrote."
-    return ""
+            raise InputError(f"--beside: {path} is no CSV file that `benchmarks.peers --curves` wrote.")
 
 
 def here(path: Path | None) -> str:

@@ -35,10 +35,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from benchmarks.clock import RUNS, seconds
-from benchmarks.command import command, require
+from benchmarks.command import command, require, require_folder
 from benchmarks.memory import forget, resident
 from benchmarks.packed import IDS
-from lab.errors import InputError
 
 Axis = Literal["users", "length", "items", "categories", "width", "cells", "devices"]
 AXES: dict[Axis, tuple[int, int]] = {
@@ -92,9 +91,9 @@ class Asked:
     """The softmax to train by, with --alone and the axis `items`."""
 
     def __post_init__(self) -> None:
-        require(self, "axes", "models", doublings=1, **({} if self.alone is None else {"alone": 1}))
-        if self.figure is not None and not self.figure.parent.is_dir():
-            raise InputError(f"--figure: there is no folder {self.figure.parent}; make it first.")
+        require(self, "axes", "models", doublings=1, alone=1)
+        if self.figure is not None:
+            require_folder("--figure", self.figure.parent)
 
 
 def main(asked: Asked) -> None:

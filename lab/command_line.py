@@ -13,10 +13,9 @@ from typing import Annotated, Any, Union
 import tyro
 
 from lab.arguments import choice, read_arguments
-from lab.baselines import default_baselines
 from lab.cadence import EVERY
 from lab.errors import InputError
-from lab.experiment import Experiment
+from lab.experiment import Experiment, suited_baselines
 from lab.nearest import nearest
 from lab.registry import classes
 from lab.tracking import Tracking
@@ -78,7 +77,7 @@ def parse(
     chosen = read_arguments(_arguments(experiment), program, ordered, description=description)
     named = {f.name: getattr(chosen, f.name) for f in fields(Experiment) if f.name not in FIXED and f.name != "name"}
     kept = {name: getattr(experiment, name) for name in ("name", *FIXED)}
-    if kept["baselines"] == default_baselines(experiment.target.asks, not experiment.target.leaves_taken_out):
+    if kept["baselines"] == suited_baselines(experiment.target):
         kept["baselines"] = None  # those of the target that is asked now
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
     if "--only" in arguments and not options.only:

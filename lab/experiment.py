@@ -22,6 +22,11 @@ MOST_SEEDS = 10_000
 """Far beyond what tells two rows apart; a grid of more would not even be listed in a minute."""
 
 
+def suited_baselines(target: Target) -> tuple[Baseline, ...]:
+    """One of each baseline that suits a target: what an experiment has that names none."""
+    return default_baselines(target.asks, taken=not target.leaves_taken_out)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A question, as the grid model x feature set x variant x horizon x fold x seed, with the baselines beside it."""
@@ -56,8 +61,7 @@ class Experiment:
     def __post_init__(self) -> None:
         check_kinds(self)
         if self.baselines is None:
-            suited = default_baselines(self.target.asks, taken=not self.target.leaves_taken_out)
-            object.__setattr__(self, "baselines", suited)
+            object.__setattr__(self, "baselines", suited_baselines(self.target))
         self._check_protocol()
         self._check_sizes()
         self._check_features()
