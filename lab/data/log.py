@@ -90,9 +90,9 @@ def read_log(scan: Scan) -> Log:
 def _check_count(scan: Scan, rows: int) -> None:
     """Raise FaultError unless there are as many rows as the files hold."""
     held = scan.records() if scan.records is not None else None
-    if held is not None and held != rows:
+    if held is not None and held.rows != rows:
         place = scan.files[0] if scan.files else "the source"
-        raise FaultError(f"{place}: {held:,} rows are in the files, but {rows:,} were read; report this as a bug.")
+        raise FaultError(f"{place}: {held.rows:,} rows are in the files, but {rows:,} were read; report this as a bug.")
 
 
 def _text(name: str, schema: pl.Schema) -> pl.Expr:

@@ -65,6 +65,8 @@ def read_error(error: Exception, files: tuple[Path, ...], style: TextStyle | Non
     if "utf-8" in text:
         broken = next(filter(None, (bad_bytes(file, encoding) for file in files)), None)
         return ReadError(broken or f"{name}: is not {encoding} text", _encoding_advice(Path(name)))
+    if "invalid utf8" in text:
+        return ReadError(f"{name}: a column of bytes holds some that are no text", "write that column as text")
     if isinstance(error, OSError) and error.filename is not None:
         return ReadError(f"{error.filename}: cannot be read ({error.strerror})")
     if isinstance(error, DAMAGED):

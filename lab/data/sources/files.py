@@ -9,6 +9,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from lab.data.digests import file_digest
+from lab.data.sources.base import Records
 from lab.data.sources.damage import ReadError, read_error
 from lab.data.sources.delimited import Delimited, Part
 from lab.data.sources.heads import Head, read_head, sniff_separator, with_columns
@@ -80,11 +81,11 @@ class Opened:
 
         return register_io_source(source, schema=schema)
 
-    def rows(self) -> int | None:
-        """How many rows the files have, counted apart from the parser; None before they were read to their end."""
+    def records(self) -> Records | None:
+        """What the files hold, counted apart from the parser; None before they were read to their end."""
         if self.kind == "parquet":
-            return ParquetFiles(self.files).rows()
-        return self.tally.rows if self.tally.whole else None
+            return Records(ParquetFiles(self.files).rows())
+        return Records(self.tally.rows, self.tally.blank) if self.tally.whole else None
 
     def explain(self, error: Exception) -> InputError:
         """What was found while reading, as one sentence that names the file."""

@@ -173,7 +173,9 @@ def with_columns(head: Head, style: TextStyle) -> Head:
     """The head with its columns: named by the header, or numbered from 1. Raises ReadError for names that cannot be."""
     padded = _is_padded(head.lines, style)
     names, read = next(records(head.lines, style, padded), ([""], 1))
-    columns = tuple(name.strip() for name in names) if style.header else tuple(str(k + 1) for k in range(len(names)))
+    columns = (
+        tuple(name.strip(" \t") for name in names) if style.header else tuple(str(k + 1) for k in range(len(names)))
+    )
     _check_columns(columns, head, style)
     body = head.skipped + (read if style.header else 0)
     return replace(head, columns=columns, body=body, padded=padded)

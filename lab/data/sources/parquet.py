@@ -56,9 +56,8 @@ class ParquetFiles:
         return [self._text(name) for name, dtype in schema.items() if dtype == pl.Binary]
 
     def _text(self, name: str) -> pl.Expr:
-        for file in self._files:
-            sample = pl.scan_parquet(file, glob=False).select(name).head(UNTIL).collect().to_series()
-            if sample.dtype == pl.Binary and sample.cast(pl.String, strict=False).null_count() > sample.null_count():
+        for file, schema in zip(self._files, self._schemas, strict=True):
+            if schema[name] == pl.Binary and not _is_text(file, name):
                 return pl.col(name).bin.encode("hex")
         return pl.col(name).cast(pl.String)
 
@@ -78,6 +77,14 @@ def _schema(file: Path) -> pl.Schema:
         return pl.scan_parquet(file, glob=False, hive_partitioning=False).collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ReadError(f"{file}: cannot be read as parquet: {first_line(error)}") from None
+
+
+def _is_text(file: Path, name: str) -> bool:
+    try:
+        pl.scan_parquet(file, glob=False).select(pl.col(name).head(UNTIL).cast(pl.String)).collect()
+    except pl.exceptions.PolarsError:
+        return False
+    return True
 
 
 def _common(found: list[pl.DataType]) -> pl.DataType | None:

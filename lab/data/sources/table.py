@@ -170,7 +170,7 @@ class Table(Source):
             files=opened.files if opened else (),
             facts=_facts(columns, times, opened) | ({"timed": False} if self.order == "rows" else {}),
             explain=opened.explain if opened else None,
-            records=opened.rows if opened and not self.nested else None,
+            records=opened.records if opened and not self.nested else None,
         )
 
     def fingerprint(self, cache: Path | None = None) -> str:
@@ -228,7 +228,7 @@ class Table(Source):
         return {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
 
     def _column(self, column: str, setting: str, schema: pl.Schema, opened: Opened | None) -> str:
-        if column not in schema:
+        if column not in schema or (column.startswith(MARK) and column != ORDER):
             names = [name for name in schema if not name.startswith(MARK)]
             named = opened is not None and opened.style is not None and opened.style.header
             said = nearest_column(column, names)
