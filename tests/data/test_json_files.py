@@ -55,7 +55,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["log.json", "log.jsonl.gz", "log.txt", "log"])
+@pytest.mark.parametrize("name", ["log.json", "log.jsonl.gz", "log.csv", "log"])
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda name: name.replace(" ", "-").replace(",", ""))
 def test_layouts_agree(tmp_path: Path, layout: str, name: str) -> None:
     content = LAYOUTS[layout].encode()
@@ -135,6 +135,7 @@ REFUSED = {
     "text": ("user,item,time\n1,2,2020-01-01\n", "line 1 is no JSON"),
     "another encoding": (lines(ROWS).replace("u1", "ü").encode("latin-1"), "line 2 is not utf-8 text"),
     "nothing": ("\n\n", "the file holds no rows"),
+    "an empty array": ("[]", "the file holds no rows"),
 }
 
 

@@ -115,14 +115,6 @@ def test_a_value_that_hive_lacks_is_missing(tmp_path: Path) -> None:
     assert found["category"].to_list() == [None] * 5
 
 
-def test_the_same_bytes_in_another_format_are_another_log(tmp_path: Path) -> None:
-    line = '{"user": "a", "item": "b", "time": "2020-01-01"}\n'
-    for name in ("log.jsonl", "log.csv"):
-        (tmp_path / name).write_text(line * 3)
-    kinds = [Table(path=str(tmp_path / name)).fingerprint(tmp_path) for name in ("log.jsonl", "log.csv")]
-    assert kinds[0] != kinds[1]
-
-
 def test_what_is_neither_file_nor_folder_is_called_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "link.csv").symlink_to(tmp_path / "gone.csv")

@@ -30,13 +30,10 @@ Read = Callable[[Path, Sequence[str], int], Iterator[Part]]
 
 @dataclass
 class Tally:
-    """What was read of the files the last time."""
+    """What is read of the files, from their beginning on: a plan may read them twice at a time, each with its own."""
 
     rows: int = 0
     blank: int = 0
-    """Blank lines, which are no rows."""
-    whole: bool = False
-    """Whether it was all of the files."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,8 @@ class Opened:
     """None for a format that needs none."""
     heads: Mapping[Path, Head] = field(default_factory=dict)
     """Of text files."""
-    tally: Tally = field(default_factory=Tally, compare=False)
+    whole: list[Records] = field(default_factory=list, compare=False)
+    """What was found each time that the files were read to their end."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,7 +83,7 @@ class Opened:
         """What the files hold, counted apart from the parser; None before they were read to their end."""
         if self.kind == "parquet":
             return Records(ParquetFiles(self.files).rows())
-        return Records(self.tally.rows, self.tally.blank) if self.tally.whole else None
+        return self.whole[-1] if self.whole else None
 
     def explain(self, error: Exception) -> InputError:
         """What was found while reading, as one sentence that names the file."""
@@ -93,28 +91,27 @@ class Opened:
 
     def _frames(self, read: Read, names: list[str], most: int | None) -> Iterator[pl.DataFrame]:
         """The rows part by part, no more of them than `most`."""
-        tally = self.tally
-        tally.rows, tally.blank, tally.whole = 0, 0, False
+        tally = Tally()
         size = CHUNK if most is None else SAMPLE_BYTES
         for file in self.files:
-            for frame in self._of_file(file, read, names, size):
+            for frame in self._of_file(file, read, names, size, tally):
                 left = len(frame) if most is None else most - tally.rows
                 yield frame.head(left)
                 tally.rows += min(left, len(frame))
                 if most is not None and tally.rows >= most:
                     return
-        tally.whole = True
+        self.whole.append(Records(tally.rows, tally.blank))
 
-    def _of_file(self, file: Path, read: Read, names: list[str], size: int) -> Iterator[pl.DataFrame]:
+    def _of_file(self, file: Path, read: Read, names: list[str], size: int, tally: Tally) -> Iterator[pl.DataFrame]:
         """The rows of a file, with the reader's own columns and those that its folders state."""
         stated = {name: value for name, value in partitions_of(file) if name in self.stated}
         own = [name for name in names if name not in (*self.stated, ROW, FILE)]
         own = own or [self.own[0]]  # a frame without columns has no rows
         try:
             for part in read(file, own, size):
-                self.tally.blank += part.blank
+                tally.blank += part.blank
                 made = {name: pl.lit(value, pl.String) for name, value in stated.items()}
-                first = self.tally.rows
+                first = tally.rows
                 made[ROW] = pl.int_range(first, first + len(part.frame), dtype=pl.get_index_type())
                 made[FILE] = pl.lit(str(file), pl.String)
                 yield part.frame.with_columns(**{n: e for n, e in made.items() if n in names}).select(names)
@@ -137,12 +134,12 @@ def open_files(
     `wanted` are columns that a JSON file may have in late objects alone. Raises InputError for files that are no log.
     """
     files = find_files(path)
-    for file in files:
-        if file.stat().st_size == 0:
-            raise InputError(f"{file}: the file is empty.")
-        refuse_others(file)
-    kind = kind_of(files[0])
     try:
+        for file in files:
+            if file.stat().st_size == 0:
+                raise InputError(f"{file}: the file is empty.")
+            refuse_others(file)
+        kind = kind_of(files[0])
         if kind == "text" and style is not None:
             opened = _open_text(files, style, separator)
         elif kind == "json":
@@ -184,6 +181,8 @@ def _json_columns(files: tuple[Path, ...], wanted: tuple[str, ...]) -> tuple[str
     for opened in unseen:
         late = opened.late_keys(name for name in wanted if name not in found)
         found.update(dict.fromkeys(name for name in wanted if name in late))
+    if not found:
+        raise InputError(f"{files[0]}: the file holds no rows.")
     return tuple(found)
 
 

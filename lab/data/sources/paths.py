@@ -18,9 +18,6 @@ FORMATS = {
     ".jsonl": "json", ".ndjson": "json", ".json": "json",
 }  # fmt: skip
 
-_ANY = (".txt", ".dat")
-"""Endings that say little: what begins as JSON is JSON."""
-
 _REMOTE = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 _PARTITION = re.compile(r"^[A-Za-z_][^=]*=.*$")
 _ABSENT = "__HIVE_DEFAULT_PARTITION__"
@@ -67,18 +64,18 @@ def format_of(path: Path) -> str | None:
 
 
 def kind_of(file: Path) -> str:
-    """The format of a file: Parquet by its first bytes, else by the ending, else JSON where an object begins."""
+    """The format of a file: Parquet by its first bytes, JSON by its ending or where an object begins, else text."""
     if first_bytes(file, 4) == b"PAR1":
         return "parquet"
     found = format_of(file)
-    if found is None or Path(plain_name(file)).suffix in _ANY:
-        try:
-            with open_bytes(file) as stream:
-                head = stream.read(64).removeprefix(BOM_UTF8).lstrip()
-        except DAMAGED:
-            head = b""
-        found = "json" if re.match(rb"\[\s*\{|\{\s*\"", head) else "text"
-    return found
+    if found in ("parquet", "json"):
+        return found
+    try:
+        with open_bytes(file) as stream:
+            head = stream.read(64).removeprefix(BOM_UTF8).lstrip()
+    except DAMAGED:
+        return "text"  # said where it is read
+    return "json" if re.match(rb"\[\s*\{|\{\s*\"", head) else "text"
 
 
 def _in_folder(path: str, place: Path) -> tuple[Path, ...]:
