@@ -139,7 +139,7 @@ def read_and_sort(log: Path) -> None:
     """The limit: all columns in memory, by user and time."""
     import polars as pl
 
-    pl.scan_parquet(log).sort("user", "time").collect(engine="streaming")
+    pl.scan_parquet(log, glob=False).sort("user", "time").collect(engine="streaming")
 
 
 def prepare_log(log: Path, cache: Path) -> None:

@@ -305,8 +305,8 @@ def test_a_stray_quotation_mark(refused) -> None:
 def test_broken_json_lines_and_parquet(refused) -> None:
     said = refused('{"user": "a", "item": "b", "time": "2020-01-01"}\n{"user": \n', name="log.jsonl")
     assert said.startswith("log.jsonl: line 2 is no JSON (Expecting value at position 9); ") and "one object" in said
-    assert refused("[1,\n 2]", name="log.json").startswith("log.json: line 1 is no JSON")
-    assert refused("[1, 2]\n", name="log.json").startswith("log.json: line 1 holds a list, not an object; JSON lines")
+    assert refused("[1,\n 2]", name="log.json").startswith("log.json: line 1 holds a number, not an object; one object")
+    assert refused('{"user": 1}\n[1, 2]\n', name="log.json").startswith("log.json: line 2 holds a list, not an object")
     assert refused("PAR1 but not really", name="log.parquet").startswith("log.parquet: cannot be read as parquet")
 
 

@@ -55,12 +55,14 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
         require_times(scan.facts)
     _refuse_clock(scan.facts, cleaning, timeline)
     log = read_log(scan)
+    held = scan.records() if scan.records is not None else None
     rows = len(log)
     if not rows:
         raise InputError(f"{_place(scan)}: holds no rows.")
     log, quarantine = _set_aside(log, scan, cleaning)
     facts: dict[str, Any] = {"source": source.name, "rows": rows, **scan.facts, "missing": _missing(log)}
     facts["files"] = [file.name for file in scan.files]
+    facts["blank_lines"] = held.blank if held is not None else 0
     facts["quarantine"] = _counted(quarantine)
     log, removed = _cleaned(log, scan, cleaning, timeline, horizons, facts)
     facts["rules"] = [asdict(rule) for rule in removed]

@@ -138,8 +138,10 @@ def load(folder: Path, say: Callable[[str], None], cache: Path | None = None) ->
         say(f"cache: {folder / damaged} is damaged; building the histories anew.")
         return None
     arrays = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(folder.glob("*.npy"))}
-    items = pl.read_parquet(folder / "items.parquet")
-    categories = pl.read_parquet(folder / "categories.parquet") if (folder / "categories.parquet").exists() else None
+    items = pl.read_parquet(folder / "items.parquet", glob=False)
+    categories = (
+        pl.read_parquet(folder / "categories.parquet", glob=False) if (folder / "categories.parquet").exists() else None
+    )
     facts = body["facts"]
     facts["quarantine"]["file"] = str(folder / "quarantine.csv")
     return Histories(

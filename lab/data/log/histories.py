@@ -102,7 +102,7 @@ class Histories:
 
         if self.folder is None:
             raise FaultError("histories: these were made in memory and have no users' names beside them.")
-        table = pl.read_parquet(self.folder / "users.parquet")
+        table = pl.read_parquet(self.folder / "users.parquet", glob=False)
         return table if self.rows is None else table[self.rows]
 
     def row_of(self, user: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from lab.core.errors import FaultError, InputError
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Scan
 from lab.data.timeline import DAY
@@ -67,8 +68,9 @@ def read_log(scan: Scan) -> Log:
         casts.append(_text("behaviour", schema).cast(pl.Enum(names)))
     try:
         frame = scan.frame.with_columns(casts).collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, OSError, InputError) as error:
         raise (scan.explain(error) if scan.explain else error) from None
+    _check_count(scan, len(frame))
     columns: dict[str, np.ndarray] = {}
     names_of: dict[str, np.ndarray] = {}
     for name in frame.columns:
@@ -83,6 +85,14 @@ def read_log(scan: Scan) -> Log:
         order = np.argsort(columns["row"], kind="stable")
         columns = {name: column[order] for name, column in columns.items()}
     return Log(columns, names_of, scan.behaviours)
+
+
+def _check_count(scan: Scan, rows: int) -> None:
+    """Raise FaultError unless there are as many rows as the files hold."""
+    held = scan.records() if scan.records is not None else None
+    if held is not None and held.rows != rows:
+        place = scan.files[0] if scan.files else "the source"
+        raise FaultError(f"{place}: {held.rows:,} rows are in the files, but {rows:,} were read; report this as a bug.")
 
 
 def _text(name: str, schema: pl.Schema) -> pl.Expr:

@@ -26,6 +26,15 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Records:
+    """What files hold."""
+
+    rows: int
+    blank: int = 0
+    """Blank lines, which are no rows."""
+
+
+@dataclass(frozen=True)
 class Scan:
     """A source's rows in the canonical columns, nothing of it read until it is collected.
 
@@ -52,6 +61,9 @@ class Scan:
     """Last instant that the source vouches for (microseconds), None for no such limit."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the source had to decide (separator, unit of time, ...), JSON-able, for `python -m lab.data` to print."""
+    records: Callable[[], Records | None] | None = None
+    """What the files hold, counted apart from what parsed them, once `frame` was collected; None where `frame` need not
+    have as many rows."""
     explain: Callable[[Exception], InputError] | None = None
     """Turns an error of polars while `frame` is collected into a sentence that names the file."""
 

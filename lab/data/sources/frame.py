@@ -8,14 +8,14 @@ import polars as pl
 from lab.core.digests import digest
 from lab.core.errors import InputError
 from lab.data.sources.damage import first_line
-from lab.data.sources.files import FILE, ROW
+from lab.data.sources.internal import FILE, ROW, refuse_internal
 
 UNREADABLE = (TypeError, ValueError, NotImplementedError)
 """What polars and Arrow raise of columns that they cannot take over."""
 
 
 def frame_rows(frame: Any) -> pl.LazyFrame:
-    """The rows of a pandas or polars DataFrame, with `row` (from 0) and `file`. Raises InputError where it is none."""
+    """The rows of a pandas or polars DataFrame, with `ROW` (from 0) and `FILE`. Raises InputError where it is none."""
     if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
         try:
             frame = pl.from_pandas(frame)
@@ -23,8 +23,8 @@ def frame_rows(frame: Any) -> pl.LazyFrame:
             raise InputError(f"source.frame: {_why_no_frame(frame, first_line(error))}.") from None
         if not isinstance(frame, pl.DataFrame):
             raise InputError("source.frame: is one column alone; give a pandas or polars DataFrame.")
-    named = [name for name in (ROW, FILE) if name in frame.collect_schema()]
-    return frame.lazy().drop(named).with_row_index(ROW).with_columns(pl.lit("frame").alias(FILE))
+    refuse_internal(frame.collect_schema().names(), "source.frame")
+    return frame.lazy().with_row_index(ROW).with_columns(pl.lit("frame").alias(FILE))
 
 
 def _why_no_frame(frame: Any, error: str) -> str:

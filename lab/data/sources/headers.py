@@ -3,7 +3,8 @@
 import polars as pl
 
 from lab.data.sources.damage import ReadError
-from lab.data.sources.files import Opened, head_lines, split_line
+from lab.data.sources.files import Opened
+from lab.data.sources.heads import split_line
 
 
 def refuse_header(opened: Opened) -> None:
@@ -13,7 +14,7 @@ def refuse_header(opened: Opened) -> None:
     """
     assert opened.style is not None
     for file in opened.files:
-        first, *rest = (split_line(line, opened.style) for line in head_lines(file, opened.style.encoding) if line)
+        first, *rest = (split_line(line, opened.style) for line in opened.heads[file].lines if line)
         words = [word for word, *below in zip(first, *rest, strict=False) if below and _is_name(word, below)]
         if words:
             said = f"{file}: its first line ({', '.join(first)}) looks like a header, and columns given by number say "

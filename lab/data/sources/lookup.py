@@ -1,15 +1,14 @@
 """Columns that a log's table takes from a second one: by a key, and as known at the event's time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from lab.core.digests import file_digest
-from lab.data.sources.files import Opened, open_files
-from lab.data.sources.paths import find_files
+from lab.data.sources.files import Opened, contents, open_files
+from lab.data.sources.internal import AT, KEY, SINCE
 from lab.data.sources.text import TextStyle
 
 NEVER = -(2**62)
@@ -51,31 +50,39 @@ class Lookup:
         found = self.opened().frame(self.nested)
         found = found if self.where is None else found.filter(self.where)
         if self.since is None or self.at is None:
-            first = found.select(pl.col(self.key).alias("key"), **self.columns).unique("key", keep="first")
-            return table.join(first, left_on=self.on, right_on="key", how="left")
-        known = found.select(pl.col(self.key).alias("key"), **self.columns, since=self.since)
+            first = found.select(pl.col(self.key).alias(KEY), **self.columns).unique(KEY, keep="first")
+            return table.join(first, left_on=self.on, right_on=KEY, how="left")
+        known = found.select(pl.col(self.key).alias(KEY), self.since.alias(SINCE), **self.columns)
         return (
-            table.with_columns(at=self.at.fill_null(NEVER))
-            .sort("at")
+            table.with_columns(self.at.fill_null(NEVER).alias(AT))
+            .sort(AT)
             .join_asof(
-                known.filter(pl.col("since").is_not_null()).sort("since", maintain_order=True),
-                left_on="at",
-                right_on="since",
+                known.filter(pl.col(SINCE).is_not_null()).sort(SINCE, maintain_order=True),
+                left_on=AT,
+                right_on=SINCE,
                 by_left=self.on,
-                by_right="key",
+                by_right=KEY,
                 check_sortedness=False,
             )
-            .drop("at")
+            .drop(AT)
         )
 
     def opened(self) -> Opened:
-        return open_files(self.path, self.style, self.style.separator or None)
+        wanted = {
+            self.key,
+            *(
+                n
+                for e in (*self.columns.values(), self.where, self.since)
+                if e is not None
+                for n in e.meta.root_names()
+            ),
+        }
+        return open_files(self.path, self.style, self.style.separator or None, sorted(wanted))
 
     def identity(self, cache: Path | None = None) -> list[Any]:
         """What the columns depend on: the settings and the content of the files."""
         expressions = [str(e) for e in (self.where, self.at, self.since)]
         columns = [(name, str(expression)) for name, expression in self.columns.items()]
         nested = sorted((name, str(dtype)) for name, dtype in self.nested.items())
-        contents = [file_digest(file, cache) for file in find_files(self.path)]
-        style = [self.style.separator, self.style.header, self.style.quote, self.style.encoding]
-        return [self.on, self.key, columns, expressions, style, nested, contents]
+        style = list(astuple(self.style))
+        return [self.on, self.key, columns, expressions, style, nested, contents(self.path, cache)]

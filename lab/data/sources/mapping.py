@@ -8,7 +8,7 @@ import polars as pl
 from lab.core.spelling import nearest
 from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
-from lab.data.sources.files import FILE, ROW, SURPLUS
+from lab.data.sources.internal import FILE, ROW, SURPLUS
 from lab.data.sources.times import UNITS, TimeFormat
 
 NUMBERS = (
@@ -38,7 +38,7 @@ class Mapped:
     """Which of the schema's columns there are, in its order."""
 
     def canonical(self) -> pl.LazyFrame:
-        return self.table.select(ROW, *self.columns, "fault")
+        return self.table.select(pl.col(ROW).alias("row"), *self.columns, "fault")
 
     def quarantine(self, several_files: bool) -> pl.LazyFrame:
         """The rows that break the schema, by file and row (from 1 in each file)."""
@@ -75,7 +75,7 @@ def map_table(
 ) -> Mapped:
     """Map `columns` (the schema's name -> the table's) and mark what breaks the schema.
 
-    `table` has `row` and `file`, and `surplus` where a row of text may have more fields than the header. Of `json`, the
+    `table` has `ROW` and `FILE`, and `SURPLUS` where a row of text may have more fields than the header. Of `json`, the
     text of a value may be that of a list or an object.
     """
     raw = {f"raw_{name}": pl.col(column) for name, column in columns.items() if name not in DATE_PARTS}

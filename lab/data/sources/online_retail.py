@@ -8,7 +8,7 @@ import polars as pl
 
 from lab.data.schema import CANCELLATION
 from lab.data.sources.download import Download
-from lab.data.sources.files import head_lines
+from lab.data.sources.heads import head_lines
 from lab.data.sources.public import OpenLog
 from lab.data.sources.table import Table
 

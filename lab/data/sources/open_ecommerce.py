@@ -1,7 +1,7 @@
 """Open e-commerce 1.0: five years of Amazon purchases of US households."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -88,7 +88,7 @@ class OpenEcommerce(OpenLog):
 HOME = "home_state_in_subset"
 
 
-def _of_home_states(scan: Scan, attributes: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
+def _of_home_states(scan: Scan, attributes: pl.LazyFrame) -> dict[str, Any]:
     """The events and attributes of the users whose home state's file is there."""
     home = attributes.filter(pl.col(HOME) == "1")
     users = home.select("user").collect().to_series()
@@ -96,4 +96,5 @@ def _of_home_states(scan: Scan, attributes: pl.LazyFrame) -> dict[str, pl.LazyFr
         raise InputError(
             f"source.home_state_only: no user has {HOME}=1; switch it off with --source.no-home-state-only."
         )
-    return {"frame": scan.frame.filter(pl.col("user").is_in(users.implode())), "attributes": home}
+    kept = scan.frame.filter(pl.col("user").is_in(users.implode()))
+    return {"frame": kept, "attributes": home, "records": None}

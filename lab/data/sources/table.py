@@ -8,18 +8,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 import tyro
 
-from lab.core.digests import file_digest, settings_digest
+from lab.core.digests import settings_digest
 from lab.core.errors import InputError
 from lab.core.setting_types import check_kinds
 from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
 from lab.data.sources.damage import ReadError, first_line
-from lab.data.sources.files import FILE, ROW, SURPLUS, Opened, open_files
+from lab.data.sources.files import Opened, contents, open_files
 from lab.data.sources.frame import frame_digest, frame_rows
 from lab.data.sources.headers import refuse_header
+from lab.data.sources.internal import MARK, ORDER, ROW
 from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, IDS, identifier, map_table, nearest_column
-from lab.data.sources.paths import find_files, format_of
+from lab.data.sources.paths import find_files
 from lab.data.sources.text import TextStyle
 from lab.data.sources.times import TimeFormat, detect, iso
 
@@ -33,9 +34,6 @@ CONVENTIONAL = {
     CANCELLATION: CANCELLATION, "cancel": CANCELLATION, "return": CANCELLATION, "refund": CANCELLATION,
 }  # fmt: skip
 """What logs call their behaviours, weakest first: the mapping of a log that states none."""
-
-ORDER = "lab_order"
-"""The column that stands for the time where rows are in order and have none: their numbers, as microseconds."""
 
 IN_PYTHON = (
     tyro.conf.Suppress,
@@ -100,6 +98,9 @@ class Table(Source):
     """Whether the first line names the columns. Default: unless user and item are given by number."""
     quote: str = '"'
     """What encloses a field that holds a separator; empty for nothing."""
+    escape: str = ""
+    """What stands before a quotation mark, a separator or a line's end that is part of a field, as `\\` does in MySQL's
+    files. Default: nothing."""
     encoding: str = "utf-8"
     """Encoding of text files."""
     attributes: str | None = None
@@ -120,6 +121,7 @@ class Table(Source):
         for name in ("path", "attributes", *IDS, "time", *DATE_PARTS, *OPTIONAL, "attributes_user", "separator"):
             if getattr(self, name) == "":
                 raise InputError(f"source.{name}: is empty; {_NAMES.get(name, 'name a column')}, or leave it out.")
+        self._check_marks()
         if self.user == self.item:
             raise InputError(f"source.user and source.item: both are column {self.user!r}; name two columns.")
         split = (self.year, self.month, self.day)
@@ -133,6 +135,15 @@ class Table(Source):
             )
         if self.path is not None and self.frame is not None:
             raise InputError("source: give either a path or a frame, not both.")
+
+    def _check_marks(self) -> None:
+        for name, cure in (("quote", "name one, or '' for none"), ("escape", "name one, or leave it out")):
+            mark = getattr(self, name)
+            if len(mark) > 1 or not mark.isascii() or mark in ("\n", "\r"):
+                raise InputError(f"source.{name}: {mark!r} is not one plain character; {cure}.")
+        marks = [mark for mark in (self.separator, self.quote, self.escape) if mark]
+        if len(set(marks)) < len(marks):
+            raise InputError("source: separator, quote and escape are one and the same; name three characters.")
 
     def scan(self) -> Scan:
         """Raises InputError for a file, column, separator or format that is not there."""
@@ -159,6 +170,7 @@ class Table(Source):
             files=opened.files if opened else (),
             facts=_facts(columns, times, opened) | ({"timed": False} if self.order == "rows" else {}),
             explain=opened.explain if opened else None,
+            records=opened.records if opened and not self.nested else None,
         )
 
     def fingerprint(self, cache: Path | None = None) -> str:
@@ -166,9 +178,8 @@ class Table(Source):
         outside = ("path", "attributes", "behaviours", "frame", "derive", "nested", "lookups")
         settings: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in outside}
         settings["behaviours"] = list(self.behaviours.items())
-        content = [frame_digest(self.frame)] if self.frame is not None else []
-        content += [file_digest(file, cache) for file in (find_files(self._path()) if self.frame is None else ())]
-        content += [file_digest(file, cache) for file in (find_files(self.attributes) if self.attributes else ())]
+        content = [frame_digest(self.frame)] if self.frame is not None else contents(self._path(), cache)
+        content += contents(self.attributes, cache) if self.attributes else []
         derived = sorted((name, str(expression)) for name, expression in self.derive.items())
         nested = sorted((name, str(dtype)) for name, dtype in self.nested.items())
         lookups = [lookup.identity(cache) for lookup in self.lookups]
@@ -192,10 +203,21 @@ class Table(Source):
     def _opened(self) -> Opened:
         numbered = self.user.isdecimal() and self.item.isdecimal()
         header = not numbered if self.header is None else self.header
-        opened = open_files(self._path(), TextStyle("", header, self.quote, self.encoding), self.separator)
+        opened = open_files(self._path(), self._style(header), self.separator, self._names())
         if numbered and self.header is None and opened.style is not None:
             refuse_header(opened)
         return opened
+
+    def _style(self, header: bool) -> TextStyle:
+        return TextStyle("", header, self.quote, self.encoding, self.escape)
+
+    def _names(self) -> list[str]:
+        """The columns that are asked of the file by name."""
+        stated = [getattr(self, name) or name for name in (*IDS, "time", *OPTIONAL)]
+        split = [getattr(self, part) for part in DATE_PARTS if getattr(self, part)]
+        derived = [name for expression in self.derive.values() for name in expression.meta.root_names()]
+        looked = [lookup.on for lookup in self.lookups]
+        return list(dict.fromkeys([*stated, *split, *self.identity, *derived, *looked]))
 
     def _columns(self, schema: pl.Schema, opened: Opened | None) -> dict[str, str]:
         """The table's column behind each of the schema's (and year, month, day)."""
@@ -206,8 +228,8 @@ class Table(Source):
         return {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
 
     def _column(self, column: str, setting: str, schema: pl.Schema, opened: Opened | None) -> str:
-        if column not in schema:
-            names = [name for name in schema if name not in (ROW, FILE, SURPLUS)]
+        if column not in schema or (column.startswith(MARK) and column != ORDER):
+            names = [name for name in schema if not name.startswith(MARK)]
             named = opened is not None and opened.style is not None and opened.style.header
             said = nearest_column(column, names)
             hint = "no header? give positions, such as 1 for user, 2 for item and 3 for time" if named else ""
@@ -246,7 +268,7 @@ class Table(Source):
         """What the second table says of users, in text."""
         if self.attributes is None:
             return None
-        opened = open_files(self.attributes, TextStyle("", True, self.quote, self.encoding))
+        opened = open_files(self.attributes, self._style(True))
         table = opened.frame().select(opened.columns)
         schema = _schema(table, opened)
         user = self._column(self.attributes_user or self.user, "attributes_user", schema, opened)
@@ -272,7 +294,7 @@ def _place(opened: Opened | None) -> str:
 
 
 def _is_json(opened: Opened | None) -> bool:
-    return opened is not None and format_of(opened.files[0]) == "json"
+    return opened is not None and opened.kind == "json"
 
 
 def _facts(columns: dict[str, str], times: TimeFormat, opened: Opened | None) -> dict[str, Any]:

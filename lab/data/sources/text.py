@@ -1,10 +1,13 @@
-"""Text files as bytes: how they are compressed and encoded, and how rows are written in them."""
+"""Text files as a stream of UTF-8: how they are compressed and encoded, and how rows are written in them."""
 
 import codecs
-import gzip
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
+
+from lab.data.sources.packed import open_bytes
 
 UTF8 = ("utf-8", "utf8")
 
@@ -13,6 +16,15 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
 """Byte-order marks and the encodings they tell, none of which can begin a text in UTF-8; the longest first."""
+
+CHUNK = 1 << 23
+"""Bytes that are read at a time."""
+
+ESCAPED = "\ufdd0\ufdd1\ufdd2\ufdd3"
+"""What stands, while rows are cut, for an escaped quotation mark, separator, line break and escape.
+
+Unicode keeps these four for use inside of programs: no text has them.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,8 @@ class TextStyle:
     header: bool
     quote: str
     encoding: str
+    escape: str = ""
+    """What takes its meaning from the quotation mark or separator behind it; empty for nothing."""
 
 
 def encoding_of(file: Path, stated: str) -> str:
@@ -35,5 +49,46 @@ def encoding_of(file: Path, stated: str) -> str:
 
 
 def binary(file: Path) -> IO[bytes]:
-    """A stream of a file's bytes, decompressed where its name ends in .gz."""
-    return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
+    """A stream of a file's bytes, decompressed whatever its name is."""
+    return open_bytes(file)
+
+
+def utf8_chunks(file: Path, encoding: str, carriage: bool = False, size: int = CHUNK) -> Iterator[bytes]:
+    """The file as UTF-8, without its byte-order mark; with `carriage`, its lines' `\\r` become `\\n`.
+
+    Text in UTF-8 is not looked at. Raises UnicodeDecodeError for a byte that is not in another encoding.
+    """
+    decoder = None if encoding.lower() in UTF8 else codecs.getincrementaldecoder(encoding)()
+    first = True
+    with binary(file) as stream:
+        while chunk := stream.read(size):
+            chunk = chunk if decoder is None else decoder.decode(chunk).encode()
+            chunk = chunk.removeprefix(codecs.BOM_UTF8) if first else chunk
+            first = False
+            yield chunk.replace(b"\r", b"\n") if carriage else chunk
+    if decoder is not None:
+        yield decoder.decode(b"", final=True).encode()
+
+
+def escapes_marked(chunks: Iterator[bytes], style: TextStyle) -> Iterator[bytes]:
+    """The chunks with what is escaped as one of `ESCAPED`, so that it ends no field and no row."""
+    if not style.escape:
+        yield from chunks
+        return
+    meant = zip((style.quote, style.separator, "\n", style.escape), ESCAPED, strict=True)
+    marks = {what.encode(): mark.encode() for what, mark in meant if what}
+    escape, held = style.escape.encode(), b""
+    pattern = re.compile(re.escape(escape) + b"(" + b"|".join(map(re.escape, marks)) + b")")
+    for chunk in chunks:
+        whole = held + chunk
+        odd = (len(whole) - len(whole.rstrip(escape))) % 2  # what the last escape stands before is not here yet
+        held = whole[len(whole) - odd :]
+        yield pattern.sub(lambda found: marks[found[1]], whole[: len(whole) - odd])
+    yield held
+
+
+def unmarked(text: str, style: TextStyle) -> str:
+    """Text with what `ESCAPED` stands for in its place."""
+    for mark, meant in zip(ESCAPED, (style.quote, style.separator, "\n", style.escape), strict=True):
+        text = text.replace(mark, meant)
+    return text
