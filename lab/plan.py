@@ -13,6 +13,7 @@ from lab.cell_record import CellRecord
 from lab.cells import Cell
 from lab.data.blanks import blank_ids
 from lab.data.dataset import SPLITS, Dataset, Split
+from lab.data.duplicates import repeated_rows
 from lab.data.histories import Histories
 from lab.data.layout import Packed
 from lab.data.queries import FoldView
@@ -43,7 +44,7 @@ def print_log(console: Console, histories: Histories, ordered: bool) -> None:
         f"{facts['source']}: {counted(histories.events, 'event')}, {counted(histories.users, 'user')}, "
         f"{counted(len(histories.item_names), 'item')}",
     )
-    for line in (*_times(facts, ordered), *blank_ids(facts)):
+    for line in (*_times(facts, ordered), *blank_ids(facts), *repeated_rows(facts)):
         say(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lab.data.blanks import blanks
+from lab.data.blanks import blanks, odd_ids
 from lab.data.cleaning import Cleaning, fitted_rules, history_rules, row_rules, stated_range
+from lab.data.duplicates import without_duplicates
 from lab.data.log import MISSING_TIME, Log, read_log, resolution
 from lab.data.order import require_times
 from lab.data.removed import Removed, left_out
@@ -60,6 +61,8 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
         raise InputError(f"{_place(scan)}: holds no rows.")
     log, quarantine = _set_aside(log, scan, cleaning)
     facts: dict[str, Any] = {"source": source.name, "rows": rows, **scan.facts, "missing": _missing(log)}
+    facts["odd"] = odd_ids(log)
+    log = log.without("odd")
     facts["files"] = [file.name for file in scan.files]
     facts["quarantine"] = _counted(quarantine)
     log, removed = _cleaned(log, scan, cleaning, timeline, horizons, facts)
@@ -87,9 +90,10 @@ def _cleaned(
     log, removed = row_rules(log, cleaning, span)
     log = _ended(log, timeline, removed)
     _require_events(log, scan, removed)
-    log, more = history_rules(log.without("fault").sorted().without("row"), cleaning)
+    log, more, facts["repeats"] = without_duplicates(log.without("fault").sorted(), cleaning.duplicates, scan)
     removed += more
-    log = log.without("identity")
+    log, more = history_rules(log.without("row"), cleaning)
+    removed += more
     first, last = int(log["time"].min()), int(log["time"].max())
     known_until = folds(timeline, horizons, first, last)[-1].valid_cutoff if horizons else last
     facts |= {"first": first, "last": last, "bulk": bulk(log["time"])}
@@ -241,7 +245,8 @@ def _encoded(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, An
         items = items.with_columns(pl.Series("text", _first_text(log, arrays["item"], len(items)), dtype=pl.String))
     categories = pl.DataFrame({"name": pl.Series(names["category"], dtype=pl.String)}) if "category" in log else None
     facts |= _measured(arrays, user) | {"users": len(names["user"]), "items": len(items), "events": len(log)}
-    facts["blanks"] = {"user": blanks(names["user"], user), "item": blanks(names["item"], arrays["item"])}
+    coded = {"user": user} | {name: arrays[name] for name in ("item", "category") if name in arrays}
+    facts["blanks"] = {name: blanks(names[name], codes) for name, codes in coded.items()}
     facts["categories"] = None if categories is None else len(categories)
     used = np.bincount(arrays["behaviour"], minlength=len(log.behaviours))
     facts["behaviours"] = {behaviour.name: int(n) for behaviour, n in zip(log.behaviours, used, strict=True)}
@@ -260,13 +265,13 @@ def _compact(log: Log, name: str) -> tuple[np.ndarray, np.ndarray]:
     return new[codes], names[used]
 
 
-def _first_text(log: Log, item: np.ndarray, items: int) -> np.ndarray:
+def _first_text(log: Log, item: np.ndarray, items: int) -> list[str | None]:
     """What each item was called at its first event, None where nothing: never what only later events call it."""
     by_time = np.argsort(log["time"], kind="stable")
     first = np.empty(items, np.int64)
     # The last assignment wins, so the first event comes last.
     first[item[by_time[::-1]]] = by_time[::-1]
-    return np.array([*log.names["text"], None], object)[log["text"][first]]
+    return np.array([*log.names["text"], None], object)[log["text"][first]].tolist()
 
 
 def _measured(arrays: Mapping[str, np.ndarray], user: np.ndarray) -> dict[str, Any]:

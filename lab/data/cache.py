@@ -100,7 +100,7 @@ def cache_key(
 def building_code() -> str:
     """Hash of the source files that turn a source into histories."""
     here = Path(__file__).parent
-    names = ("blanks", "build", "cache", "cleaning", "digests", "log", "schema", "stray")
+    names = ("blanks", "build", "cache", "cleaning", "digests", "duplicates", "log", "schema", "stray")
     files = [here / f"{name}.py" for name in names] + sorted((here / "sources").glob("*.py"))
     return digest([part for file in files for part in (file.name, file.read_bytes())])
 

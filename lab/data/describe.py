@@ -15,6 +15,7 @@ from lab.arguments import read_arguments
 from lab.data.blanks import blank_ids
 from lab.data.cache import prepare
 from lab.data.cleaning import Cleaning
+from lab.data.duplicates import repeated_rows
 from lab.data.figure import save_figure, timeline_figure
 from lab.data.histories import Histories
 from lab.data.listing import LABEL, WIDTH, listing, names
@@ -135,6 +136,8 @@ def description(histories: Histories) -> Iterator[str]:
         yield from _entry("odd ids", line)
     yield from _listed("quarantined", _quarantined(facts))
     yield from _listed("left out", _left_out(facts))
+    for line in repeated_rows(facts):
+        yield from _entry("kept", line)
     yield from _entry("events a user", _lengths(histories))
     if not timed:
         yield from _entry("horizons", "none, since there are no times: see timeline.protocol='leave_one_out'")
@@ -165,14 +168,14 @@ def _read_as(facts: Mapping[str, Any]) -> str | None:
     header = "" if facts.get("header", True) else ", no header"
     unit = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "d": "days"}
     kind = facts["time_format"]
+    how = {name: f" {remark}" for name, remark in facts.get("numbers", {}).items()}
+    named = {name: f"{name} = {column!r}{how.get(name, '')}" for name, column in facts["columns"].items()}
     if not facts.get("timed", True):
-        columns = ", ".join(f"{ours} = {theirs!r}" for ours, theirs in facts["columns"].items() if ours != "time")
+        columns = ", ".join(said for name, said in named.items() if name != "time")
         return f"rows in the order of events, without times{separator}{header}; {columns}"
-    times = (
-        f"{unit[kind]} since 1970" if kind in unit else {"iso": "ISO dates", "date-time": "instants"}.get(kind, kind)
-    )
-    columns = ", ".join(f"{ours} = {theirs!r}" for ours, theirs in facts["columns"].items())
-    return f"times as {times} ({facts['time_zone']}){separator}{header}; {columns}"
+    others = {"iso": "ISO dates", "date-time": "instants", "ticks": ".NET ticks"}
+    times = f"{unit[kind]} since 1970" if kind in unit else others.get(kind, kind)
+    return f"times as {times} ({facts['time_zone']}){separator}{header}; {', '.join(named.values())}"
 
 
 def _span(facts: Mapping[str, Any]) -> str:
