@@ -1,5 +1,7 @@
 """How the commands begin and end alike: help where nothing is asked, and a sentence where something went wrong."""
 
+import io
+import os
 import signal
 import sys
 import threading
@@ -8,9 +10,13 @@ from contextlib import contextmanager
 
 from lab.errors import LabError
 from lab.paragraphs import fitted
+from lab.printable import printable
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to end: Ctrl-C, and the polite request of another program."""
+
+READER_GONE = 141
+"""Exit code where whoever read the output has left, as `head` does: what the system gives a program that it ends so."""
 
 SOON = 10.0
 """Seconds after a first request to end in which more of them add nothing: tables are being written."""
@@ -28,23 +34,43 @@ def helped(doc: str | None, arguments: Sequence[str]) -> int | None:
     """The exit code where help is asked for, or nothing at all, and the command's text is printed; None elsewhere."""
     if arguments and arguments[0] not in ("-h", "--help"):
         return None
-    print(fitted(str(doc)))
-    return 0 if arguments else 2
+    return ended(lambda: print(fitted(str(doc))) or (0 if arguments else 2))
 
 
 def ended(work: Callable[[], int]) -> int:
-    """The exit code of a command's work: what can be told in a sentence is said, a bug of the lab's is raised."""
+    """The exit code of a command's work: what can be told in a sentence is said, a bug of the lab's is raised.
+
+    What the terminal's encoding has no character for is printed as an escape. Where nobody reads the output any more,
+    nothing more is said.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return _told(work)
+        finally:  # also where the work leaves by itself, as after its help
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it leaves
+        return READER_GONE
+
+
+def _told(work: Callable[[], int]) -> int:
     try:
         return work()
     except LabError as error:
         said = error
+    except BrokenPipeError:
+        raise
     except Exception as error:
         from lab.own_code import blamed
 
         if (found := blamed(error)) is None:
             raise
         said = found
-    print(f"error: {said}", file=sys.stderr)
+    print(f"error: {printable(str(said))}", file=sys.stderr)
     return said.exit_code
 
 

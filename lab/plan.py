@@ -22,6 +22,7 @@ from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import Timeline, date_text, instant, log_days
 from lab.data.words import counted, span_text
 from lab.estimate import Part
+from lab.printable import printable
 from lab.progress import duration
 from lab.protocol import leave_one_out
 from lab.training.devices import Layout
@@ -32,8 +33,8 @@ SECOND = 1_000_000
 
 
 def say(console: Console, line: str) -> None:
-    """Print a line as it is, wrapped between words."""
-    console.print(line, markup=False, highlight=False)
+    """Print a line as it is, wrapped between words; what a terminal would act on is escaped."""
+    console.print(printable(line), markup=False, highlight=False)
 
 
 def print_log(console: Console, histories: Histories, ordered: bool) -> None:

@@ -16,15 +16,17 @@ from lab.data.blanks import blank_ids
 from lab.data.cache import prepare
 from lab.data.cleaning import Cleaning
 from lab.data.duplicates import repeated_rows
-from lab.data.figure import save_figure, timeline_figure
+from lab.data.figure import EIGHTHS, levels_for, save_figure, timeline_figure
 from lab.data.histories import Histories
 from lab.data.listing import LABEL, WIDTH, listing, names
 from lab.data.removed import removals
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, log_days, microseconds
 from lab.data.words import counted
+from lab.errors import InputError
 from lab.leaving import ended, helped
 from lab.nearest import did_you_mean
+from lab.printable import printable
 
 CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 """Horizons (days) that are tried on the span."""
@@ -59,21 +61,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if (code := helped(USAGE, given)) is not None:
         return code
+    return ended(lambda: _answer(given))
+
+
+def _answer(given: list[str]) -> int:
     if given == ["--list"]:
         print("\n".join(listing()))
         return 0
     if given[0].startswith("-"):
-        print(f"error: {given[0]}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
+        print(f"error: {printable(given[0])}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
         return 2
     given[0] = _source_name(given[0])
     if (wrong := _misspelt(given[0])) is not None:
-        print(f"error: {wrong}", file=sys.stderr)
-        return 2
+        raise InputError(wrong)
     # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
     if given[0] not in NAMES:
         given = ["table", "--path", *given]
-    given = [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
-    return ended(lambda: _describe(given))
+    return _describe(
+        [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
+    )
 
 
 def _describe(given: list[str]) -> int:
@@ -84,7 +90,7 @@ def _describe(given: list[str]) -> int:
     about = "Describe a log: what it holds, what was wrong with it, and what can be asked of it."
     asked = read_arguments(described, f"python -m lab.data {name}", settings, description=about)
     histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
-    print("\n".join(description(histories)))
+    print("\n".join(description(histories, levels_for(sys.stdout))))
     if asked.figure is not None:
         save_figure(histories, asked.figure)
     return 0
@@ -108,8 +114,11 @@ def _misspelt(given: str) -> str | None:
     return f"{given!r} is neither a file nor a log known by name{close} (--list shows them)."
 
 
-def description(histories: Histories) -> Iterator[str]:
-    """The description, line by line, at most 80 columns wide but for paths, which are kept whole."""
+def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
+    """The description, line by line, at most 80 columns wide but for paths, which are kept whole.
+
+    `levels` are what the figure's bars are made of, from nothing to a whole character.
+    """
     facts = histories.facts
     yield from _entry(
         "log", " ".join([facts["source"], *facts["files"][:3], *(["..."] if len(facts["files"]) > 3 else [])])
@@ -144,15 +153,13 @@ def description(histories: Histories) -> Iterator[str]:
         return
     yield from _entry("horizons", _horizons(facts["last"] - facts["first"]))
     yield ""
-    yield from (
-        f"{'events' if k == 0 else '':<{LABEL}}{line}"
-        for k, line in enumerate(timeline_figure(histories, WIDTH - LABEL))
-    )
+    for k, line in enumerate(timeline_figure(histories, WIDTH - LABEL, levels=levels)):
+        yield f"{'events' if k == 0 else '':<{LABEL}}{line}"
 
 
 def _entry(label: str, text: str | None) -> Iterator[str]:
     if text:
-        wrapped = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
+        wrapped = textwrap.wrap(printable(text), WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
         yield from (f"{label if k == 0 else '':<{LABEL}}{line}" for k, line in enumerate(wrapped))
 
 

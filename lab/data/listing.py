@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterator
 
 from lab.data.sources.public import OpenLog, PublicLog
+from lab.printable import printable
 from lab.registry import shipped
 
 WIDTH = 80
@@ -39,5 +40,5 @@ def _facts(source: type) -> Iterator[str]:
 
 
 def _wrapped(label: str, text: str) -> Iterator[str]:
-    lines = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
+    lines = textwrap.wrap(printable(text), WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
     yield from (f"{label if k == 0 else '':<{LABEL}}{line}" for k, line in enumerate(lines))
