@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import InputError
-from lab.leaving import asked, ended
+from lab.core.errors import InputError
+from lab.core.process import asked, ended
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lab.across_logs import Across
+    from lab.report.across_logs import Across
 
 OUT = Path("results/across")
 
@@ -32,10 +32,10 @@ def compare(folders: list[Path], out: Path) -> int:
     """Print what the folders say together, and write it into `out`; the exit code."""
     from rich.console import Console
 
-    from lab.across_logs import pairs_csv, ranks_csv, read_across, said
-    from lab.files import write_whole
+    from lab.core.files import write_whole
+    from lab.report.across_logs import pairs_csv, ranks_csv, read_across, said
     from lab.report.ranks import draw_ranks
-    from lab.tables import METRIC
+    from lab.results.tables import METRIC
 
     across = read_across(folders, METRIC)
     files = {"ranks.csv": ranks_csv(across), "pairs.csv": pairs_csv(across)}
@@ -72,7 +72,7 @@ def _read(arguments: list[str]) -> tuple[list[Path], Path]:
 def _table(across: "Across") -> "Table":
     from rich.table import Table
 
-    from lab.answers import number
+    from lab.results.conclusions import number
 
     table = Table(box=None, pad_edge=False)
     table.add_column("")

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lab.errors import InputError
-from lab.leaving import asked, ended
+from lab.core.errors import InputError
+from lab.core.process import asked, ended
 
 if TYPE_CHECKING:
-    from lab.experiment import Experiment
-    from lab.runner import Run
+    from lab.experiment.experiment import Experiment
+    from lab.running.runner import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +57,11 @@ def main() -> None:
 
 
 def _reproduce(path: Path, arguments: list[str]) -> int:
-    from lab.backend import prepare_backend
-    from lab.loading import load_experiment
-    from lab.pins import read_pin
-    from lab.settings import experiment_of
-    from lab.verdicts import check_seeds
+    from lab.experiment.loading import load_experiment
+    from lab.experiment.settings import experiment_of
+    from lab.pins.comparison import check_seeds
+    from lab.pins.pin import read_pin
+    from lab.running.backend import prepare_backend
 
     pin = read_pin(path)
     file, arguments = _with(arguments)
@@ -93,8 +93,8 @@ def _parse(experiment: "Experiment", path: Path, arguments: list[str]) -> tuple[
 
     import tyro
 
-    from lab.arguments import read_arguments
-    from lab.command_line import field_docs
+    from lab.commands.arguments import read_arguments
+    from lab.commands.command_line import field_docs
 
     source, told = experiment.source, field_docs(Options)
     columns: list[Any] = [
@@ -130,9 +130,9 @@ def choose(cells: Sequence[Mapping[str, Any]], count: int | None) -> list[Mappin
 
 def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
     """What differs here, a line each, and whether any of it can move a bit."""
-    from lab.environment import code, machine
-    from lab.fingerprints import code_fingerprint
-    from lab.nested import flat
+    from lab.core.nested import flat
+    from lab.experiment.fingerprints import code_fingerprint
+    from lab.pins.environment import code, machine
 
     here = {"code": code() | {"fingerprint": code_fingerprint([])}, "machine": machine()}
     mute = {"code.commit", "code.dirty", "code.version", "code.lock_sha256", "machine.memory_bytes"}
@@ -150,9 +150,9 @@ def _short(value: Any) -> str:
 
 def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experiment: "Experiment") -> list[str]:
     """What differs in the code of the user's own classes, or in what the grid holds here."""
-    from lab.cell_record import place_of
-    from lab.cells import grid
-    from lab.judging import Truth
+    from lab.experiment.cell_record import place_of
+    from lab.experiment.cells import grid
+    from lab.running.judging import Truth
 
     cells = grid(experiment, pin["data"]["fingerprint"], isinstance(experiment.source, Truth))
     here = {place_of(cell.record("missing")): cell.fingerprints["code"] for cell in cells}
@@ -167,7 +167,7 @@ def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experime
 
 def _introduce(pin: Mapping[str, Any], chosen: Sequence[Any], asked: str, moved: list[str]) -> str:
     """Say what differs, and at which level is judged."""
-    from lab.verdicts import LEVELS
+    from lab.pins.comparison import LEVELS
 
     lines, bits = differences(pin)
     lines += moved
@@ -189,9 +189,9 @@ def _say(line: str) -> None:
 
 def require_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) -> None:
     """Raise InputError, with the line to run, where the pinned files are not here, or others in their place."""
-    from lab.command import command
-    from lab.pins import check_files
-    from lab.settings import flags_of_files
+    from lab.core.shell import command
+    from lab.experiment.settings import flags_of_files
+    from lab.pins.pin import check_files
 
     try:
         check_files(experiment.source, pin)
@@ -205,8 +205,8 @@ def _prepared(pin: Mapping[str, Any], experiment: "Experiment", options: Options
     """The run, its log ready. Raises InputError where that is not the pinned one, whatever its files are."""
     from rich.console import Console
 
-    from lab.runner import Place, Run
-    from lab.tracking import Tracking
+    from lab.running.runner import Place, Run
+    from lab.tracking.tracker import Tracking
 
     run = Run(experiment, Place(options.out or folder, options.cache, Tracking(mode="off"), Console()))
     was, now = pin["data"]["fingerprint"], run.histories.fingerprint
@@ -217,8 +217,8 @@ def _prepared(pin: Mapping[str, Any], experiment: "Experiment", options: Options
 
 def _computed(run: "Run", chosen: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The chosen cells computed here, each as a pin holds it."""
-    from lab.cell_record import place_of
-    from lab.pins import pinned_cell
+    from lab.experiment.cell_record import place_of
+    from lab.pins.pin import pinned_cell
 
     mine = {place_of(cell.record("missing")): cell for cell in run.cells}
     cells = [mine[place_of(one)] for one in chosen]
@@ -230,7 +230,7 @@ def _computed(run: "Run", chosen: Sequence[Mapping[str, Any]]) -> list[dict[str,
 
 def _judge(pin: Mapping[str, Any], chosen: Sequence[Any], level: str, got: Sequence[Mapping[str, Any]]) -> int:
     """Print the table; 0 where all matched, else 1."""
-    from lab.verdicts import judge_cell, judge_lines
+    from lab.pins.comparison import judge_cell, judge_lines
 
     rows = [_row("cell", "expected", "got", "verdict")]
     if level == "statistical":

@@ -25,8 +25,8 @@ import sys
 import time
 from pathlib import Path
 
-from lab.command import command
-from lab.leaving import SOON, answer_stops, asked, ended
+from lab.core.process import SOON, answer_stops, asked, ended
+from lab.core.shell import command
 
 
 def main() -> None:
@@ -45,21 +45,21 @@ def main() -> None:
 
 def _run(file: str, arguments: list[str]) -> int:
     if "--list" in (file, *arguments):
-        from lab.catalogue import catalogue
+        from lab.commands.catalogue import catalogue
 
         print("\n".join(catalogue(None if file == "--list" else Path(file))).rstrip())
         return 0
 
-    from lab.command_line import parse
-    from lab.loading import load_experiment
+    from lab.commands.command_line import parse
+    from lab.experiment.loading import load_experiment
 
     declared, about = load_experiment(Path(file))
     experiment, options = parse(declared, f"python -m lab.run {file}", about, arguments)
 
     from rich.console import Console
 
-    from lab.backend import prepare_backend
-    from lab.runner import Place, Run
+    from lab.running.backend import prepare_backend
+    from lab.running.runner import Place, Run
 
     prepare_backend(options.cache)
     run = Run(

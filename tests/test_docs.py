@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lab.loading import load_experiment
+from lab.experiment.loading import load_experiment
 from tests.forking import Home, Server
 
 ROOT = Path(__file__).parents[1]

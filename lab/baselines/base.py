@@ -5,9 +5,9 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from lab.data.queries import FoldView, Labels, Queries
-from lab.data.seen import seen_by
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.fold.seen import seen_by
 from lab.evaluation.ranking import label_ranks, rank_candidates, ranking_metrics
 
 SMOOTHINGS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4)

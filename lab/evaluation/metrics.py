@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.data.queries import Labels
-from lab.errors import FaultError
+from lab.core.errors import FaultError
+from lab.data.fold.queries import Labels
 from lab.evaluation.calibration import Reliability, label_shares, log_loss_and_reliability
 from lab.evaluation.ranking import (
     RANKING_METRICS,

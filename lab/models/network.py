@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
-from lab.data.batch import Columns, EntryArrays, Rows
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.data.rows.batch import Columns, EntryArrays, Rows
 
 
 class Asking(NamedTuple):

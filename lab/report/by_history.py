@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from lab.report.contents import Contents
 from lab.report.curves import beside, curve
 from lab.report.panels import legend, panel_each, place_of
+from lab.results.summary import Line, answered
+from lab.results.tables import METRIC
 from lab.statistics.intervals import Interval, over_users
-from lab.summary import Line, answered
-from lab.tables import METRIC
 
 PARTS = 4
 

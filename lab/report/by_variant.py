@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from lab.answers import span
-from lab.cell_record import line_name
+from lab.experiment.cell_record import line_name
 from lab.report.contents import Contents
 from lab.report.curves import beside, curve
 from lab.report.means import interval
 from lab.report.panels import Place, legend, panels, place_of
+from lab.results.conclusions import span
+from lab.results.tables import METRIC
 from lab.statistics.intervals import Interval
-from lab.tables import METRIC
 
 
 def over_variants(contents: Contents) -> Any:

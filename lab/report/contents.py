@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from lab.cell_record import CellRecord, Kind
-from lab.comparisons import Comparison, from_row
-from lab.damage import refuse_damaged
-from lab.errors import FaultError, InputError
-from lab.slices import told
-from lab.store import CURVE, Store
-from lab.summary import Line, Summary, summarise
+from lab.core.errors import FaultError, InputError
+from lab.experiment.cell_record import CellRecord, Kind
+from lab.results.comparisons import Comparison, from_row
+from lab.results.damage import refuse_damaged
+from lab.results.slices import told
+from lab.results.store import CURVE, Store
+from lab.results.summary import Line, Summary, summarise
 
 PIN = "pin.json"
 """Where a folder says what its results are of."""

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.answers import span
-from lab.data.removed import removals
-from lab.data.timeline import LAST_EVENT, date_text
-from lab.data.words import counted, span_text
-from lab.protocol import leave_one_out
-from lab.remarks import cold
+from lab.core.words import counted
+from lab.data.fold.leave_one_out import leave_one_out
+from lab.data.log.removed import removals
+from lab.data.timeline import LAST_EVENT, date_text, span_text
 from lab.report.contents import Contents
+from lab.results.conclusions import span
+from lab.results.query_notes import cold
 
 Fact = tuple[str, str]
 """What is told, and what is told of it."""

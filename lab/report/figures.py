@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from lab.answers import SURE, horizon_text
 from lab.report.by_history import by_history
 from lab.report.by_variant import over_variants
 from lab.report.contents import Contents
@@ -16,8 +15,9 @@ from lab.report.means import estimates, named, over_horizons, row_by_row
 from lab.report.panels import label_rows, legend, panels, room_for
 from lab.report.reliability import reliability
 from lab.report.style import look, png, style, svg
-from lab.summary import Line
-from lab.tables import METRIC
+from lab.results.conclusions import SURE, horizon_text
+from lab.results.summary import Line
+from lab.results.tables import METRIC
 
 
 @dataclass(frozen=True)

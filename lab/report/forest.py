@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from lab.answers import SURE, span
-from lab.comparisons import Comparison
 from lab.report.contents import Contents
 from lab.report.panels import TITLE, Place, label_rows, legend, panels, place_of, room_for, wrapped
 from lab.report.style import colour
-from lab.summary import Line
-from lab.tables import METRIC
+from lab.results.comparisons import Comparison
+from lab.results.conclusions import SURE, span
+from lab.results.summary import Line
+from lab.results.tables import METRIC
 
 SHIFTS = ((), (0.0,), (-0.14, 0.14))
 """Where so many intervals of one row lie beside its middle."""

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from lab.cell_record import KINDS
+from lab.experiment.cell_record import KINDS
 from lab.report.contents import Contents
 from lab.report.curves import beside, curve
 from lab.report.panels import label_rows, legend, panels, room_for
 from lab.report.style import look
+from lab.results.store import days
+from lab.results.summary import Estimate, Line
+from lab.results.tables import METRIC
 from lab.statistics.intervals import Interval
-from lab.store import days
-from lab.summary import Estimate, Line
-from lab.tables import METRIC
 
 
 def named(contents: Contents) -> dict[str, list[Line]]:

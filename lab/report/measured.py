@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.remarks import COLD
 from lab.report.contents import Contents
-from lab.slices import ALL
-from lab.summary import Estimate, Line
-from lab.table_grid import short
+from lab.results.query_notes import COLD
+from lab.results.slices import ALL
+from lab.results.summary import Estimate, Line
+from lab.results.table_layout import short
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.answers import horizon_text
+from lab.experiment.settings import flags_of_files
 from lab.report.compared import about, compared, heads
 from lab.report.contents import Contents
 from lab.report.facts import of_folds, of_log, of_machine, of_settings
 from lab.report.figures import Drawing
 from lab.report.measured import measured
 from lab.report.question import question
-from lab.settings import flags_of_files
-from lab.summary import Estimate
-from lab.table_grid import grid, short
-from lab.tables import METRIC
+from lab.results.conclusions import horizon_text
+from lab.results.summary import Estimate
+from lab.results.table_layout import grid, short
+from lab.results.tables import METRIC
 
 TEMPLATE = Path(__file__).parent / "page.html"
 

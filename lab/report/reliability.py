@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from lab.answers import span
 from lab.report.contents import Contents
 from lab.report.panels import ACROSS, Place, legend, panels, place_of
 from lab.report.style import look
-from lab.store import RELIABILITY
-from lab.summary import Line
+from lab.results.conclusions import span
+from lab.results.store import RELIABILITY
+from lab.results.summary import Line
 
 FEWEST = 20
 """Pairs of a query and a category below which a point is left out."""

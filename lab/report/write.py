@@ -4,12 +4,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lab.files import write_whole
-from lab.progress import Progress
+from lab.core.files import write_whole
+from lab.core.progress import Progress
 from lab.report.contents import read_contents
 from lab.report.figures import DRAWN, draw
 from lab.report.page import page
-from lab.tables import write_tables
+from lab.results.tables import write_tables
 
 FIGURES, PAGE = "figures", "report.html"
 """Where they lie in a results folder."""

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from lab.data.batch import LabelArrays, Rows
-from lab.data.categories import Categories
-from lab.data.histories import Histories
-from lab.data.queries import FoldView, Labels, Queries
-from lab.data.steps import Steps, lay_steps
+from lab.data.fold.categories import Categories
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.log.histories import Histories
+from lab.data.rows.batch import LabelArrays, Rows
+from lab.data.rows.steps import Steps, lay_steps
 from lab.data.timeline import Timeline
 
 if TYPE_CHECKING:
-    from lab.data.dataset import Dataset
-    from lab.judging import Judge
+    from lab.dataset.dataset import Dataset
+    from lab.running.judging import Judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +110,13 @@ class Target:
 
     def judge(self, data: "Dataset", horizon: int) -> "Judge":
         """Who judges what models, baselines and a source's truth say of the test queries, for one of the horizons."""
-        from lab.judging import InterestJudge  # above all targets, as it judges what they gave
+        from lab.running.judging import InterestJudge  # above all targets, as it judges what they gave
 
         return InterestJudge(data, horizon)
 
     def judged(self) -> dict[str, Any]:
         """The same in words, for the pin: `slices`, metrics `per_query`, `definitions` of metrics, and `candidates`."""
-        from lab.definitions import of_interest
+        from lab.evaluation.definitions import of_interest
 
         return of_interest()
 

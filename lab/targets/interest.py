@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from lab.data.queries import FoldView, Labels, Queries
-from lab.data.search import events_until, expand
-from lab.errors import InputError
-from lab.kinds import check_distinct, check_kinds
+from lab.core.errors import InputError
+from lab.core.setting_types import check_distinct, check_kinds
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.fold.search import events_until, expand
 from lab.targets.base import Target
 
 _EVENTS_AT_ONCE = 4_000_000

@@ -8,25 +8,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from lab.data.batch import LabelArrays, Rows
-from lab.data.categories import Categories
-from lab.data.histories import Histories
-from lab.data.order import from_the_end, strictly
-from lab.data.queries import FoldView, Labels, Queries
-from lab.data.search import events_until
-from lab.data.seen import label_seen
-from lab.data.steps import Steps, lay_events
+from lab.core.errors import InputError
+from lab.core.setting_types import check_distinct, check_kinds
+from lab.data.fold.categories import Categories
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.fold.search import events_until
+from lab.data.fold.seen import label_seen
+from lab.data.log.event_order import from_the_end, strictly
+from lab.data.log.histories import Histories
+from lab.data.rows.batch import LabelArrays, Rows
+from lab.data.rows.steps import Steps, lay_events
 from lab.data.timeline import Timeline
-from lab.errors import InputError
-from lab.kinds import check_distinct, check_kinds
 from lab.targets.base import Target, with_labels
 from lab.targets.catalogue_loss import Negatives, gbce, sampled_softmax, softmax_loss
 from lab.targets.catalogue_rank import ranked
 
 if TYPE_CHECKING:
-    from lab.data.dataset import Dataset
-    from lab.judging import Judge
+    from lab.dataset.dataset import Dataset
     from lab.models.network import Factors
+    from lab.running.judging import Judge
 
 DEPTH = 20
 """How many of the first candidates are kept of each query."""
@@ -222,12 +222,12 @@ class NextItem(Target):
         return jnp.where(weight > 0, weight * short, 0.0).sum(), weight.sum()
 
     def judge(self, data: "Dataset", horizon: int) -> "Judge":
-        from lab.judging import NextItemJudge
+        from lab.running.judging import NextItemJudge
 
         return NextItemJudge(data, self, horizon)
 
     def judged(self) -> dict[str, Any]:
-        from lab.definitions import of_next_items
+        from lab.evaluation.definitions import of_next_items
 
         return of_next_items("item" if self.categories.rule == "item" else "category", self.repeats)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.build import Built, build
-from lab.data.cache import prepare
-from lab.data.cleaning import Cleaning
-from lab.data.describe import description
-from lab.data.duplicates import repeated_rows
+from lab.commands.describe_log import description
+from lab.data.log.build import Built, build
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
+from lab.data.log.duplicates import repeated_rows
 from lab.data.sources import Table
 from lab.data.timeline import Timeline
 

@@ -8,15 +8,15 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from lab.data.build import build
-from lab.data.cache import prepare
-from lab.data.cleaning import Cleaning
-from lab.data.describe import description
-from lab.data.histories import Histories
+from lab.commands.describe_log import description
+from lab.data.log.build import build
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
+from lab.data.log.histories import Histories
 from lab.data.sources import Table
 from lab.data.sources.ids import unwrapped
 from lab.data.timeline import Timeline
-from lab.plan import print_log
+from lab.running.plan import print_log
 
 DAYS = [f"2020-01-{k + 1:02}" for k in range(24)]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lab.data.build import build
-from lab.data.cache import prepare
-from lab.data.cleaning import Cleaning
-from lab.data.describe import description
+from lab.commands.describe_log import description
+from lab.core.errors import InputError
+from lab.data.log.build import build
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
 from lab.data.sources import Table
 from lab.data.sources.numbers import detect_number
 from lab.data.timeline import Timeline
-from lab.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lab.data.cache import prepare
-from lab.data.describe import description
+from lab.commands.describe_log import description
+from lab.core.errors import InputError
+from lab.data.log.cache import prepare
 from lab.data.sources import Table
 from lab.data.sources.times import TimeFormat, detect
-from lab.errors import InputError
 
 MOMENTS = [datetime(2023, 1, 31, 0, 59, 37, tzinfo=UTC) + timedelta(days=9 * k, hours=k) for k in range(9)]
 MICROSECONDS = [int(moment.timestamp()) * 1_000_000 for moment in MOMENTS]

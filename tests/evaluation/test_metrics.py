@@ -10,8 +10,8 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.queries import Labels
-from lab.errors import FaultError
+from lab.core.errors import FaultError
+from lab.data.fold.queries import Labels
 from lab.evaluation.metrics import SLICES, InterestMetrics, InterestResult
 from tests.small_logs import small_labels
 

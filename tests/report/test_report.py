@@ -20,9 +20,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lab.answers import SURE, number
-from lab.cell_record import Metric
-from lab.errors import FaultError
+from lab.core.errors import FaultError
+from lab.experiment.cell_record import Metric
 from lab.report.by_history import quartiles, served
 from lab.report.compared import heads
 from lab.report.contents import Contents, read_contents
@@ -35,9 +34,10 @@ from lab.report.panels import WIDTH, panel_each
 from lab.report.reliability import pooled
 from lab.report.style import look, style
 from lab.report.write import write_report
-from lab.store import Store
-from lab.summary import Line
-from lab.tables import write_tables
+from lab.results.conclusions import SURE, number
+from lab.results.store import Store
+from lab.results.summary import Line
+from lab.results.tables import write_tables
 from tests.results.made import metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]

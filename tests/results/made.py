@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.cell_record import CellRecord, Metric
+from lab.experiment.cell_record import CellRecord, Metric
 
 SLICES = ("all", "repeat", "novel")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.comparisons import COLUMNS, Comparison, comparisons, comparisons_csv, from_row
-from lab.errors import FaultError
+from lab.core.errors import FaultError
+from lab.results.comparisons import COLUMNS, Comparison, comparisons, comparisons_csv, from_row
+from lab.results.store import Store
+from lab.results.summary import summarise
+from lab.results.tables import write_tables
 from lab.statistics.permutation import holm
-from lab.store import Store
-from lab.summary import summarise
-from lab.tables import write_tables
 from tests.results.made import metrics, record, users
 
 BASE = np.array([0.1, 0.5, 0.3, 0.2])

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lab.cell_record import CellRecord
-from lab.command_line import Options
-from lab.errors import InputError
+from lab.commands.command_line import Options
+from lab.core.errors import InputError
+from lab.experiment.cell_record import CellRecord
 from lab.report.contents import read_contents
 from lab.report.page import page
-from lab.stale import with_stale
-from lab.store import Store
-from lab.summary import summarise
-from lab.tables import print_table, write_tables
+from lab.results.stale import with_stale
+from lab.results.store import Store
+from lab.results.summary import summarise
+from lab.results.tables import print_table, write_tables
 from tests.results.made import metrics, record, same_everywhere
 
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
-from lab.damage import damage
-from lab.errors import FaultError, InputError, LabError
-from lab.store import CHECKPOINT, CURVE, USERS, Store
+from lab.core.errors import FaultError, InputError, LabError
+from lab.experiment.cell_record import CellRecord, Metric, from_json, in_order, to_json
+from lab.results.damage import damage
+from lab.results.store import CHECKPOINT, CURVE, USERS, Store
 from tests.results.made import metrics, record, same_everywhere
 
 ROOT = Path(__file__).parents[2]
@@ -151,7 +151,7 @@ def test_raw_ids_are_kept_out() -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from lab.store import Store
+from lab.results.store import Store
 from tests.results.made import metrics, record, same_everywhere
 from dataclasses import replace
 store = Store(Path(sys.argv[1]))

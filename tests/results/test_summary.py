@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lab.cell_record import CellRecord, Metric
-from lab.errors import FaultError, InputError
+from lab.core.errors import FaultError, InputError
+from lab.experiment.cell_record import CellRecord, Metric
+from lab.results.store import Store
+from lab.results.summary import Estimate, Summary, lines, summarise
 from lab.statistics.intervals import over_users
-from lab.store import Store
-from lab.summary import Estimate, Summary, lines, summarise
 from tests.results.made import metrics, record, same_everywhere, users
 
 

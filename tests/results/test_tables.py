@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lab.cell_record import CellRecord, Metric
-from lab.store import Store
-from lab.table_grid import short
-from lab.tables import print_table, write_tables
+from lab.experiment.cell_record import CellRecord, Metric
+from lab.results.store import Store
+from lab.results.table_layout import short
+from lab.results.tables import print_table, write_tables
 from tests.results.made import metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]
@@ -144,8 +144,8 @@ SHOW = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from lab.store import Store
-from lab.tables import print_table, write_tables
+from lab.results.store import Store
+from lab.results.tables import print_table, write_tables
 print_table(write_tables(Store(Path(sys.argv[1]))), Console())
 """
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.queries import FoldView
+from lab.core.errors import InputError
+from lab.data.fold.queries import FoldView
 from lab.data.schema import Behaviour
 from lab.data.timeline import microseconds
-from lab.errors import InputError
 from lab.targets import Interest
 from tests.small_logs import small_histories, small_queries, small_view
 

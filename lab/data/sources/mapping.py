@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lab.core.spelling import nearest
 from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
 from lab.data.sources.files import FILE, ROW, SURPLUS
 from lab.data.sources.ids import ODDITIES, as_text, identifier, oddities, unwrapped
 from lab.data.sources.numbers import MISSING, NumberFormat
 from lab.data.sources.times import TICKS, UNITS, TimeFormat
-from lab.nearest import nearest
 
 NUMBERS = (
     "write numbers like 32.58, since 1,234 may be 1234 or 1.234, and leave a field empty where there is none; or read "

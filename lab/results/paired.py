@@ -1,0 +1,108 @@
+"""A line's metric query by query, and two lines at the queries both answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lab.evaluation.metrics import SLICES
+from lab.results.store import Store
+from lab.results.summary import Line, answered
+
+KEYS: list[str] = ["fold", "user", "cutoff", "slice"]
+_KEY = np.dtype([(name, "i8") for name in KEYS])
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One metric of a line: a row of values for each seed, a column for each query."""
+
+    line: Line
+    seeds: tuple[int | None, ...]
+    keys: np.ndarray
+    """[Q] records of KEYS, sorted; the slice by its place in SLICES."""
+    values: Float[np.ndarray, "S Q"]
+
+    @classmethod
+    def of(cls, store: Store, line: Line, metric: str) -> "Scores":
+        """Read a complete line; no query where its cells have none, or where its seeds were run on other folds."""
+        tables = answered(store, line)
+        seeds = sorted({cell.seed for cell in line.done}, key=lambda seed: -1 if seed is None else seed)
+        rows = [
+            _sorted(
+                [(cell.fold, tables[cell.id]) for cell in line.done if cell.seed == seed and cell.id in tables], metric
+            )
+            for seed in seeds
+        ]
+        keys = rows[0][0] if rows else np.empty(0, _KEY)
+        if any(not np.array_equal(keys, other) for other, _ in rows):
+            return cls(line, tuple(seeds), keys[:0], np.empty((len(seeds), 0)))
+        return cls(line, tuple(seeds), keys, np.stack([values for _, values in rows]))
+
+    def at(self, rows: np.ndarray) -> "Scores":
+        """The queries that `rows`, an index or a mask, picks."""
+        return Scores(self.line, self.seeds, self.keys[rows], self.values[:, rows])
+
+
+def _sorted(tables: list[tuple[int, dict[str, np.ndarray]]], metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """The keys and values of one seed's cells, folds end to end, in the order of the keys."""
+    parts = [_keyed(fold, table, metric) for fold, table in tables if metric in table]
+    keys = np.concatenate([key for key, _ in parts] or [np.empty(0, _KEY)])
+    values = np.concatenate([value for _, value in parts] or [np.empty(0)])
+    order = np.lexsort([keys[name] for name in reversed(KEYS)])
+    return keys[order], values[order]
+
+
+def _keyed(fold: int, table: dict[str, np.ndarray], metric: str) -> tuple[np.ndarray, np.ndarray]:
+    places = np.stack([table["slice"] == name for name in SLICES])
+    kept = places.any(axis=0)
+    keys = np.empty(int(kept.sum()), _KEY)
+    keys["fold"], keys["slice"] = fold, places.argmax(axis=0)[kept]
+    keys["user"], keys["cutoff"] = table["user"][kept], table["cutoff"][kept]
+    return keys, np.asarray(table[metric], np.float64)[kept]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two lines at the queries of one slice that both answer."""
+
+    a: Scores
+    b: Scores
+    slice: str
+
+    @property
+    def difference(self) -> Float[np.ndarray, "Q"]:
+        """By how much a's mean over seeds is above b's."""
+        return self.a.values.mean(axis=0) - self.b.values.mean(axis=0)
+
+    @property
+    def user(self) -> Int[np.ndarray, "Q"]:
+        """Whose query it is."""
+        return self.a.keys["user"]
+
+    def by_seed(self) -> Float[np.ndarray, "S"]:
+        """The difference at each seed both have; a line that draws nothing is the same at every seed."""
+        one, other = (dict(zip(line.seeds, line.values.mean(axis=1), strict=True)) for line in (self.a, self.b))
+        seeds = [s for s in {**one, **other} if s is not None and {s, None} & one.keys() and {s, None} & other.keys()]
+        one_each, other_each = ([means[s if s in means else None] for s in seeds] for means in (one, other))
+        return np.array(one_each) - np.array(other_each)
+
+    def by_fold(self) -> tuple[Float[np.ndarray, "S T"], Float[np.ndarray, "R T"]]:
+        """The mean of each line's seeds in each fold."""
+        fold = self.a.keys["fold"]
+        here = [fold == one for one in np.unique(fold)]
+        one, other = (np.stack([line.values[:, at].mean(axis=1) for at in here], axis=1) for line in (self.a, self.b))
+        return one, other
+
+
+def pairs(a: Scores, b: Scores) -> Iterator[Pair]:
+    """The pair in each slice where both have a value at some query."""
+    if not np.array_equal(a.keys, b.keys):
+        _, left, right = np.intersect1d(a.keys, b.keys, assume_unique=True, return_indices=True)
+        a, b = a.at(left), b.at(right)
+    known = ~np.isnan(a.values).any(axis=0) & ~np.isnan(b.values).any(axis=0)
+    for place, name in enumerate(SLICES):
+        here = known & (a.keys["slice"] == place)
+        if here.any():
+            yield Pair(a.at(here), b.at(here), name)

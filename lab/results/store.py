@@ -1,0 +1,309 @@
+"""The results folder of one experiment: the truth that tables, figures and mirrors are made from.
+
+results/<experiment>/cells/<cell id>/cell.json       the record; written last, so that its being there
+                                     curve.csv       says the rest is whole
+                                     users.parquet   metrics per query: user row, cutoff, slice, history, metrics
+                                     reliability.csv predicted shares against observed ones, by slice and bin
+                                     checkpoint      its parameters
+                                     unfinished.<n>  two of a cell in training, after n dispatches each
+results/<experiment>/cells.csv                       one line per cell, split, slice and metric
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from lab.core.errors import FaultError, InputError
+from lab.core.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_whole
+from lab.experiment.cell_record import CellRecord, Metric, from_json, in_order, to_json
+from lab.results.checkpoint_files import Generations
+
+RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
+RELIABILITY, UNFINISHED = "reliability.csv", "unfinished"
+
+Columns = Mapping[str, np.ndarray]
+
+
+class DamageError(FaultError):
+    """A file of a cell is not the one that was kept, so that the cell has to be computed again."""
+
+
+class Store:
+    """The cells of one experiment on disk.
+
+    Every write is whole or not at all; a failing one raises FaultError and leaves what is finished.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def check_writable(self) -> None:
+        """Raise InputError now, not after the first cell, where a file is in the way or none may be put there.
+
+        FaultError where the disk is full. Leaves nothing behind, nor the folder itself.
+        """
+        places = (self.root, *self.root.parents)
+        for path in places:
+            if path.is_file():
+                raise InputError(f"--out: {path} is a file; name a folder for the results.")
+        probe = next(path for path in places if path.is_dir()) / ".writable"
+        try:
+            write_whole(probe, b"")
+        except FaultError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno in FORBIDDEN:
+                raise InputError(f"--out: {self.root} may not be written to; name another folder.") from None
+            # What was tried to be written is no name that anybody gave.
+            raise unwritable(self.root, cause) if isinstance(cause, OSError) else error from None
+        probe.unlink(missing_ok=True)  # another process may have probed at the same time
+
+    def folder(self, cell: str) -> Path:
+        """Where a cell lies. Raises ValueError for an id that could not name a folder everywhere."""
+        if not re.fullmatch(r"[A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]{0,199}", cell):
+            raise ValueError(f"cell id {cell!r}: use up to 200 letters, digits and ._=+@- in it, no dot first")
+        return self.root / "cells" / cell
+
+    def write(
+        self,
+        record: CellRecord,
+        *,
+        curve: Columns | None = None,
+        users: Columns | None = None,
+        reliability: Columns | None = None,
+        checkpoint: bytes | None = None,
+    ) -> None:
+        """Keep a cell, in place of what was there under its id.
+
+        `curve` has a column per quantity and a row per measured step; `users` has `user` (row numbers, never
+        raw ids), `cutoff`, `slice` and a column per metric, a row per query and slice; `reliability` a row per
+        slice and bin.
+        """
+        tables = {CURVE: (_csv, curve), USERS: (_parquet, users), RELIABILITY: (_csv, reliability)}
+        contents = {name: None if columns is None else form(columns) for name, (form, columns) in tables.items()}
+        contents[CHECKPOINT] = checkpoint
+        files = {name: content for name, content in contents.items() if content is not None}
+        folder = self.folder(record.id)
+        self._clear(folder)
+        for name, content in files.items():
+            write_whole(folder / name, content)
+        if record.status != "failed":
+            # Before the record, so that no finished cell has any; one that failed goes on from there another time.
+            self.unfinished(record.id).clear()
+        digests = {name: xxhash.xxh3_128_hexdigest(content) for name, content in files.items()}
+        sizes = {name: len(content) for name, content in files.items()}
+        write_whole(folder / RECORD, canonical_json(to_json(record) | {"files": digests, "bytes": sizes}))
+
+    def finished(self, cell: str) -> bool:
+        """Whether the cell need not be computed again: it is there, and it is done or diverged."""
+        return (self.folder(cell) / RECORD).exists() and self.read(cell).status in ("done", "diverged")
+
+    def unfinished(self, cell: str) -> Generations:
+        """What is kept of a cell in the middle of its training, numbered by dispatches."""
+        return Generations(self.folder(cell), UNFINISHED)
+
+    def begun(self) -> list[str]:
+        """The cells of which something is kept in the middle of their training."""
+        return sorted({path.parent.name for path in (self.root / "cells").glob(f"*/{UNFINISHED}.*")})
+
+    def stamp(self, cell: str) -> tuple[int, int] | None:
+        """What changes whenever a cell's record is written; None while there is none."""
+        try:
+            found = (self.folder(cell) / RECORD).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def read(self, cell: str) -> CellRecord:
+        """A cell's record. Raises FaultError where it is absent or damaged."""
+        try:
+            return from_json(self._content(cell))
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(cell, RECORD) from error
+
+    def records(self) -> Iterator[CellRecord]:
+        """Every cell on disk, in an order that depends on the cells alone."""
+        yield from in_order(self.read(cell) for cell in self.kept())
+
+    def readable(self) -> list[CellRecord]:
+        """The same, but for those whose record is damaged: what they were of, nobody knows."""
+        found = []
+        for cell in self.kept():
+            try:
+                found.append(self.read(cell))
+            except DamageError:
+                continue
+        return in_order(found)
+
+    def kept(self) -> list[str]:
+        """The ids of every cell on disk."""
+        return sorted(path.parent.name for path in (self.root / "cells").glob(f"*/{RECORD}"))
+
+    def plan(self, planned: Iterable[CellRecord]) -> list[CellRecord]:
+        """What is planned, in its order, each as it is on disk or else as it was given (missing, failed)."""
+        there = ((one, (self.folder(one.id) / RECORD).exists()) for one in planned)
+        return [replace(self.read(one.id), stale=one.stale) if kept else one for one, kept in there]
+
+    def curve(self, cell: str) -> dict[str, np.ndarray]:
+        """A cell's learning curve by column."""
+        import polars as pl
+
+        frame = pl.read_csv(io.BytesIO(self.file(cell, CURVE)), infer_schema_length=None)
+        frame = frame.with_columns(pl.col(pl.String).cast(pl.Float64))  # a column of nothing but blanks
+        return {name: frame[name].to_numpy() for name in frame.columns}
+
+    def users(self, cell: str) -> dict[str, np.ndarray]:
+        """A cell's metrics per query by column."""
+        import polars as pl
+
+        frame = pl.read_parquet(io.BytesIO(self.file(cell, USERS)))
+        return {name: frame[name].to_numpy() for name in frame.columns}
+
+    def reliability(self, cell: str) -> dict[str, np.ndarray]:
+        """A cell's predicted and observed shares by column."""
+        import polars as pl
+
+        frame = pl.read_csv(io.BytesIO(self.file(cell, RELIABILITY)), infer_schema_length=None)
+        return {name: frame[name].to_numpy() for name in frame.columns}
+
+    def checkpoint(self, cell: str) -> bytes:
+        """A cell's parameters, as they were given."""
+        return self.file(cell, CHECKPOINT)
+
+    def file(self, cell: str, name: str) -> bytes:
+        """One file of a cell, whole. Raises DamageError where it is not the one that was kept."""
+        digest = self._content(cell)["files"].get(name)
+        if digest is None:
+            raise FaultError(f"{self.folder(cell)}: the cell was kept without {name}.")
+        path = self.folder(cell) / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise self._damaged(cell, name) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if xxhash.xxh3_128_hexdigest(content) != digest:
+            raise self._damaged(cell, name)
+        return content
+
+    def digests(self, cell: str) -> dict[str, str]:
+        """The hash of each file that is kept for a cell, by its name."""
+        return dict(self._content(cell)["files"])
+
+    def sizes(self, cell: str) -> dict[str, int]:
+        """The bytes of each file that is kept for a cell; of none where an earlier version kept it."""
+        return dict(self._content(cell).get("bytes", {}))
+
+    def has(self, cell: str, name: str) -> bool:
+        """Whether a file of that name (CURVE, USERS, RELIABILITY, CHECKPOINT) is kept for the cell."""
+        return name in self._content(cell)["files"]
+
+    def write_cells_table(self, planned: Iterable[CellRecord] | None = None, flag: str = "--out") -> None:
+        """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are.
+
+        `flag` is what names another folder on the command line.
+        """
+        records = self.records() if planned is None else self.plan(planned)
+        records = list(records)
+        columns = columns_of(records, _CELLS_COLUMNS, after="status")
+        rows = ([row[name] for name in columns] for record in records for row in _rows(record))
+        write_whole(self.root / "cells.csv", csv_bytes(columns, rows), flag)
+
+    def _clear(self, folder: Path) -> None:
+        """Remove what an earlier writer left, its record first: a cell without one is no cell."""
+        try:
+            make_folder(folder)
+            (folder / RECORD).unlink(missing_ok=True)
+            for path in folder.iterdir():
+                if path.name in (CURVE, USERS, RELIABILITY, CHECKPOINT) or path.suffix == ".partial":
+                    path.unlink()
+        except OSError as error:
+            raise unwritable(folder, error) from error
+
+    def _content(self, cell: str) -> dict[str, Any]:
+        path = self.folder(cell) / RECORD
+        try:
+            content = json.loads(path.read_bytes())
+            _ = content["files"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(cell, RECORD) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        return content
+
+    def _damaged(self, cell: str, name: str) -> DamageError:
+        folder = self.folder(cell)
+        return DamageError(
+            f"{folder / name}: is missing, damaged or was changed; delete {folder} and run again to recompute it."
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> FaultError:
+    """A file that may well be whole."""
+    return FaultError(f"{path}: cannot be read ({error.strerror}).")
+
+
+def columns_of(records: Sequence[CellRecord], columns: Sequence[str], after: str) -> list[str]:
+    """The columns of a table of cells, with one for the variant, and one for what of a stale cell moved, where some
+    cell has any; the latter stands after the column named."""
+    more: dict[str, list[str]] = {"features": ["variant"] if any(one.variant for one in records) else []}
+    more.setdefault(after, []).extend(["stale"] if any(one.stale for one in records) else [])
+    return [name for column in columns for name in (column, *more.get(column, ()))]
+
+
+def stale_text(record: CellRecord) -> str:
+    """What moved of a stale cell, as tables have it."""
+    return ", ".join(record.stale)
+
+
+_CELLS_COLUMNS = (
+    *("cell", "model", "features", "target", "horizon", "fold", "seed"),
+    *("split", "slice", "metric", "value", "status"),
+)
+
+
+def _rows(record: CellRecord) -> Iterator[dict[str, Any]]:
+    """A line per metric; a cell without any still has its line, so that it is not overlooked."""
+    named = {name: getattr(record, name) for name in ("model", "features", "variant", "target", "fold", "seed")}
+    status = "stale" if record.stale else record.status
+    named |= {"cell": record.id, "horizon": days(record.horizon), "status": status, "stale": stale_text(record)}
+    for metric in record.metrics or [(None, None, None, None)]:
+        yield named | dict(zip(Metric._fields, metric, strict=True))
+
+
+def days(horizon: float) -> str:
+    """A horizon without needless decimals, and with all the needed ones."""
+    return str(int(horizon)) if horizon == int(horizon) else str(float(horizon))
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """Rows of mixed values as CSV: None is empty, floats read back to the same bits."""
+    import pandas as pd
+
+    # Objects, so that an absent seed does not make floats of the others.
+    return (
+        pd.DataFrame(list(rows), columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n").encode()
+    )
+
+
+def _csv(columns: Columns) -> bytes:
+    import pandas as pd
+
+    frame = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _parquet(columns: Columns) -> bytes:
+    import polars as pl
+
+    if not np.issubdtype(columns["user"].dtype, np.integer):
+        raise ValueError(f"users: column user has dtype {columns['user'].dtype}; results carry row numbers, never ids")
+    buffer = io.BytesIO()
+    pl.DataFrame(dict(columns)).write_parquet(buffer)
+    return buffer.getvalue()
