@@ -36,7 +36,7 @@ def events_over_time(histories: Histories, width: int) -> tuple[np.ndarray, np.n
     first, last = int(histories.time.min()), int(histories.time.max())
     pieces = max(1, min(width, (last - first) // histories.facts["resolution"] + 1))
     # Python's own numbers: of a span of some thousand years, a piece's number times its microseconds is no int64.
-    edges = np.array([first + k * (last + 1 - first) / pieces for k in range(pieces + 1)])
+    edges = np.array([first + k * (last + 1 - first) // pieces for k in range(pieces + 1)])
     return np.histogram(histories.time, edges)[0], edges
 
 
@@ -57,7 +57,7 @@ def save_figure(histories: Histories, path: Path) -> None:
     over_time, lengths = figure.subplots(1, 2)
     counts, edges = events_over_time(histories, 120)
     over_time.stairs(counts, edges.astype("datetime64[us]"), fill=True)
-    over_time.set(title="events over time", ylabel="events")
+    over_time.set(title="events over time", ylabel="events", xmargin=0)  # no room before the year 1 or after 9999
     over_time.tick_params(axis="x", rotation=30)
     sizes = np.sort(np.diff(histories.offsets))
     lengths.plot(sizes, np.linspace(1, 0, len(sizes), endpoint=False))

@@ -1,5 +1,6 @@
 """How the commands begin and end alike: help where nothing is asked, and a sentence where something went wrong."""
 
+import errno
 import io
 import os
 import signal
@@ -43,7 +44,7 @@ def ended(work: Callable[[], int]) -> int:
     What the terminal's encoding has no character for is printed as an escape. Where nobody reads the output any more,
     nothing more is said.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr):  # None where they are closed
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -53,8 +54,19 @@ def ended(work: Callable[[], int]) -> int:
             if sys.stdout is not None:
                 sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it leaves
+        _discard_output()
         return READER_GONE
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _discard_output()
+        print(f"error: the output cannot be written ({error.strerror}).", file=sys.stderr)
+        return 1
+
+
+def _discard_output() -> None:
+    """Or Python complains of what it could not write when it leaves."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(work: Callable[[], int]) -> int:
@@ -62,16 +74,23 @@ def _told(work: Callable[[], int]) -> int:
         return work()
     except LabError as error:
         said = error
-    except BrokenPipeError:
-        raise
+    except OSError as error:
+        if error.errno in (errno.EPIPE, errno.ENOSPC) and error.filename is None:
+            raise  # of the output, not of a file
+        said = _blamed(error)
     except Exception as error:
-        from lab.core.user_code import blamed
-
-        if (found := blamed(error)) is None:
-            raise
-        said = found
+        said = _blamed(error)
     print(f"error: {printable(str(said))}", file=sys.stderr)
     return said.exit_code
+
+
+def _blamed(error: Exception) -> LabError:
+    """What to say where the user's own code failed; raises anything else anew."""
+    from lab.core.user_code import blamed
+
+    if (found := blamed(error)) is None:
+        raise error
+    return found
 
 
 def answer_stops(answer: Callable[[int, object], None] | signal.Handlers) -> None:

@@ -176,6 +176,13 @@ def test_all_events_at_one_instant(tmp_path: Path, capsys) -> None:
         prepare(Table(path=str(tmp_path / "log.csv")), horizons=(1,), cache=tmp_path / "cache")
 
 
+def test_years_to_9999_are_drawn(tmp_path: Path, capsys) -> None:
+    text = "user,item,time\nu,i,0001-01-01\nu,i,2020-01-01\nu,i,9999-12-31\n"
+    out = described(tmp_path, text, capsys, "--figure", str(tmp_path / "log.png"))
+    assert out.splitlines()[-1].split() == ["0001-01-01", "9999-12-31"]
+    assert (tmp_path / "log.png").exists()
+
+
 def test_a_log_shorter_than_the_horizons_says_which_fit(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(GOOD)
     with pytest.raises(InputError, match=r"spans 27 days.*of those asked, 7 would fit"):
