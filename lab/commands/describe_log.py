@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tyro
 
+from lab.commands import log_horizons
 from lab.commands.arguments import read_arguments
 from lab.commands.log_figure import EIGHTHS, levels_for, save_figure, timeline_figure
 from lab.commands.source_list import LABEL, WIDTH, listing, names
@@ -26,10 +27,7 @@ from lab.data.log.duplicates import repeated_rows
 from lab.data.log.histories import Histories
 from lab.data.log.removed import removals
 from lab.data.log.stray import odd_times, stray_times
-from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, log_days, microseconds
-
-CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
-"""Horizons (days) that are tried on the span."""
+from lab.data.timeline import DAY, Timeline, date_text, log_days
 
 UNITS = {DAY: "1 day", DAY // 24: "1 hour", DAY // 1440: "1 minute", 1_000_000: "1 second", 1_000: "1 ms", 1: "1 µs"}
 
@@ -145,16 +143,26 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
         yield from _entry("odd ids", line)
     yield from _listed("quarantined", _quarantined(facts))
     yield from _listed("left out", _left_out(facts))
-    for line in repeated_rows(facts):
-        yield from _entry("kept", line)
+    for k, line in enumerate(repeated_rows(facts)):
+        yield from _entry("" if k else "kept", line)
     yield from _entry("events a user", _lengths(histories))
     if not timed:
         yield from _entry("horizons", "none, since there are no times: see timeline.protocol='leave_one_out'")
         return
-    yield from _entry("horizons", _horizons(facts["last"] - facts["first"]))
+    yield from _horizons(histories)
     yield ""
     for k, line in enumerate(timeline_figure(histories, WIDTH - LABEL, levels=levels)):
         yield f"{'events' if k == 0 else '':<{LABEL}}{line}"
+
+
+def _horizons(histories: Histories) -> Iterator[str]:
+    span = histories.facts["last"] - histories.facts["first"]
+    yield from _entry("horizons", log_horizons.room(span))
+    found, each = log_horizons.asked(histories), "items" if histories.category is None else "categories"
+    if found:
+        yield from (f"{'':<{LABEL}}{line}" for line in log_horizons.table(found, span, each))
+        yield from _entry("", log_horizons.ABOUT.format(each=each))
+    yield from _entry("next items", log_horizons.instead(histories, found))
 
 
 def _entry(label: str, text: str | None) -> Iterator[str]:
@@ -187,8 +195,9 @@ def _read_as(facts: Mapping[str, Any]) -> str | None:
 
 def _span(facts: Mapping[str, Any]) -> str:
     days = log_days(facts["last"] - facts["first"])
+    days = "1 day" if days == "1" else f"{days} days"
     resolution = UNITS[facts["resolution"]]
-    return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days} days), times to {resolution}"
+    return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days}), times to {resolution}"
 
 
 def _missing(facts: Mapping[str, Any]) -> str:
@@ -222,24 +231,10 @@ def _left_out(facts: Mapping[str, Any]) -> list[str]:
 
 def _lengths(histories: Histories) -> str:
     sizes = np.diff(histories.offsets)
-    quantiles = np.quantile(sizes, (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1), method="lower")
-    names = ("least", "10 %", "25 %", "half", "75 %", "90 %", "most")
-    return ", ".join(f"{name} {n:,}" for name, n in zip(names, quantiles, strict=True)) + f"; mean {sizes.mean():,.1f}"
-
-
-def _horizons(span: int) -> str:
-    fits = fitting(span, CANDIDATES, 1)
-    if not fits:
-        return f"none of a day or more fits; the longest has {floored_days(span, 3)} days"
-    most = ", ".join(f"{floored_days(span, 2 + f)} with {f}" for f in (1, 2, 3))
-    fit = "day fits" if fits == (1,) else "days fit"
-    return f"{', '.join(f'{h:g}' for h in fits)} {fit}; the longest, by folds: {most}. {_windows(span, fits)}"
-
-
-def _windows(span: int, fits: Sequence[float]) -> str:
-    """How little is left to learn from: label windows, end to end, that close by the valid cutoff."""
-    counts = ", ".join(f"{int(span // microseconds(h)) - 2:,} of {h:g}" for h in fits)
-    return f"Windows left to train on with 1 fold, each asked of a user once at most: {counts}"
+    shares = {0.1: "10 %", 0.25: "25 %", 0.5: "half", 0.75: "75 %", 0.9: "90 %"}
+    most = np.quantile(sizes, list(shares), method="lower")
+    said = ", ".join(f"{who} {'have at most ' if k == 0 else ''}{most[k]:,}" for k, who in enumerate(shares.values()))
+    return f"{sizes.min():,} to {sizes.max():,}, {sizes.mean():,.1f} in the mean; {said}"
 
 
 def _percent(share: float) -> str:

@@ -57,7 +57,7 @@ def test_clicks_of_a_day_that_differ_in_a_column_of_their_own_stay(tmp_path: Pat
     found = prepare(Table(frame=frame(rows, "2020-01-01")), cache=tmp_path)
     assert found.events == 9
     said = " ".join(" ".join(description(found)).split())
-    assert "kept 6 rows equal an earlier one in user, item, time, and not in 'order': kept" in said
+    assert "kept 6 rows that equal an earlier one in user, item, time, and not in 'order': kept (" in said
     assert "--source.identity with nothing behind it" in said
 
 
@@ -68,7 +68,7 @@ def test_equal_rows_of_a_day_stay_unless_told_otherwise() -> None:
         assert (removed(built), built.facts["events"]) == (gone, 5 - gone)
         said = list(repeated_rows(built.facts))
         assert bool(said) == (wanted is None)
-        assert not said or said[0].startswith("2 rows equal an earlier one in every column of the log; as their times")
+        assert not said or said[0].startswith("2 rows that equal an earlier one in every column of the log, on one day")
     assert cleaned(frame(rows, "2020-01-01"), False).facts["events"] == 5
 
 

@@ -191,9 +191,14 @@ def _blank_outliers(log: Log, name: str, width: float, known_until: int, done: l
     logs = np.log(values, where=positive, out=np.full(len(values), centre, np.float32))
     far = positive & (np.abs(logs - centre) > width * scale)
     low, high = np.exp(centre - width * scale), np.exp(centre + width * scale)
-    what = f"values outside {low:.3g} to {high:.3g}, {BLANKED}"
+    what = f"values outside {_short(low)} to {_short(high)}, {BLANKED}"
     done.append(Removed(f"outliers of {name}", int(far.sum()), what))
     return log.with_column(name, np.where(far, np.float32("nan"), values)) if far.any() else log
+
+
+def _short(value: float) -> str:
+    """Three digits, or the whole number where it has more."""
+    return f"{value:,.0f}" if 1000 <= value < 1e9 else f"{value:.3g}"
 
 
 def robust_scale(values: np.ndarray) -> tuple[float, float]:

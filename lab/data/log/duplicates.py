@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lab.core.words import counted
 from lab.data.log.log import Log
 from lab.data.log.removed import Removed
 from lab.data.sources.base import Scan
@@ -130,15 +129,18 @@ def repeated_rows(facts: Mapping[str, Any]) -> Iterator[str]:
     found = facts.get("repeats") or {}
     if found.get("kept"):
         yield (
-            f"{counted(found['kept'], 'row')} equal{'s' if found['kept'] == 1 else ''} an earlier one in every column "
-            f"of the log; as their times are whole days, that may be the same thing bought twice: kept "
-            f"(--cleaning.duplicates True leaves such rows out)"
+            f"{_rows_equal(found['kept'])} every column of the log, on one day: kept, for the same thing may have been "
+            f"bought twice on a day (--cleaning.duplicates True leaves such rows out)"
         )
     if found.get("differing"):
         yield (
-            f"{counted(found['differing'], 'row')} equal{'s' if found['differing'] == 1 else ''} an earlier one in "
-            f"{_mapped(facts)}, and not in {_named(found['columns'])}: kept{_cure(facts)}"
+            f"{_rows_equal(found['differing'])} {_mapped(facts)}, and not in {_named(found['columns'])}: "
+            f"kept{_cure(facts)}"
         )
+
+
+def _rows_equal(count: int) -> str:
+    return "1 row that equals an earlier one in" if count == 1 else f"{count:,} rows that equal an earlier one in"
 
 
 def _mapped(facts: Mapping[str, Any]) -> str:
