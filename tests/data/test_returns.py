@@ -73,7 +73,7 @@ def test_a_log_to_which_nobody_comes_back_is_pointed_to_next_items(tmp_path: Pat
     text = said(once)
     assert "no horizon has 30 users who come back" in text
     assert "which item a user takes next can be, 84 times within 7 days: target=NextItem()" in text
-    often = visits(tmp_path, tuple(range(0, 20, 2)))
+    often = visits(tmp_path, tuple(range(0, 20, 2)), users=200)
     assert "next items" not in said(often) and max(map(len, description(often))) <= 80
 
 
