@@ -158,7 +158,10 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     yield "users", f"{len(np.unique(split.queries.user)):,}"
     yield "queries", f"{len(split.queries):,}"
     for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
-        yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{int(labels.answered.sum()):,}"
+        answered = int(labels.answered.sum())
+        yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{answered:,}"
+        if not _events_ask(split):  # of those that events ask, each has one
+            yield f"    {what} in each answer", f"{len(labels.ids) / answered:.1f}" if answered else "-"
     # An event in a short window lies in the longer ones too, and is counted once.
     longest = max(data.view.fold.horizons)
     labels = split.labels[data.view.fold.horizons.index(longest)]

@@ -8,9 +8,12 @@ import pytest
 
 from lab.commands.describe_log import description
 from lab.core.errors import InputError
+from lab.data.log.build import build
 from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
 from lab.data.sources import Table
 from lab.data.sources.times import TimeFormat, detect
+from lab.data.timeline import Timeline
 
 MOMENTS = [datetime(2023, 1, 31, 0, 59, 37, tzinfo=UTC) + timedelta(days=9 * k, hours=k) for k in range(9)]
 MICROSECONDS = [int(moment.timestamp()) * 1_000_000 for moment in MOMENTS]
@@ -109,6 +112,13 @@ def test_days_of_a_spreadsheet_are_called_so() -> None:
 def test_a_pattern_that_reads_nothing_is_refused(pattern: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         TimeFormat(pattern)
+
+
+@pytest.mark.parametrize("text", ["31/01/2023", "1/31/2023 3:04 PM", "2023-01-31 00:59:37 EST", "2023-01", "Q1 2023"])
+def test_what_means_several_times_or_none_is_refused(text: str) -> None:
+    log = pl.DataFrame({"user": ["u"] * 9, "item": ["i"] * 9, "time": [text] * 9})
+    with pytest.raises(InputError, match=r"cannot be read as an ISO date or date-time; .*--time-format"):
+        build(Table(frame=log), Cleaning(), Timeline(), ())
 
 
 @pytest.mark.parametrize("none", ["NULL", "NaN", "\\N", "0000-00-00 00:00:00", ""])

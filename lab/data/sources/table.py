@@ -56,7 +56,9 @@ SAMPLE = 10_000
 class Table(Source):
     """A log of your own: CSV, TSV or any separator, gzip, Parquet, JSON lines, or a DataFrame.
 
-    A column is given by its name, or by its number (from 1) where the file has no header.
+    A column is given by its name, or by its number (from 1) where the file has no header. Columns of a second table, as
+    the category and price of an item, are joined in an experiment file (`lookups`: README.md, Your own log); one of
+    users, here (`attributes`).
     """
 
     name: ClassVar[str] = "table"
@@ -119,7 +121,7 @@ class Table(Source):
     nested: Annotated[Any, *IN_PYTHON] = field(default_factory=dict, compare=False, repr=False)
     """JSON's lists of objects, column to polars type: each object is a row, its fields columns (in Python)."""
     lookups: Annotated[tuple[Lookup, ...], *IN_PYTHON] = field(default=(), compare=False, repr=False)
-    """Columns taken from further tables (in Python)."""
+    """Columns taken from further tables, as `Lookup`s say (in Python)."""
 
     def __post_init__(self) -> None:
         check_kinds(self, "source")
