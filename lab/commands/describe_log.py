@@ -13,7 +13,7 @@ import tyro
 
 from lab.commands import log_horizons
 from lab.commands.arguments import read_arguments
-from lab.commands.log_figure import EIGHTHS, levels_for, save_figure, timeline_figure
+from lab.commands.log_figure import EIGHTHS, check_figure, levels_for, save_figure, timeline_figure
 from lab.commands.source_list import LABEL, WIDTH, listing, names
 from lab.core.errors import InputError
 from lab.core.printable import printable
@@ -87,6 +87,8 @@ def _describe(given: list[str]) -> int:
     described = make_dataclass("Describe", [("source", source)], bases=(Options,), frozen=True, kw_only=True)
     about = "Describe a log: what it holds, what was wrong with it, and what can be asked of it."
     asked = read_arguments(described, f"python -m lab.data {name}", settings, description=about)
+    if asked.figure is not None:
+        check_figure(asked.figure)
     histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
     print("\n".join(description(histories, levels_for(sys.stdout))))
     if asked.figure is not None:

@@ -49,6 +49,16 @@ def timeline_figure(histories: Histories, width: int, height: int = 5, levels: s
     return [*lines, f"{first}{gap}{last}"]
 
 
+def check_figure(path: Path) -> None:
+    """Raise InputError for a place where no figure can be, before a log is read for it."""
+    from matplotlib.figure import Figure
+
+    if path.suffix.lower().removeprefix(".") not in Figure().canvas.get_supported_filetypes() or path.is_dir():
+        raise InputError(f"figure: {path}: name a file that ends in .png, .pdf or .svg.")
+    if not path.parent.is_dir():
+        raise InputError(f"figure: {path}: there is no folder {path.parent}; make it first.")
+
+
 def save_figure(histories: Histories, path: Path) -> None:
     """Events over time and history lengths, side by side. Raises InputError for an ending matplotlib lacks."""
     from matplotlib.figure import Figure

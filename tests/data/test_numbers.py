@@ -102,6 +102,18 @@ def test_nothing_is_left_out_that_is_not_there() -> None:
         Table(frame=frame(["5"] * 3), ignore=("item",))  # type: ignore[arg-type]
 
 
+def test_a_column_that_was_named_is_left_out_by_not_naming_it() -> None:
+    with pytest.raises(InputError, match=r"empty where there is none, or leave --price out \(of a run --source\.price"):
+        build(Table(frame=frame(["free"] * 3, "cost"), price="cost"), Cleaning(), Timeline(), ())
+
+
+def test_capitals_make_no_other_behaviour_but_where_these_are_stated() -> None:
+    log = frame(["View", "PURCHASE", " cart "], "behaviour")
+    assert build(Table(frame=log), Cleaning(), Timeline(), ()).facts["events"] == 3
+    with pytest.raises(InputError, match="'View' is no behaviour of the mapping"):
+        build(Table(frame=log, behaviours={"view": "view", "cart": "cart"}), Cleaning(), Timeline(), ())
+
+
 def test_an_unknown_behaviour_can_be_left_out_as_the_message_says() -> None:
-    with pytest.raises(InputError, match="read the log without them: --ignore behaviour"):
+    with pytest.raises(InputError, match="read the log without it: --ignore behaviour"):
         build(Table(frame=frame(["stroll"] * 3, "behaviour")), Cleaning(), Timeline(), ())

@@ -121,6 +121,12 @@ def test_what_means_several_times_or_none_is_refused(text: str) -> None:
         build(Table(frame=log), Cleaning(), Timeline(), ())
 
 
+def test_an_hour_that_clocks_skip_is_told_so() -> None:
+    log = pl.DataFrame({"user": ["u"] * 9, "item": ["i"] * 9, "time": ["2020-03-29 01:30:00"] * 9})
+    with pytest.raises(InputError, match="date-time, or is skipped by the clocks of Europe/London; 9 of 9 rows"):
+        build(Table(frame=log, timezone="Europe/London"), Cleaning(), Timeline(), ())
+
+
 @pytest.mark.parametrize("none", ["NULL", "NaN", "\\N", "0000-00-00 00:00:00", ""])
 def test_what_stands_for_no_time_is_missing(none: str, tmp_path: Path) -> None:
     times = [*written("%Y-%m-%d %H:%M:%S"), none]

@@ -94,6 +94,7 @@ def _cleaned(
     removed += more
     log, more = history_rules(log.without("row"), cleaning)
     removed += more
+    _require_events(log, scan, removed)
     first, last = int(log["time"].min()), int(log["time"].max())
     known_until = folds(timeline, horizons, first, last)[-1].valid_cutoff if horizons else last
     facts |= {"first": first, "last": last, "bulk": bulk(log["time"])}
@@ -175,7 +176,7 @@ def _absent(log: Log, broken: np.ndarray, cleaning: Cleaning) -> dict[str, np.nd
 
 def _absent_rows(rows: np.ndarray, column: str, scan: Scan) -> pl.DataFrame:
     column = scan.facts.get("columns", {}).get(column, column)
-    place = scan.files[0].name if len(scan.files) == 1 else ""
+    place = str(scan.files[0]) if len(scan.files) == 1 else ""
     frame = pl.DataFrame({"row": rows.astype(np.int64) + 1})
     said = {
         "file": pl.lit(place),
@@ -208,6 +209,8 @@ def _too_many(quarantine: pl.DataFrame, rows: int, scan: Scan, cleaning: Cleanin
     share = 100 * len(quarantine) / rows
     cures = (fault.cure for fault in scan.faults if (fault.column, fault.reason) == (worst["column"], worst["reason"]))
     cure = next((f"; {cure}" for cure in cures if cure), "")
+    absent = worst["reason"] == "is missing" and worst["column"] == scan.facts.get("columns", {}).get("behaviour")
+    cure = "; or read the log without behaviours: --ignore behaviour (of a run --source.ignore)" if absent else cure
     examples = _examples(quarantine, Fault(worst["column"], worst["reason"]))
     return (
         f"{examples}; {len(quarantine):,} of {counted(rows, 'row')} "

@@ -55,9 +55,9 @@ class Cleaning:
         if not 0 <= self.quarantine_share <= 1:
             raise InputError(f"cleaning.quarantine_share: {self.quarantine_share:g} is not a share; use 0 to 1.")
         for name in ("outliers", "bots"):
-            if getattr(self, name) is not None and not getattr(self, name) > 0:
+            if getattr(self, name) is not None and not 0 < getattr(self, name) < float("inf"):
                 raise InputError(
-                    f"cleaning.{name}: {getattr(self, name):g} is not positive; use a positive number or None."
+                    f"cleaning.{name}: {getattr(self, name):g} is no positive number; use one, or None to keep all."
                 )
         for name in ("item_min_events", "user_min_events"):
             if getattr(self, name) < 1:
@@ -189,8 +189,9 @@ def _blank_outliers(log: Log, name: str, width: float, known_until: int, done: l
     positive = values > 0
     centre, scale = robust_scale(values[positive & (log["time"] <= known_until)])
     logs = np.log(values, where=positive, out=np.full(len(values), centre, np.float32))
-    far = positive & (np.abs(logs - centre) > width * scale)
-    low, high = np.exp(centre - width * scale), np.exp(centre + width * scale)
+    with np.errstate(over="ignore"):  # of a width that nothing is outside of
+        far = positive & (np.abs(logs - centre) > width * scale)
+        low, high = np.exp(centre - width * scale), np.exp(centre + width * scale)
     what = f"values outside {_short(low)} to {_short(high)}, {BLANKED}"
     done.append(Removed(f"outliers of {name}", int(far.sum()), what))
     return log.with_column(name, np.where(far, np.float32("nan"), values)) if far.any() else log

@@ -11,12 +11,9 @@ from lab.data.sources.base import Fault
 from lab.data.sources.files import FILE, ROW, SURPLUS
 from lab.data.sources.ids import ODDITIES, as_text, identifier, oddities, unwrapped
 from lab.data.sources.numbers import MISSING, NumberFormat
-from lab.data.sources.times import TICKS, UNITS, TimeFormat
+from lab.data.sources.times import TICKS, UNITS, TimeFormat, within_years
 
-NUMBERS = (
-    "write numbers like 32.58, since 1,234 may be 1234 or 1.234, and leave a field empty where there is none; or read "
-    "the log without this column: --ignore {} (of a run --source.ignore {}; ignore=({!r},) in Python)"
-)
+NUMBERS = "write numbers like 32.58, since 1,234 may be 1234 or 1.234, and leave a field empty where there is none"
 """What to do about a column of prices or quantities that holds something else."""
 
 NO_TIMES = ("0000-00-00", "0000-00-00 00:00:00")
@@ -79,7 +76,7 @@ def raw_columns(columns: Mapping[str, str], schema: pl.Schema, json: bool = Fals
     """
 
     def raw(column: str) -> pl.Expr:
-        value = as_text(pl.col(column), schema[column])
+        value = within_years(as_text(pl.col(column), schema[column]), schema[column])
         return unwrapped(value) if json and schema[column] == pl.String else value
 
     found = {name: raw(column) for name, column in columns.items() if name not in DATE_PARTS}
@@ -113,11 +110,14 @@ def map_table(
     schema: pl.Schema,
     json: bool = False,
     numbers: Mapping[str, NumberFormat] | None = None,
+    stated: Sequence[str] = (),
+    caseless: bool = False,
 ) -> Mapped:
     """Map `columns` (the schema's name -> the table's) and mark what breaks the schema.
 
     `table` has `row` and `file`, and `surplus` where a row of text may have more fields than the header. Of `json`, the
-    text of a value may be that of a list or an object. `numbers` says how prices and quantities are written.
+    text of a value may be that of a list or an object. `numbers` says how prices and quantities are written, `stated`
+    which columns the user named, `caseless` that a behaviour may be written in capitals.
     """
     dtypes = {name: pl.String() if is_text(schema[column]) else schema[column] for name, column in columns.items()}
     formats = {name: (numbers or {}).get(name, NumberFormat()) for name in ("price", "quantity") if name in columns}
@@ -135,11 +135,12 @@ def map_table(
         made[name] = _number(pl.col(f"raw_{name}"), dtypes[name], form)
     if "behaviour" in columns:
         named = identifier(pl.col("raw_behaviour"), dtypes["behaviour"])
+        named = named.str.to_lowercase() if caseless else named
         made["behaviour"] = _renamed(named, {name.strip(): ours for name, ours in behaviours.items()})
     else:
         made["behaviour"] = pl.lit(DEFAULT_BEHAVIOUR)
     made["odd"] = _odd(dtypes)
-    checks = list(_checks(columns, times, behaviours, bool(surplus), IDS if json else (), formats))
+    checks = list(_checks(columns, times, behaviours, bool(surplus), IDS if json else (), formats, stated))
     code = pl.lit(0, pl.UInt8)
     for k, (_, broken, _) in reversed(list(enumerate(checks, 1))):
         code = pl.when(broken.fill_null(False)).then(pl.lit(k, pl.UInt8)).otherwise(code)
@@ -155,6 +156,13 @@ def _odd(dtypes: Mapping[str, pl.DataType]) -> pl.Expr:
     return pl.sum_horizontal(bit * (1 << k * ODDITIES) for k, bit in bits.items()).cast(pl.UInt16)
 
 
+def without(name: str, stated: Sequence[str]) -> str:
+    """What reads a log without one of its columns: `stated` are those that the user named."""
+    if name in stated:
+        return f"leave --{name} out (of a run --source.{name}; {name} in Python)"
+    return f"read the log without it: --ignore {name} (of a run --source.ignore {name}; ignore=({name!r},) in Python)"
+
+
 def _checks(
     columns: Mapping[str, str],
     times: TimeFormat,
@@ -162,10 +170,12 @@ def _checks(
     surplus: bool,
     nested: Sequence[str],
     numbers: Mapping[str, NumberFormat],
+    stated: Sequence[str],
 ):
     """What can be wrong with a row: the fault, where it is true, and the value to show.
 
-    `nested` are those of the schema's columns in which a list or an object may stand.
+    `nested` are those of the schema's columns in which a list or an object may stand, `stated` those that the user
+    named.
     """
     if surplus:
         extra = pl.col(SURPLUS)
@@ -178,6 +188,10 @@ def _checks(
     unit = {"iso": "an ISO date or date-time", "date-time": "an instant"}.get(times.kind, f"a time in {times.kind!r}")
     unit = f"a count of {times.kind} since 1970" if times.kind in UNITS else unit
     unit = "a count of .NET ticks" if times.kind == TICKS else unit
+    # Once a year a zone has an hour that no clock in it shows.
+    unit += (
+        "" if times.zone == "UTC" or times.kind in (*UNITS, TICKS) else f", or is skipped by the clocks of {times.zone}"
+    )
     cure = "state how times are written with --time-format (time_format in Python), like %d/%m/%Y or ms"
     yield Fault(column, f"cannot be read as {unit}", cure=cure), raw.is_not_null() & time.is_null(), raw
     if times.kind in (*UNITS, TICKS):
@@ -186,16 +200,14 @@ def _checks(
         yield Fault(column, said, fatal=True), times.doubtful(time), raw
     for name, form in numbers.items():
         value = pl.col(f"raw_{name}")
-        fault = Fault(columns[name], f"is not {form.wanted}", cure=NUMBERS.format(name, name, name))
+        fault = Fault(columns[name], f"is not {form.wanted}", cure=f"{NUMBERS}, or {without(name, stated)}")
         yield fault, value.is_not_null() & pl.col(name).is_null(), value
     if "behaviour" in columns:
         value = pl.col("raw_behaviour")
         known = ", ".join(list(behaviours)[:8])
         reason = f"is no behaviour of the mapping ({known}{', ...' if len(behaviours) > 8 else ''})"
-        cure = (
-            "state all its values with --behaviours (behaviours in Python), like --behaviours pv view buy purchase, or "
-            "read the log without them: --ignore behaviour (of a run --source.ignore behaviour)"
-        )
+        cure = "state all its values with --behaviours (behaviours in Python), like --behaviours pv view buy purchase"
+        cure = f"{cure}, or {without('behaviour', stated)}"
         yield Fault(columns["behaviour"], reason, cure=cure), value.is_not_null() & pl.col("behaviour").is_null(), value
 
 

@@ -139,6 +139,8 @@ class Table(Source):
             raise InputError(
                 "source.order: 'rows' is for a log without times; leave source.timezone and source.time_format out."
             )
+        if not all(map(str.strip, (*self.behaviours, *self.behaviours.values()))):
+            raise InputError("source.behaviours: holds an empty name; give each value and what to call it.")
         for name in self.ignore:
             if getattr(self, name) is not None:
                 raise InputError(f"source.{name} and source.ignore: both name {name}; leave one of them out.")
@@ -160,7 +162,11 @@ class Table(Source):
         times = self._time_format(sample, columns, opened)
         numbers = {name: detect_number(sample[name]) for name in ("price", "quantity") if name in sample}
         behaviours = self.behaviours or CONVENTIONAL
-        mapped = map_table(table, columns, times, behaviours, schema, _is_json(opened), numbers)
+        stated = [name for name in OPTIONAL if getattr(self, name) is not None]
+        mapped = map_table(
+            *(table, columns, times, behaviours, schema, _is_json(opened), numbers, stated),
+            caseless=not self.behaviours,
+        )
         names = dict.fromkeys(behaviours.values()) if "behaviour" in columns else (DEFAULT_BEHAVIOUR,)
         return Scan(
             frame=mapped.canonical(),
@@ -232,11 +238,13 @@ class Table(Source):
             if setting == "time":
                 hint = f"{hint and f'{hint}; '}a log in order that has no times is read with order='rows'"
             raise ReadError(f"{_place(opened)} has no column {column!r}; {said}", hint, f"source.{setting}")
-        if not _legible(schema[column]):
-            dtype = schema[column]
+        dtype = schema[column]
+        no_number = setting in ("price", "quantity") and (dtype.is_temporal() or dtype == pl.Boolean)
+        if not _legible(dtype) or no_number:
             kind = "holds lists or objects" if dtype.is_nested() else f"is of type {dtype}"
             said = f"{_place(opened)}: column {column!r} {kind}"
             cure = "an id is a text or a number" if setting in IDS else "make it text, numbers or dates"
+            cure = "make it numbers" if no_number else cure
             raise ReadError(said, cure, f"source.{setting}")
         return column
 

@@ -185,6 +185,22 @@ def _by_unit(numbers: pl.Series) -> dict[str, int]:
     }
 
 
+_YEARS = (-62_135_596_800, 253_402_300_800)
+"""Seconds since 1970 at which the year 1 begins and 9999 ends: outside, polars can neither convert nor print a date."""
+
+
+def within_years(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A column of dates or instants without those before the year 1 or after 9999; any other as it is."""
+    if dtype == pl.Date:
+        first, last = (seconds // 86_400 for seconds in _YEARS)
+    elif isinstance(dtype, pl.Datetime):
+        first, last = (seconds * {"ms": 10**3, "us": 10**6, "ns": 10**9}[dtype.time_unit] for seconds in _YEARS)
+    else:
+        return column
+    count = column.to_physical().cast(pl.Int128)
+    return pl.when(count.is_between(first, last, closed="left")).then(column)
+
+
 def _from_datetimes(times: pl.Series, zone: str) -> pl.Series:
     instants = times.cast(pl.Datetime("us", getattr(times.dtype, "time_zone", None)))
     return _in_utc(instants, zone)
