@@ -15,6 +15,8 @@ ODDITIES = 4
 _DECIMALS = r"^-?\d+\.0+$"
 _SCIENTIFIC = r"^-?\d(\.\d+)?[eE]\+\d+$"
 """As spreadsheets write large numbers; a code such as 12E3 has no sign and more than one digit before its letter."""
+_ODD = r"^\s|\s$|^$|\.0+$|[eE]\+\d+$"
+"""What the ends of an id have that may be any of this; all others are as they should be."""
 
 _EXACT = 2.0**53
 """From here on not every whole number is a float."""
@@ -41,31 +43,44 @@ def unwrapped(text: pl.Expr) -> pl.Expr:
 
 def identifier(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """An id as text, null where there is none."""
+    return tidied(column, dtype).struct.field("id")
+
+
+def tidied(column: pl.Expr, dtype: pl.DataType, shift: int = 0) -> pl.Expr:
+    """Struct of `id`, as text and null where there is none, and `odd`, UInt16: the bits of what is odd about it.
+
+    The bits are moved up by `shift`, so that those of several columns have room in one.
+    """
     if dtype.is_float():
         whole = (column == column.floor()) & (column.abs() < _LARGEST)
         number = column.cast(pl.Int64, strict=False).cast(pl.String)
-        return pl.when(whole).then(number).otherwise(column.fill_nan(None).cast(pl.String))
-    if dtype.is_decimal():
-        return _bare(column.cast(pl.String))
-    return _bare(column) if dtype == pl.String else column.cast(pl.String)
+        text = pl.when(whole).then(number).otherwise(column.fill_nan(None).cast(pl.String))
+        rounded = ((column.abs() >= _EXACT) & column.is_finite()).fill_null(False)
+        return pl.struct(text.alias("id"), pl.when(rounded).then(_bit(ROUNDED, shift)).otherwise(_bit(0)).alias("odd"))
+    text = column.cast(pl.String)
+    if dtype == pl.String or dtype.is_decimal():
+        return text.map_batches(lambda ids: _tidied(ids, shift), return_dtype=_TIDY, is_elementwise=True)
+    return pl.struct(text.alias("id"), _bit(0).alias("odd"))
 
 
-def _bare(text: pl.Expr) -> pl.Expr:
-    text = text.str.strip_chars()
-    whole = pl.when(text.str.contains(_DECIMALS)).then(text.str.replace(r"\.0+$", "")).otherwise(text)
-    return pl.when(text != "").then(whole)
+_TIDY = pl.Struct({"id": pl.String, "odd": pl.UInt16})
 
 
-def oddities(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """UInt16: the bits of what is odd about each id, 0 for nothing."""
-    if dtype.is_float():
-        return _bits({ROUNDED: (column.abs() >= _EXACT) & column.is_finite()})
-    if dtype != pl.String:
-        return pl.lit(0, pl.UInt16)
-    text = column.str.strip_chars()
-    around = (text.str.len_bytes() < column.str.len_bytes()) & (text != "")
-    return _bits({BLANK: around, DECIMALS: text.str.contains(_DECIMALS), SCIENTIFIC: text.str.contains(_SCIENTIFIC)})
+def _bit(bit: int, shift: int = 0) -> pl.Expr:
+    return pl.lit(bit << shift, pl.UInt16)
 
 
-def _bits(found: dict[int, pl.Expr]) -> pl.Expr:
-    return pl.sum_horizontal(bit * true.fill_null(False).cast(pl.UInt16) for bit, true in found.items()).cast(pl.UInt16)
+def _tidied(text: pl.Series, shift: int) -> pl.Series:
+    """As `tidied`, of text; hardly any id needs more than a look."""
+    frame = pl.DataFrame({"id": text, "odd": pl.repeat(0, len(text), dtype=pl.UInt16, eager=True)})
+    places = text.str.contains(_ODD).fill_null(False).arg_true()
+    if not len(places):
+        return frame.to_struct()
+    bare = text.gather(places).str.strip_chars()
+    decimals, scientific = bare.str.contains(_DECIMALS), bare.str.contains(_SCIENTIFIC)
+    blank = (bare.str.len_bytes() < text.gather(places).str.len_bytes()) & (bare != "")
+    tidy = bare.str.replace(r"\.0+$", "").zip_with(decimals, bare)
+    odd = [pl.when(flag).then(_bit(bit, shift)).otherwise(_bit(0)) for bit, flag in
+           ((BLANK, blank), (DECIMALS, decimals), (SCIENTIFIC, scientific))]  # fmt: skip
+    found = pl.select(id=pl.when(tidy != "").then(tidy), odd=odd[0] | odd[1] | odd[2])
+    return frame.with_columns(frame[name].scatter(places, found[name]) for name in ("id", "odd")).to_struct()

@@ -1,7 +1,10 @@
 """From a table's own columns to the schema's, with every row that breaks the schema marked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import polars as pl
 
@@ -9,7 +12,7 @@ from lab.core.spelling import nearest
 from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
 from lab.data.sources.files import FILE, ROW, SURPLUS
-from lab.data.sources.ids import ODDITIES, as_text, identifier, oddities, unwrapped
+from lab.data.sources.ids import ODDITIES, as_text, identifier, tidied, unwrapped
 from lab.data.sources.numbers import MISSING, NumberFormat
 from lab.data.sources.times import TICKS, UNITS, TimeFormat, within_years
 
@@ -97,9 +100,8 @@ def is_text(dtype: pl.DataType) -> bool:
 
 def _present(text: pl.Expr, none: Sequence[str]) -> pl.Expr:
     """Null where the text stands for a missing value."""
-    longest = max(map(len, none))
-    short = pl.when(text.str.len_bytes() <= longest + 4).then(text)  # most are longer, and need no look
-    return pl.when(~short.str.strip_chars().str.to_lowercase().is_in(none).fill_null(False)).then(text)
+    pattern = rf"(?i)^\s*(?:{'|'.join(map(re.escape, none))})\s*$"
+    return pl.when(~text.str.contains(pattern)).then(text)
 
 
 def map_table(
@@ -125,9 +127,12 @@ def map_table(
     surplus = [SURPLUS] if SURPLUS in schema else []
     wide = table.select(ROW, FILE, *surplus, **raw)
     made = {"time": times.expression(pl.col("raw_time"))}
-    for name in NAMED:
-        if name in columns:
-            made[name] = identifier(pl.col(f"raw_{name}"), dtypes[name])
+    ids = {
+        name: tidied(pl.col(f"raw_{name}"), dtypes[name], shift=k * ODDITIES)
+        for k, name in enumerate(NAMED)
+        if name in columns
+    }
+    made |= {name: pl.col(f"tidy_{name}").struct.field("id") for name in ids}
     if "text" in columns:
         text = pl.col("raw_text").cast(pl.String)
         made["text"] = pl.when(text != "").then(text)
@@ -139,21 +144,16 @@ def map_table(
         made["behaviour"] = _renamed(named, {name.strip(): ours for name, ours in behaviours.items()})
     else:
         made["behaviour"] = pl.lit(DEFAULT_BEHAVIOUR)
-    made["odd"] = _odd(dtypes)
+    made["odd"] = reduce(or_, (pl.col(f"tidy_{name}").struct.field("odd") for name in ids))
     checks = list(_checks(columns, times, behaviours, bool(surplus), IDS if json else (), formats, stated))
     code = pl.lit(0, pl.UInt8)
     for k, (_, broken, _) in reversed(list(enumerate(checks, 1))):
         code = pl.when(broken.fill_null(False)).then(pl.lit(k, pl.UInt8)).otherwise(code)
     values = {f"value_{k}": value.cast(pl.String) for k, (_, _, value) in enumerate(checks, 1)}
-    marked = wide.with_columns(**made).with_columns(fault=code, **values)
+    tidy = {f"tidy_{name}": column for name, column in ids.items()}
+    marked = wide.with_columns(**tidy).with_columns(**made).with_columns(fault=code, **values)
     order = ("user", "item", "time", "category", "behaviour", "price", "quantity", "text", "odd")
     return Mapped(marked, tuple(fault for fault, _, _ in checks), tuple(name for name in order if name in made))
-
-
-def _odd(dtypes: Mapping[str, pl.DataType]) -> pl.Expr:
-    """UInt16: what is odd about the ids of a row, as bits of `lab.data.sources.ids`, of one column above another."""
-    bits = {k: oddities(pl.col(f"raw_{name}"), dtypes[name]) for k, name in enumerate(NAMED) if name in dtypes}
-    return pl.sum_horizontal(bit * (1 << k * ODDITIES) for k, bit in bits.items()).cast(pl.UInt16)
 
 
 def without(name: str, stated: Sequence[str]) -> str:
