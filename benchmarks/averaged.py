@@ -38,14 +38,14 @@ from lab.core.errors import InputError
 from lab.core.words import counted
 from lab.data.fold.seen import seen_by
 from lab.dataset.dataset import Dataset
-from lab.evaluation.metrics import SLICES, InterestMetrics
 from lab.experiment.cell_record import CellRecord, line_name
 from lab.predicting.ensemble import novel_as, predictions
 from lab.predicting.trained_cell import TrainedCell, load_cells
 from lab.results.store import Store
-from lab.results.tables import METRIC
 from lab.running.backend import prepare_backend
 from lab.statistics.intervals import over_users
+from lab.targets.interest.measures import MEASURES
+from lab.targets.interest.metrics import SLICES, InterestMetrics
 
 PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Which part of what is new may be shared out as by the longest horizon."""
@@ -54,6 +54,8 @@ Values = dict[str, dict[tuple[int, int], list[float]]]
 """Slice -> (user, cutoff) -> the metric, from each seed where these are apart."""
 Row = tuple[str, float, str]
 """Split, horizon, name."""
+
+METRIC = MEASURES.leading
 
 
 @dataclass(frozen=True)

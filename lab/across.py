@@ -35,9 +35,8 @@ def compare(folders: list[Path], out: Path) -> int:
     from lab.core.files import write_whole
     from lab.report.across_logs import pairs_csv, ranks_csv, read_across, said
     from lab.report.ranks import draw_ranks
-    from lab.results.tables import METRIC
 
-    across = read_across(folders, METRIC)
+    across = read_across(folders)
     files = {"ranks.csv": ranks_csv(across), "pairs.csv": pairs_csv(across)}
     if across.ranking is not None:
         files |= {f"ranks.{kind}": content for kind, content in draw_ranks(across.names, across.ranking).items()}
@@ -77,7 +76,7 @@ def _table(across: "Across") -> "Table":
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("mean rank", justify="right")
-    table.add_column(f"interquartile mean of {across.metric.upper()}")
+    table.add_column(f"interquartile mean of {across.metric.label}")
     for i in across.ranks.argsort(kind="stable"):
         middle, over = across.interquartile(across.names[i])
         limits = f" ({number(over.low)} to {number(over.high)})" if over else ""

@@ -60,7 +60,7 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     from lab.experiment.loading import load_experiment
     from lab.experiment.settings import experiment_of
     from lab.pins.comparison import check_seeds
-    from lab.pins.pin import read_pin
+    from lab.pins.pin import measures_of, read_pin
     from lab.running.backend import prepare_backend
 
     pin = read_pin(path)
@@ -69,7 +69,7 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     experiment, options = _parse(experiment_of(pin["experiment"], declared), path, arguments)
     chosen = choose(pin["cells"], options.cells)
     if options.level == "statistical":
-        check_seeds(chosen)
+        check_seeds(chosen, measures_of(pin))
     require_files(pin, experiment, path)
     prepare_backend(options.cache)
     with tempfile.TemporaryDirectory() as temporary:
@@ -152,9 +152,8 @@ def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experime
     """What differs in the code of the user's own classes, or in what the grid holds here."""
     from lab.experiment.cell_record import place_of
     from lab.experiment.cells import grid
-    from lab.running.judging import Truth
 
-    cells = grid(experiment, pin["data"]["fingerprint"], isinstance(experiment.source, Truth))
+    cells = grid(experiment, pin["data"]["fingerprint"], experiment.target.truth(experiment.source) is not None)
     here = {place_of(cell.record("missing")): cell.fingerprints["code"] for cell in cells}
     absent = [one["id"] for one in chosen if place_of(one) not in here]
     if absent:
@@ -231,19 +230,22 @@ def _computed(run: "Run", chosen: Sequence[Mapping[str, Any]]) -> list[dict[str,
 def _judge(pin: Mapping[str, Any], chosen: Sequence[Any], level: str, got: Sequence[Mapping[str, Any]]) -> int:
     """Print the table; 0 where all matched, else 1."""
     from lab.pins.comparison import judge_cell, judge_lines
+    from lab.pins.pin import measures_of
 
+    measures = measures_of(pin)
     rows = [_row("cell", "expected", "got", "verdict")]
     if level == "statistical":
-        verdicts = judge_lines(chosen, got)
+        verdicts = judge_lines(chosen, got, measures)
     else:
-        verdicts = [(cell["id"], judge_cell(level, cell, new)) for cell, new in zip(chosen, got, strict=True)]  # type: ignore[arg-type]
+        pairs = zip(chosen, got, strict=True)
+        verdicts = [(cell["id"], judge_cell(level, cell, new, measures)) for cell, new in pairs]  # type: ignore[arg-type]
     for name, verdict in verdicts:
         rows.append(_row(name, verdict.expected, verdict.got, level if verdict.matched else "differs"))
         if verdict.why and not verdict.matched:
             rows.append(f"  {verdict.why}"[:80])
     matched = sum(verdict.matched for _, verdict in verdicts)
     print("\n".join(rows))
-    print(f"{matched} of {len(verdicts)} matched at level {level}; shown: ndcg@10 on test, or what differs.")
+    print(f"{matched} of {len(verdicts)} matched at level {level}; shown: {measures.leading} on test, or what differs.")
     return int(matched < len(verdicts))
 
 

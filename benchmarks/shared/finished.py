@@ -13,10 +13,12 @@ from lab.experiment.loading import load_experiment
 from lab.experiment.settings import experiment_of
 from lab.pins.pin import check_files, read_pin
 from lab.results.store import Store
-from lab.results.tables import METRIC
+from lab.targets.interest.measures import MEASURES
 
 USUAL = "decayed"
 """The baseline that models are compared with where the run has it."""
+
+METRIC = MEASURES.leading
 
 
 def done(results: Path, models: Sequence[str] = ()) -> tuple[Store, list[CellRecord]]:

@@ -15,7 +15,7 @@ import tyro
 from lab.commands.arguments import choice, read_arguments
 from lab.core.errors import InputError
 from lab.core.spelling import nearest
-from lab.experiment.experiment import Experiment, suited_baselines
+from lab.experiment.experiment import Experiment
 from lab.experiment.registry import classes
 from lab.running.checkpoint_schedule import EVERY
 from lab.tracking.tracker import Tracking
@@ -77,7 +77,7 @@ def parse(
     chosen = read_arguments(_arguments(experiment), program, ordered, description=description)
     named = {f.name: getattr(chosen, f.name) for f in fields(Experiment) if f.name not in FIXED and f.name != "name"}
     kept = {name: getattr(experiment, name) for name in ("name", *FIXED)}
-    if kept["baselines"] == suited_baselines(experiment.target):
+    if kept["baselines"] == experiment.target.baselines():
         kept["baselines"] = None  # those of the target that is asked now
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
     if "--only" in arguments and not options.only:

@@ -94,9 +94,12 @@ def build_dataset(
     """
     known = known_at(view, view.fold.valid_cutoff)
     states = {group.name: group.fit(known) for group in groups}
-    prior = np.log(known.shares()).astype(np.float32)
+    head = {"prior": np.log(known.shares()).astype(np.float32)}
     plan = _Plan(view, timeline, target, groups, states, row_length, overlap, causal)
-    splits = {name: plan.split(name, prior) for name in SPLITS}
+    splits = {name: plan.split(name, head) for name in SPLITS}
+    if target.head.numbers:
+        # One table for all three splits, which is why it is filled in here.
+        head["numbers"] = np.asarray(target.first_guess(splits["train"].labels), np.float32)
     return Dataset(view, {g.name: g for g in groups}, states, splits, causal, _TrainingRows(replace(plan)))
 
 
@@ -118,7 +121,7 @@ class _Plan:
         """Columns of the candidate-side groups, aligned with the events: the same for all splits."""
         return event_columns(self.groups, self.view, self.states)
 
-    def split(self, name: str, prior: np.ndarray) -> Split:
+    def split(self, name: str, head: dict[str, np.ndarray]) -> Split:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
         steps = self.target.lay(self.view, self.timeline, name)
         if not len(steps.asked):
@@ -126,7 +129,7 @@ class _Plan:
         steps, labels = self.target.answered(self.view, steps, name)
         if not any(len(answer.ids) for answer in labels):
             raise InputError(_silent(self.view, self.timeline, self.target, labels, name))
-        known = tables(self.groups, self.view, steps, self.states) | {"head": {"prior": prior}}
+        known = tables(self.groups, self.view, steps, self.states) | {"head": head}
         return Split(name, steps.queries, labels, self._packed(steps, labels, name), known)
 
     def training_rows(self) -> Packed | None:

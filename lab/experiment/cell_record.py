@@ -3,22 +3,15 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from lab.evaluation.measures import Measures, Metric
 
 Kind = Literal["model", "baseline", "oracle"]
 Status = Literal["done", "diverged", "failed", "missing"]
 
 KINDS = ("model", "baseline", "oracle")
 STATUSES = ("done", "diverged", "failed", "missing")
-
-
-class Metric(NamedTuple):
-    """One number of a cell."""
-
-    split: str
-    slice: str
-    metric: str
-    value: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +41,8 @@ class CellRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
     """The resolved settings, as JSON reads them back (tuples are lists)."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    measures: Measures | None = None
+    """How its target judges; None of a cell that is known from a table alone."""
     metrics: tuple[Metric, ...] = ()
     timing: Mapping[str, float] = field(default_factory=dict)
     """Seconds."""
@@ -100,6 +95,8 @@ def to_json(record: CellRecord) -> dict[str, Any]:
     """The record as JSON has it; an infinite number becomes the text `inf` or `-inf`, and no variant is not said."""
     said = {name: value for name, value in asdict(record).items() if value or name != "variant"}
     del said["stale"]
+    if record.measures is None:
+        del said["measures"]
     return said | {
         "metrics": [[*one[:3], _number(one.value)] for one in record.metrics],
         "timing": {name: _number(seconds) for name, seconds in record.timing.items()},
@@ -108,11 +105,16 @@ def to_json(record: CellRecord) -> dict[str, Any]:
 
 def from_json(content: Mapping[str, Any]) -> CellRecord:
     """The record that `to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    values: dict[str, Any] = {f.name: content[f.name] for f in fields(CellRecord) if f.name not in ("variant", "stale")}
+    values: dict[str, Any] = {f.name: content[f.name] for f in fields(CellRecord) if f.name not in ABSENT}
     values["variant"] = content.get("variant", "")
+    values["measures"] = Measures.from_json(content["measures"]) if "measures" in content else None
     values["metrics"] = tuple(Metric(split, slice, name, _float(v)) for split, slice, name, v in values["metrics"])
     values["timing"] = {name: _float(seconds) for name, seconds in values["timing"].items()}
     return CellRecord(**values)
+
+
+ABSENT = ("variant", "measures", "stale")
+"""Fields that a record on disk may be without."""
 
 
 def _number(value: float) -> float | str | None:

@@ -108,6 +108,7 @@ class Cell:
             status=status,
             config=self.config,
             fingerprints=self.fingerprints,
+            measures=self.experiment.target.measures(),
             **values,
         )
 

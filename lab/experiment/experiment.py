@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, ClassVar
 
-from lab.baselines import default_baselines
 from lab.baselines.base import Baseline
 from lab.core.errors import InputError
 from lab.core.setting_types import check_distinct, check_kinds
@@ -20,11 +19,6 @@ from lab.training.settings import Training
 
 MOST_SEEDS = 10_000
 """Far beyond what tells two rows apart; a grid of more would not even be listed in a minute."""
-
-
-def suited_baselines(target: Target) -> tuple[Baseline, ...]:
-    """One of each baseline that suits a target: what an experiment has that names none."""
-    return default_baselines(target.asks, taken=not target.leaves_taken_out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +58,7 @@ class Experiment:
     def __post_init__(self) -> None:
         check_kinds(self)
         if self.baselines is None:
-            object.__setattr__(self, "baselines", suited_baselines(self.target))
+            object.__setattr__(self, "baselines", self.target.baselines())
         self._check_protocol()
         self._check_sizes()
         self._check_features()
@@ -93,15 +87,13 @@ class Experiment:
                     f"timeline.{name}: is given, but target {self.target.name} asks after each event; leave it out."
                 )
         for baseline in self.baselines:
-            if self.target.asks not in baseline.asked:
-                raise InputError(
-                    f"baselines: {baseline.name} cannot be asked after each event, as target {self.target.name} does; "
-                    f"leave it out."
-                )
+            if why := baseline.unsuited(self.target):
+                raise InputError(f"baselines: {baseline.name} {why}; leave it out.")
         if self.training.label_smoothing and not self.target.smooths:
+            cure = ", or use target.objective='softmax'" if self.target.factored else ""
             raise InputError(
                 f"training.label_smoothing: {self.training.label_smoothing:g} spreads a label over all candidates, "
-                f"and this loss looks at some of them; leave it at 0, or use target.objective='softmax'."
+                f"which this loss does not look at; leave it at 0{cure}."
             )
 
     def _check_sizes(self) -> None:
@@ -128,10 +120,11 @@ class Experiment:
                 raise InputError(f"features.{name}: no feature group is named.")
             for group in groups:
                 kind = find("feature group", group, f"features.{name}")
-                if self.target.factored and kind.side == "candidate":
+                if kind.side == "candidate" and self.target.head.scores != "logits":
+                    why = "has too many of" if self.target.factored else "has none of"
                     raise InputError(
-                        f"features.{name}: {group} scores every candidate, which target {self.target.name} has too "
-                        f"many of; use groups that speak of steps, such as item, behaviour, time or price."
+                        f"features.{name}: {group} scores every candidate, which target {self.target.name} {why}; use "
+                        f"groups that speak of steps, such as item, behaviour, time or price."
                     )
             check_distinct(groups, f"features.{name}")
         for name, twin in alike(self.features).items():

@@ -110,11 +110,29 @@ def _check(kind: str, thing: Any, place: str) -> None:
         raise InputError(f"{place}: {thing.__name__} defines no encoder(self, dtype) that returns a linen module.")
     if kind in ("feature group", "target", "source", "baseline") and not isinstance(getattr(thing, "name", None), str):
         raise InputError(f'{place}: {thing.__name__} states no name; write `name: ClassVar[str] = "..."` in it.')
+    if kind == "target":
+        _check_target(thing, place)
     if kind == "feature group" and getattr(thing, "side", None) not in ("step", "candidate"):
         raise InputError(
             f'{place}: {thing.__name__} states no side; write `side: ClassVar = "step"` in it (its module embeds '
             f'steps) or `side: ClassVar = "candidate"` (its module scores candidates).'
         )
+
+
+def _check_target(thing: Any, place: str) -> None:
+    base = shipped_base("target")
+    for method, words in TARGET_METHODS.items():
+        if getattr(thing, method) is getattr(base, method):
+            raise InputError(f"{place}: {thing.__name__} defines no {words}.")
+
+
+TARGET_METHODS = {
+    "labels": "labels(self, view, queries, horizon) that returns Labels",
+    "loss": "loss(self, outputs, query, id, weight, smoothing, key) that returns a sum and a count",
+    "measures": "measures(self) that returns Measures: its metrics, and the one that tables go by",
+    "judge": "judge(self, view, queries, labels) that returns who judges predictions, such as a NumbersJudge",
+}
+"""What a target of one's own must define."""
 
 
 def _kind(thing: Any) -> str:

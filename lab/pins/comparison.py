@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from lab.core.errors import InputError
 from lab.core.words import counted
-from lab.evaluation.next_item import CUTS
+from lab.evaluation.measures import ALL, Measures
 
 Level = Literal["bitwise", "tolerance", "statistical"]
 LEVELS: tuple[Level, ...] = ("bitwise", "tolerance", "statistical")
@@ -18,18 +18,8 @@ LEVELS: tuple[Level, ...] = ("bitwise", "tolerance", "statistical")
 Place = tuple[str, str, str]
 """(split, slice, metric)."""
 
-DEFAULT_TOLERANCE = 0.02
-TOLERANCE = {
-    **{"queries": 0.0, "log_loss": 0.05, "loss": 0.05, "step": math.inf},
-    **{"accuracy@1": 0.05, "calibration_error": 0.03, "precision_macro": 0.06},
-    **{f"coverage@{k}": 0.05 for k in CUTS},
-    **{f"popularity@{k}": 0.1 for k in CUTS},
-}
-"""By how much a trained cell's metric may differ on another machine, absolutely; DEFAULT_TOLERANCE for the others.
-Rounding moves a training's end by less than another seed does, and this is about what another seed does."""
-
 FITTED_TOLERANCE = 1e-5
-"""The same for baselines and the oracle, which are not trained..."""
+"""By how much a metric of a baseline or of the oracle may differ on another machine: they are not trained..."""
 
 OPTIMISED = ("logistic",)
 """...but for those that are found by descent, which is as a training is."""
@@ -39,8 +29,10 @@ MARGIN = 2.0
 """Standard deviations of the pinned seeds within which two means are held for equal."""
 FEWEST_SEEDS = 3
 
-SHOWN: Place = ("test", "all", "ndcg@10")
-"""The number that stands for a cell, and that the statistical level judges."""
+
+def shown(measures: Measures) -> Place:
+    """The number that stands for a cell, and that the statistical level judges."""
+    return "test", ALL, measures.leading
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,7 @@ class Verdict:
     why: str = ""
 
 
-def judge_cell(level: Level, pinned: Mapping[str, Any], got: Mapping[str, Any]) -> Verdict:
+def judge_cell(level: Level, pinned: Mapping[str, Any], got: Mapping[str, Any], measures: Measures) -> Verdict:
     """Judge one cell, as a pin holds it, at level bitwise or tolerance, all of its metrics at once."""
     if pinned["status"] != got["status"]:
         return Verdict(False, pinned["status"], got["status"], got.get("reason", ""))
@@ -62,17 +54,21 @@ def judge_cell(level: Level, pinned: Mapping[str, Any], got: Mapping[str, Any]) 
         strange = sorted(one.keys() ^ other.keys())[0]
         return Verdict(False, _text(one.get(strange)), _text(other.get(strange)), f"{' '.join(strange)}: one has it")
     if level == "bitwise":
-        return _bitwise(pinned, got, one, other)
-    return _within(pinned["kind"], pinned["model"], one, other)
+        return _bitwise(pinned, got, one, other, shown(measures))
+    return _within(pinned["kind"], pinned["model"], one, other, measures)
 
 
-def tolerance_of(kind: str, metric: str, name: str = "") -> float:
-    """How far a metric may be from the pinned one at level tolerance; `name`: of the model or baseline."""
-    trained = TOLERANCE.get(metric, DEFAULT_TOLERANCE)
+def tolerance_of(measures: Measures, kind: str, metric: str, name: str = "") -> float:
+    """How far a metric may be from the pinned one at level tolerance; `name`: of the model or baseline.
+
+    A trained cell's tolerance is what its target declares: rounding moves a training's end by less than another seed
+    does, and this is about what another seed does.
+    """
+    trained = measures.metric(metric).tolerance
     return trained if kind == "model" or name in OPTIMISED else min(trained, FITTED_TOLERANCE)
 
 
-def _bitwise(pinned: Mapping[str, Any], got: Mapping[str, Any], one: dict, other: dict) -> Verdict:
+def _bitwise(pinned: Mapping[str, Any], got: Mapping[str, Any], one: dict, other: dict, place_shown: Place) -> Verdict:
     for place in one:
         if _text(one[place]) != _text(other[place]):
             return Verdict(False, _text(one[place]), _text(other[place]), " ".join(place))
@@ -80,30 +76,30 @@ def _bitwise(pinned: Mapping[str, Any], got: Mapping[str, Any], one: dict, other
         mine, new = (str(cell["digests"].get(name)) for cell in (pinned, got))
         if mine != new:
             return Verdict(False, mine[:8], new[:8], f"bytes of {name}")
-    return _all_well(one, other)
+    return _all_well(one, other, place_shown)
 
 
-def _within(kind: str, name: str, one: dict[Place, float], other: dict[Place, float]) -> Verdict:
+def _within(kind: str, name: str, one: dict[Place, float], other: dict[Place, float], measures: Measures) -> Verdict:
     """The metric furthest out, in units of its tolerance, decides."""
 
     def excess(place: Place) -> float:
         a, b = one[place], other[place]
         if (math.isnan(a) and math.isnan(b)) or a == b:
             return 0.0
-        allowed = tolerance_of(kind, place[2], name)
+        allowed = tolerance_of(measures, kind, place[2], name)
         if not math.isfinite(a - b):
             return math.inf
         return abs(a - b) / allowed if allowed else math.inf
 
     worst = max(one, key=excess, default=None)
     if worst is None or excess(worst) <= 1:
-        return _all_well(one, other)
+        return _all_well(one, other, shown(measures))
     return Verdict(False, _text(one[worst]), _text(other[worst]), " ".join(worst))
 
 
-def check_seeds(cells: Sequence[Mapping[str, Any]]) -> None:
+def check_seeds(cells: Sequence[Mapping[str, Any]], measures: Measures) -> None:
     """Raise InputError where the statistical level cannot judge these pinned cells: too few seeds of a trained line."""
-    lines = _by_seed(cells)
+    lines = _by_seed(cells, measures)
     short = [f"{name} has {len(values)}" for name, values in lines.items() if len(values) < FEWEST_SEEDS]
     if short or not lines:
         raise InputError(
@@ -113,10 +109,12 @@ def check_seeds(cells: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def judge_lines(pinned: Sequence[Mapping[str, Any]], got: Sequence[Mapping[str, Any]]) -> list[tuple[str, Verdict]]:
+def judge_lines(
+    pinned: Sequence[Mapping[str, Any]], got: Sequence[Mapping[str, Any]], measures: Measures
+) -> list[tuple[str, Verdict]]:
     """Judge each trained line of cells, as a pin holds them, at level statistical."""
-    here = _by_seed(got)
-    return [(name, _judge_line(was, here.get(name, []))) for name, was in _by_seed(pinned).items()]
+    here = _by_seed(got, measures)
+    return [(name, _judge_line(was, here.get(name, []))) for name, was in _by_seed(pinned, measures).items()]
 
 
 def _judge_line(was: Sequence[float], now: Sequence[float]) -> Verdict:
@@ -124,14 +122,14 @@ def _judge_line(was: Sequence[float], now: Sequence[float]) -> Verdict:
     return judge_seeds(was, now) or too_few
 
 
-def _by_seed(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+def _by_seed(cells: Sequence[Mapping[str, Any]], measures: Measures) -> dict[str, list[float]]:
     """The number shown of each cell of a trained line, by the line's name."""
     lines: dict[str, list[float]] = {}
     for cell in cells:
         if cell["kind"] == "model":
             names = filter(None, (cell["model"], cell["features"], cell.get("variant", "")))
             line = lines.setdefault(f"{'-'.join(names)}-h{cell['horizon']:g}-f{cell['fold']}", [])
-            line += [value for place, value in _numbers(cell).items() if place == SHOWN]
+            line += [value for place, value in _numbers(cell).items() if place == shown(measures)]
     return lines
 
 
@@ -167,8 +165,8 @@ def _numbers(cell: Mapping[str, Any]) -> dict[Place, float]:
     return {(s, k, m): math.nan if v is None else float(v) for s, k, m, v in cell["metrics"]}
 
 
-def _all_well(one: dict[Place, float], other: dict[Place, float]) -> Verdict:
-    return Verdict(True, _text(one.get(SHOWN)), _text(other.get(SHOWN)))
+def _all_well(one: dict[Place, float], other: dict[Place, float], place: Place) -> Verdict:
+    return Verdict(True, _text(one.get(place)), _text(other.get(place)))
 
 
 def _text(value: float | None) -> str:

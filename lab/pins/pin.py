@@ -13,7 +13,8 @@ from lab.core.words import counted
 from lab.data.log.histories import Histories
 from lab.data.sources.base import Source
 from lab.data.timeline import Fold
-from lab.experiment.cell_record import CellRecord, Metric, to_json
+from lab.evaluation.measures import Measures, Metric
+from lab.experiment.cell_record import CellRecord, to_json
 from lab.experiment.experiment import Experiment
 from lab.experiment.fingerprints import code_fingerprint, digest
 from lab.experiment.settings import settings_of
@@ -21,20 +22,29 @@ from lab.pins.environment import code, machine, peak_memory, without_paths
 from lab.results.store import Store
 
 FORMAT = "interest-lab pin"
-VERSION = 1
+VERSION = 2
 """Raised whenever a reader of the last version could misread a pin."""
 
 STREAMS = (
-    "version 1: a cell draws from fold_in(key(seed), hash of the part's name) of jax.random, and the order of its rows "
+    "version 2: a cell draws from fold_in(key(seed), hash of the part's name) of jax.random, and the order of its rows "
     "from numpy's SeedSequence([seed, 'order', epoch]); baselines and the oracle draw nothing"
 )
 """How randomness follows from a seed, in words; a change of it is a change of VERSION."""
 
 SCHEMA: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "": {"format": str, "version": int, "experiment": dict, "data": dict, "split": dict, "seeds": dict},
+    "": {
+        "format": str,
+        "version": int,
+        "experiment": dict,
+        "data": dict,
+        "split": dict,
+        "seeds": dict,
+        "metrics": dict,
+    },
     "experiment": {"name": str, "source": dict, "target": dict, "horizons": list, "features": dict, "models": list},
     "data": {"source": str, "fingerprint": str, "files": list},
     "split": {"fingerprint": str, "folds": list},
+    "metrics": {"target": str, "measures": dict},
     "code": {"version": (str, type(None)), "commit": (str, type(None)), "fingerprint": str},
     "machine": {"python": str, "system": str, "processor": str, "packages": dict, "jax": dict, "devices": dict},
     "run": {"seconds": (int, float), "peak_memory_bytes": int},
@@ -77,7 +87,7 @@ def build_pin(
         "data": _data(experiment.source, histories, left_out),
         "split": _split(folds, candidates, experiment.target.asks == "ticks"),
         "seeds": {"count": experiment.seeds, "first": 0, "streams": STREAMS},
-        "metrics": experiment.target.judged(),
+        "metrics": {"target": experiment.target.name, "measures": experiment.target.measures().to_json()},
         "code": code() | {"fingerprint": code_fingerprint([])},
         "machine": machine(),
         "run": {"seconds": round(seconds, 3), "peak_memory_bytes": peak_memory()},
@@ -104,6 +114,11 @@ def read_pin(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: is a pin of version {pin.get('version')!r}; this lab reads version {VERSION}.")
     _check(path, pin)
     return pin
+
+
+def measures_of(pin: Mapping[str, Any]) -> Measures:
+    """How the target of a checked pin judges."""
+    return Measures.from_json(pin["metrics"]["measures"])
 
 
 def metrics_of(cell: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
@@ -176,6 +191,10 @@ def _check(path: Path, pin: Mapping[str, Any]) -> None:
         inside = pin if not part else _field(path, pin, part, dict)
         for name, kind in wanted.items():
             _field(path, inside, name, kind, part)
+    try:
+        measures_of(pin)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: the field `metrics.measures` cannot be read ({error}).") from None
     for index, cell in enumerate(_field(path, pin, "cells", list)):
         for name, kind in CELL.items():
             _field(path, cell, name, kind, f"cells[{index}]")

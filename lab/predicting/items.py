@@ -16,7 +16,8 @@ import numpy as np
 from lab.core.errors import InputError
 from lab.predicting.trained_cell import TrainedCell
 from lab.predicting.users import Users, of_users
-from lab.targets.next_item import DEPTH, NextAnswers, NextItem
+from lab.targets.next_item import NextItem
+from lab.targets.next_item.answers import DEPTH, NextAnswers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,9 @@ from jaxtyping import Float
 
 from lab.core.errors import InputError
 from lab.core.words import counted
+from lab.evaluation.measures import ALL, MetricSpec
 from lab.experiment.cell_record import line_name
-from lab.pins.pin import metrics_of, read_pin
+from lab.pins.pin import measures_of, metrics_of, read_pin
 from lab.results.conclusions import probability
 from lab.results.store import csv_bytes
 from lab.statistics.across_runs import improvement, interquartile_mean, over_runs
@@ -30,7 +31,8 @@ Runs = Mapping[str, Mapping[Task, np.ndarray]]
 class Across:
     """Lines that are complete on every log."""
 
-    metric: str
+    metric: MetricSpec
+    """The leading metric, on which all agree."""
     logs: tuple[str, ...]
     names: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -44,14 +46,19 @@ class Across:
         return np.array([[np.mean([t.mean() for t in log[name].values()]) for name in self.names] for log in self.runs])
 
     @cached_property
+    def merits(self) -> Float[np.ndarray, "L K"]:
+        """The same as numbers of which more is better."""
+        return _merit(self.metric, self.values)
+
+    @cached_property
     def ranks(self) -> Float[np.ndarray, "K"]:
         """The mean rank of each line."""
-        return mean_ranks(self.values)
+        return mean_ranks(self.merits)
 
     @cached_property
     def ranking(self) -> Ranking | None:
         """Which lines rank apart; None with too few logs or lines."""
-        return rank(self.values)
+        return rank(self.merits)
 
     def interquartile(self, name: str) -> tuple[float, Interval | None]:
         """The interquartile mean of a line's runs over all tasks of all logs, and its interval over seeds."""
@@ -60,22 +67,28 @@ class Across:
 
     def improvement(self, a: str, b: str) -> float:
         """The chance that a random run of a beats one of b on a random task of a random log."""
-        each = [
-            np.mean([improvement(log[a][task][:, None], log[b][task][:, None]) for task in log[a] if task in log[b]])
-            for log in self.runs
-        ]
+        each = [np.mean([self._beats(log[a][t], log[b][t]) for t in log[a] if t in log[b]]) for log in self.runs]
         return float(np.mean(each))
 
+    def _beats(self, a: np.ndarray, b: np.ndarray) -> float:
+        return improvement(*(_merit(self.metric, runs)[:, None] for runs in (a, b)))
 
-def read_across(folders: Sequence[Path], metric: str) -> Across:
-    """Read the pins of several results folders. Raises InputError where two are of one log, where they ask
-    other things, or no line is on all.
+
+def _merit(metric: MetricSpec, values: np.ndarray) -> np.ndarray:
+    return np.vectorize(metric.merit, otypes=[float])(values)
+
+
+def read_across(folders: Sequence[Path]) -> Across:
+    """Read the pins of several results folders, by their targets' leading metric.
+
+    Raises InputError where two are of one log, where they ask other things, or no line is on all.
     """
     pins = [_pin(folder) for folder in folders]
     names = [folder.resolve().name if folder.is_dir() else folder.resolve().parent.name for folder in folders]
     _refuse_twice(folders, [pin["data"]["fingerprint"] for pin in pins])
     _refuse_unlike(folders, [_asked(pin) for pin in pins])
-    logs = [_runs(pin["cells"], metric) for pin in pins]
+    metric = measures_of(pins[0]).lead
+    logs = [_runs(pin["cells"], metric.name) for pin in pins]
     everywhere = [name for name in logs[0] if all(name in log for log in logs)]
     if not everywhere:
         raise InputError(f"{', '.join(map(str, folders))}: no row of one table is complete in all the others.")
@@ -105,10 +118,12 @@ def _refuse_twice(folders: Sequence[Path], fingerprints: Sequence[str]) -> None:
 def _asked(pin: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that say what is asked of each user, whatever the log."""
     target, timeline = pin["experiment"]["target"], pin["experiment"]["timeline"]
+    measures = measures_of(pin)
     return {
         "target": target["type"],
         "timeline.protocol": timeline.get("protocol", "calendar"),
-        "target.repeats": target.get("repeats", True),
+        "asked": measures.population,
+        "the leading metric": measures.leading,
     }
 
 
@@ -131,7 +146,7 @@ def _runs(cells: Sequence[Mapping[str, Any]], metric: str) -> Runs:
         if cell["kind"] == "oracle":
             continue
         name = line_name(cell["model"], cell["features"], cell.get("variant", ""))
-        value = metrics_of(cell).get(("test", "all", metric), float("nan"))
+        value = metrics_of(cell).get(("test", ALL, metric), float("nan"))
         if cell["status"] != "done" or value != value:
             broken.add(name)
         found.setdefault(name, {}).setdefault((cell["target"], cell["horizon"], cell["fold"]), []).append(value)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from lab.data.timeline import LAST_EVENT
+from lab.evaluation.measures import ALL, MetricSpec
 from lab.results.comparisons import Comparison
 from lab.results.store import days
 from lab.results.summary import Line, Summary
@@ -13,6 +14,7 @@ SURE = 0.05
 """Holm's p at or below which a difference is called one."""
 FEWEST_SEEDS = next(n for n in range(1, 100) if smallest_p(n) <= SURE)
 """Seeds below which no difference between seeds can be called one."""
+BEST = {"higher": "highest", "lower": "lowest", "nearest": "best", "neither": "highest"}
 LEVEL = 0.0005
 """Difference below which three decimals show none."""
 
@@ -26,14 +28,12 @@ def by_pair(found: Iterable[Comparison]) -> Found:
     return {(one.target, one.horizon, one.slice, one.a, one.b): one for one in found}
 
 
-def answers(summary: Summary, found: Found, metric: str) -> list[str]:
-    """A sentence for each target and horizon, and one for what the seeds cannot say."""
+def conclusions(summary: Summary, found: Found) -> list[str]:
+    """Of one target's lines: a sentence for each horizon, and one for what the seeds cannot say."""
     whole = [line for line, _ in summary.lines if line.complete and line.kind != "oracle" and not line.stale]
-    several = len({line.target for line, _ in summary.lines}) > 1
     said = []
-    for (target, horizon), lines in groupby(whole, key=lambda line: (line.target, line.horizon)):
-        start = f"{target}, next {span(horizon)}: " if several else f"Next {span(horizon)}: "
-        said += [start + one for one in _answer(summary, list(lines), found, metric)]
+    for horizon, lines in groupby(whole, key=lambda line: line.horizon):
+        said += [f"Next {span(horizon)}: {one}" for one in _conclusion(summary, list(lines), found)]
     if not said:
         return ["No row has all of its cells; nothing can be concluded yet."]
     return [*said, *_left_out(summary), *_seeds(found.values())]
@@ -57,9 +57,11 @@ def tied(line: Line, best: Sequence[Line], slice_name: str, found: Found) -> boo
     return line not in best and any(one is not None and one.holm_p > SURE for one in pair)
 
 
-def _answer(summary: Summary, lines: list[Line], found: Found, metric: str) -> Iterator[str]:
-    means = {id(line): one.mean for line in lines if (one := summary.estimate(line, "all", metric))}
-    ranked = sorted((line for line in lines if id(line) in means), key=lambda line: -means[id(line)])
+def _conclusion(summary: Summary, lines: list[Line], found: Found) -> Iterator[str]:
+    spec = summary.judged_by.lead
+    estimates = {id(line): summary.estimate(line, ALL, spec.name) for line in lines}
+    means = {key: one.mean for key, one in estimates.items() if one and one.mean == one.mean}
+    ranked = sorted((line for line in lines if id(line) in means), key=lambda line: -spec.merit(means[id(line)]))
     if not ranked:
         return
     first, *others = ranked
@@ -67,17 +69,18 @@ def _answer(summary: Summary, lines: list[Line], found: Found, metric: str) -> I
         yield f"{first.name} has {number(means[id(first)])}; there is nothing to compare it with."
         return
     rival = next((line for line in others if line.kind != first.kind), others[0])
-    alike = [line.name for line in others if line is not rival and tied(line, [first], "all", found)]
-    yield _verdict(first, rival, alike, _between(first, rival, "all", found), metric)
+    alike = [line.name for line in others if line is not rival and tied(line, [first], ALL, found)]
+    yield _verdict(first, rival, alike, _between(first, rival, ALL, found), spec)
 
 
-def _verdict(first: Line, rival: Line, alike: list[str], one: Comparison | None, metric: str) -> str:
+def _verdict(first: Line, rival: Line, alike: list[str], one: Comparison | None, spec: MetricSpec) -> str:
     best, comma = (rival.name, "") if rival.kind == first.kind else (f"the best {rival.kind}, {rival.name}", ",")
     others = _listed(alike)
     if one is None:
-        return f"{first.name} has the highest {metric.upper()}; it was not compared with {best}."
+        return f"{first.name} has the {BEST[spec.better]} {spec.label}; it was not compared with {best}."
+    one = one.lead(spec)
     measured = f"{_between_users(one)}Holm's p {probability(one.holm_p)}"
-    words = f"{best}{comma} by {number(one.difference)} {metric.upper()} ({measured})"
+    words = f"{best}{comma} by {number(one.difference)} {spec.label} ({measured})"
     if one.holm_p > SURE:
         nor = f", nor from {others}" if others else ""
         if abs(one.difference) < LEVEL:
@@ -130,7 +133,12 @@ def _between(line: Line, other: Line, slice_name: str, found: Found) -> Comparis
 def number(value: float) -> str:
     """`.016`, `-.004`, `1.20`."""
     value = round(value, 3) + 0.0  # -0.0004 is no -.000
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else decimals(value)
+
+
+def decimals(value: float) -> str:
+    """A number of 1 and more with three digits or all of its whole ones: `1.20`, `138.2`, `12,345`."""
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.1f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def probability(p: float) -> str:

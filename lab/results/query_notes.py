@@ -2,42 +2,38 @@
 
 from collections.abc import Iterator, Sequence
 
+from lab.evaluation.measures import ALL, QUERIES, Remark
 from lab.results.conclusions import span
-from lab.results.slices import untold
+from lab.results.slices import hidden_slices
 from lab.results.summary import SPLIT, Line, Summary
 
-COLD = "cold"
-"""The metric that counts a cell's events of items unknown at the valid cutoff."""
+
+def query_notes(summary: Summary, left_out: Sequence[str] = ()) -> tuple[str, ...]:
+    """Of one target's lines: `left_out` (what of the experiment the log had no column for), slices that are not shown,
+    and the counts that the target remarks on."""
+    remarks = summary.judged_by.remarks
+    return (*left_out, *hidden_slices(summary), *(said for one in remarks for said in _remark(summary, one)))
 
 
-def remarks(summary: Summary, left_out: Sequence[str] = ()) -> tuple[str, ...]:
-    """`left_out` (what of the experiment the log had no column for), slices that are not shown, and cold items."""
-    return (*left_out, *untold(summary), *_cold(summary))
-
-
-def cold(line: Line) -> dict[int, tuple[int, int]]:
-    """By fold, how many events were asked for whose item was unknown at the valid cutoff, and how many in all.
-
-    Empty where the target counts none.
-    """
-    some = {cell.fold: {m.metric: m.value for m in cell.metrics if (m.split, m.slice) == _WHOLE} for cell in line.done}
+def counts(line: Line, metric: str) -> dict[int, tuple[int, int]]:
+    """By fold, a count that cells keep, and that count and the queries together. Empty where cells keep none."""
+    whole = (SPLIT, ALL)
+    some = {cell.fold: {m.metric: m.value for m in cell.metrics if (m.split, m.slice) == whole} for cell in line.done}
     return {
-        fold: (int(own[COLD]), int(own[COLD] + own["queries"])) for fold, own in sorted(some.items()) if COLD in own
+        fold: (int(own[metric]), int(own[metric] + own[QUERIES])) for fold, own in sorted(some.items()) if metric in own
     }
 
 
-_WHOLE = (SPLIT, "all")
-
-
-def _cold(summary: Summary) -> Iterator[str]:
-    """A sentence for each target and horizon; every line of one is asked for the same."""
-    found: dict[tuple[str, float], dict[int, tuple[int, int]]] = {}
+def _remark(summary: Summary, remark: Remark) -> Iterator[str]:
+    """A sentence for each horizon; every line of one is asked for the same."""
+    found: dict[float, dict[int, tuple[int, int]]] = {}
     for line, _ in summary.lines:
         if not line.stale:
-            found[line.target, line.horizon] = cold(line) | found.get((line.target, line.horizon), {})
-    several = len({target for target, _ in found}) > 1
-    for (target, horizon), folds in found.items():
-        counts = " and ".join(f"{none:,} of {every:,}" for none, every in folds.values() if none)
-        if counts:
-            when = f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}"
-            yield f"Cold, {when}: {counts} labels are what was unknown at the valid cutoff; no query counts them."
+            found[line.horizon] = counts(line, remark.metric) | found.get(line.horizon, {})
+    for horizon, folds in found.items():
+        some = [(count, total) for count, total in folds.values() if count]
+        if some:
+            text = remark.text.replace("{count} of {total}", "{each}")
+            each = " and ".join(f"{count:,} of {total:,}" for count, total in some)
+            count, total = (f"{sum(part):,}" for part in zip(*some, strict=True))
+            yield text.format(when=f"next {span(horizon)}", each=each, count=count, total=total)

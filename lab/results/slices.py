@@ -2,35 +2,29 @@
 
 from collections.abc import Iterator
 
-from lab.evaluation.metrics import SLICES
+from lab.evaluation.measures import ALL
 from lab.results.summary import Estimate, Summary
 
-ALL = SLICES[0]
-_SINCE = {
-    "repeat": "each is for what its user had taken before",
-    "novel": "none is for what its user had taken before",
-}
-"""Why one slice can hold every query."""
 
-
-def told(summary: Summary) -> tuple[str, ...]:
-    """`all`, and those of the others that have queries and are not `all` over again, with the same numbers."""
-    found = _estimates(summary)
+def shown_slices(summary: Summary) -> tuple[str, ...]:
+    """Of one target's lines: `all`, and those of the others that have queries and are not `all` over again."""
+    found, every = _estimates(summary), summary.judged_by.slice_names
     if not any(_has(own, ALL) for own in found):
-        return SLICES
-    return tuple(name for name in SLICES if name == ALL or not (_is_empty(found, name) or _is_all(found, name)))
+        return every
+    return tuple(name for name in every if name == ALL or not (_is_empty(found, name) or _is_all(found, name)))
 
 
-def untold(summary: Summary) -> Iterator[str]:
+def hidden_slices(summary: Summary) -> Iterator[str]:
     """Why a slice is not shown, in a sentence."""
-    found, shown = _estimates(summary), told(summary)
-    gone = [name for name in SLICES if name not in shown]
-    whole = [name for name in gone if _is_all(found, name)]
-    for name in whole or gone:
+    found, shown = _estimates(summary), shown_slices(summary)
+    gone = [one for one in summary.judged_by.slices if one.name not in shown]
+    whole = [one for one in gone if _is_all(found, one.name)]
+    for one in whole or gone:
         if whole:
-            yield f"All queries are {name}, since {_SINCE[name]}; no slice is shown apart."
+            since = f", since {one.reason_whole}" if one.reason_whole else ""
+            yield f"All queries are {one.name}{since}; no slice is shown apart."
         else:
-            yield f"No query is {name}, so that slice is not shown."
+            yield f"No query is {one.name}, so that slice is not shown."
 
 
 def _estimates(summary: Summary) -> list[tuple[Estimate, ...]]:

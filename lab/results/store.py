@@ -3,7 +3,8 @@
 results/<experiment>/cells/<cell id>/cell.json       the record; written last, so that its being there
                                      curve.csv       says the rest is whole
                                      users.parquet   metrics per query: user row, cutoff, slice, history, metrics
-                                     reliability.csv predicted shares against observed ones, by slice and bin
+                                     draws.parquet   metrics of the whole cell with users resampled, where it has any
+                                     <name>.csv      what else its target keeps, such as reliability
                                      checkpoint      its parameters
                                      unfinished.<n>  two of a cell in training, after n dispatches each
 results/<experiment>/cells.csv                       one line per cell, split, slice and metric
@@ -22,11 +23,13 @@ import xxhash
 
 from lab.core.errors import FaultError, InputError
 from lab.core.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_whole
-from lab.experiment.cell_record import CellRecord, Metric, from_json, in_order, to_json
+from lab.evaluation.judge import Judged
+from lab.evaluation.measures import Metric
+from lab.experiment.cell_record import CellRecord, from_json, in_order, to_json
 from lab.results.checkpoint_files import Generations
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
-RELIABILITY, UNFINISHED = "reliability.csv", "unfinished"
+DRAWS, UNFINISHED = "draws.parquet", "unfinished"
 
 Columns = Mapping[str, np.ndarray]
 
@@ -75,20 +78,17 @@ class Store:
         record: CellRecord,
         *,
         curve: Columns | None = None,
-        users: Columns | None = None,
-        reliability: Columns | None = None,
+        judged: Judged | None = None,
         checkpoint: bytes | None = None,
     ) -> None:
         """Keep a cell, in place of what was there under its id.
 
-        `curve` has a column per quantity and a row per measured step; `users` has `user` (row numbers, never
-        raw ids), `cutoff`, `slice` and a column per metric, a row per query and slice; `reliability` a row per
-        slice and bin.
+        `curve` has a column per quantity and a row per measured step; users are row numbers in what was `judged`,
+        never raw ids.
         """
-        tables = {CURVE: (_csv, curve), USERS: (_parquet, users), RELIABILITY: (_csv, reliability)}
-        contents = {name: None if columns is None else form(columns) for name, (form, columns) in tables.items()}
-        contents[CHECKPOINT] = checkpoint
-        files = {name: content for name, content in contents.items() if content is not None}
+        files = {} if curve is None else {CURVE: _csv(curve)}
+        files |= {} if judged is None else dict(_judged_files(judged))
+        files |= {} if checkpoint is None else {CHECKPOINT: checkpoint}
         folder = self.folder(record.id)
         self._clear(folder)
         for name, content in files.items():
@@ -165,11 +165,18 @@ class Store:
         frame = pl.read_parquet(io.BytesIO(self.file(cell, USERS)))
         return {name: frame[name].to_numpy() for name in frame.columns}
 
-    def reliability(self, cell: str) -> dict[str, np.ndarray]:
-        """A cell's predicted and observed shares by column."""
+    def draws(self, cell: str) -> dict[str, np.ndarray]:
+        """A cell's metrics of the whole with users resampled, by `slice/metric`."""
         import polars as pl
 
-        frame = pl.read_csv(io.BytesIO(self.file(cell, RELIABILITY)), infer_schema_length=None)
+        frame = pl.read_parquet(io.BytesIO(self.file(cell, DRAWS)))
+        return {name: frame[name].to_numpy() for name in frame.columns}
+
+    def table(self, cell: str, name: str) -> dict[str, np.ndarray]:
+        """A table that the cell's target keeps beside its numbers, such as `reliability`, by column."""
+        import polars as pl
+
+        frame = pl.read_csv(io.BytesIO(self.file(cell, f"{name}.csv")), infer_schema_length=None)
         return {name: frame[name].to_numpy() for name in frame.columns}
 
     def checkpoint(self, cell: str) -> bytes:
@@ -201,7 +208,7 @@ class Store:
         return dict(self._content(cell).get("bytes", {}))
 
     def has(self, cell: str, name: str) -> bool:
-        """Whether a file of that name (CURVE, USERS, RELIABILITY, CHECKPOINT) is kept for the cell."""
+        """Whether a file of that name (CURVE, USERS, DRAWS, CHECKPOINT, a table's) is kept for the cell."""
         return name in self._content(cell)["files"]
 
     def write_cells_table(self, planned: Iterable[CellRecord] | None = None, flag: str = "--out") -> None:
@@ -221,7 +228,7 @@ class Store:
             make_folder(folder)
             (folder / RECORD).unlink(missing_ok=True)
             for path in folder.iterdir():
-                if path.name in (CURVE, USERS, RELIABILITY, CHECKPOINT) or path.suffix == ".partial":
+                if path.name in (USERS, DRAWS, CHECKPOINT) or path.suffix in (".csv", ".partial"):
                     path.unlink()
         except OSError as error:
             raise unwritable(folder, error) from error
@@ -292,6 +299,16 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     )
 
 
+def _judged_files(judged: Judged) -> Iterator[tuple[str, bytes]]:
+    yield USERS, _parquet(judged.queries)
+    if judged.draws:
+        yield DRAWS, _parquet(judged.draws)
+    for name, columns in judged.tables.items():
+        if not re.fullmatch("[a-z][a-z_]{0,39}", name) or f"{name}.csv" == CURVE:
+            raise ValueError(f"table {name!r}: use 1 to 40 letters a-z and _, and not `curve`")
+        yield f"{name}.csv", _csv(columns)
+
+
 def _csv(columns: Columns) -> bytes:
     import pandas as pd
 
@@ -302,7 +319,7 @@ def _csv(columns: Columns) -> bytes:
 def _parquet(columns: Columns) -> bytes:
     import polars as pl
 
-    if not np.issubdtype(columns["user"].dtype, np.integer):
+    if "user" in columns and not np.issubdtype(columns["user"].dtype, np.integer):
         raise ValueError(f"users: column user has dtype {columns['user'].dtype}; results carry row numbers, never ids")
     buffer = io.BytesIO()
     pl.DataFrame(dict(columns)).write_parquet(buffer)

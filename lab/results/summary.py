@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.core.errors import FaultError, InputError
+from lab.evaluation.measures import QUERIES, Measures
 from lab.experiment.cell_record import KINDS, STATUSES, CellRecord, Kind, line_name, line_of
 from lab.results.stale import refuse_mixed
-from lab.results.store import USERS, Store, days
+from lab.results.store import DRAWS, USERS, Store, days
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 
 SPLIT = "test"
@@ -65,11 +66,11 @@ class Estimate:
     metric: str
     mean: float
     users: Interval | None
-    """Over users; None for a metric of whole cells and below two users."""
+    """Over users; None below two users, and for a metric of whole cells that was not computed with users resampled."""
     seeds: Interval | None
     """Over seeds; None below two."""
     queries: int
-    """Queries that have the metric, in all folds; 0 for a metric of whole cells."""
+    """Queries that have the metric, in all folds; 0 for a metric of whole cells without an interval over users."""
     user_count: int
 
 
@@ -78,21 +79,53 @@ class Summary:
     """The lines of an experiment, in the order of its plan, each with its estimates (none when no cell is done)."""
 
     lines: tuple[tuple[Line, tuple[Estimate, ...]], ...]
+    measures: Mapping[str, Measures]
+    """How each target judges."""
+
+    @property
+    def targets(self) -> list[str]:
+        """In the order of the lines."""
+        return list(dict.fromkeys(line.target for line, _ in self.lines))
+
+    def of_target(self, target: str) -> "Summary":
+        """The lines of one target."""
+        return Summary(tuple(pair for pair in self.lines if pair[0].target == target), self.measures)
+
+    @property
+    def judged_by(self) -> Measures:
+        """How its one target judges."""
+        (target,) = self.targets
+        return self.measures[target]
 
     def estimate(self, line: Line, slice: str, metric: str) -> Estimate | None:
         estimates = next(found for one, found in self.lines if one is line)
         return next((e for e in estimates if (e.slice, e.metric) == (slice, metric)), None)
 
 
-def summarise(store: Store, planned: Iterable[CellRecord] | None = None, split: str = SPLIT) -> Summary:
+def summarise(
+    store: Store,
+    planned: Iterable[CellRecord] | None = None,
+    split: str = SPLIT,
+    measures: Mapping[str, Measures] | None = None,
+) -> Summary:
     """Read the planned cells (or all that are stored) and estimate every metric of the split.
 
-    Raises InputError where two cells claim one place, or where stale and fresh ones are not told apart, rather than
-    averaging over them.
+    `measures` are those of targets of which no cell says how it was judged. Raises InputError where two cells claim
+    one place, or where stale and fresh ones are not told apart, rather than averaging over them.
     """
     found = lines(store.records() if planned is None else store.plan(planned))
     refuse_mixed([line.cells for line in found])
-    return Summary(tuple((line, tuple(_estimates(store, line, split))) for line in found))
+    known = {
+        **(measures or {}),
+        **{line.target: cell.measures for line in found for cell in line.cells if cell.measures},
+    }
+    for line in found:
+        if line.target not in known:
+            raise FaultError(
+                f"{store.root}: its cells do not say how target {line.target} judges, as those of an older version; "
+                "run the experiment again."
+            )
+    return Summary(tuple((line, tuple(_estimates(store, line, split))) for line in found), known)
 
 
 def lines(records: Iterable[CellRecord]) -> list[Line]:
@@ -125,9 +158,14 @@ def _estimates(store: Store, line: Line, split: str) -> Iterator[Estimate]:
         return
     queries = _Queries.of(line, answered(store, line))
     asked = ((m.slice, m.metric) for cell in line.done for m in cell.metrics if m.split == split)
-    names = list(dict.fromkeys(pair for pair in asked if pair[1] != "queries"))
+    names = list(dict.fromkeys(pair for pair in asked if pair[1] != QUERIES))
     of_queries = queries.estimates([pair for pair in names if pair[1] in queries.metrics])
-    yield from (of_queries[pair] if pair in of_queries else _of_cells(line, split, *pair) for pair in names)
+    draws = Draws.of(store, line)
+    for pair in names:
+        if pair in of_queries:
+            yield of_queries[pair]
+        else:
+            yield _of_cells(line, split, *pair, draws.interval(*pair), draws.users)
 
 
 _KEYS = ("user", "cutoff", "slice")
@@ -156,14 +194,58 @@ def answered(store: Store, line: Line) -> dict[str, dict[str, np.ndarray]]:
     return tables
 
 
-def _of_cells(line: Line, split: str, slice_name: str, metric: str) -> Estimate:
+def _of_cells(
+    line: Line, split: str, slice_name: str, metric: str, users: Interval | None, user_count: int
+) -> Estimate:
     """The estimate of a number that only a whole cell has."""
+    by_seed = values_by_seed(line, split, slice_name, metric)
+    means = np.array([np.mean(values) for values in by_seed.values()])
+    seeds = over_seeds(means) if np.isfinite(means).all() else None
+    asked = values_by_seed(line, split, slice_name, QUERIES)
+    queries = int(sum(next(iter(asked.values())))) if users else 0
+    return Estimate(slice_name, metric, float(np.mean(means)), users, seeds, queries, user_count if users else 0)
+
+
+def values_by_seed(line: Line, split: str, slice_name: str, metric: str) -> dict[int | None, list[float]]:
+    """A number of each done cell, fold by fold, by seed."""
     by_seed: dict[int | None, list[float]] = {}
     for cell in line.done:
         by_seed.setdefault(cell.seed, []).append(cell.value(split, slice_name, metric))
-    means = np.array([np.mean(values) for values in by_seed.values()])
-    seeds = over_seeds(means) if np.isfinite(means).all() else None
-    return Estimate(slice_name, metric, float(np.mean(means)), None, seeds, 0, 0)
+    return by_seed
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A line's metrics of whole cells with the users resampled, averaged over its cells."""
+
+    values: Mapping[str, np.ndarray]
+    """`slice/metric` -> float64[draws]; none where some cell kept none."""
+    users: int
+    """Users behind them."""
+
+    @classmethod
+    def of(cls, store: Store, line: Line) -> "Draws":
+        kept = [store.draws(cell.id) for cell in line.done if store.has(cell.id, DRAWS)]
+        if not kept or len(kept) < len(line.done):
+            return cls({}, 0)
+        names = [name for name in kept[0] if all(name in one for one in kept)]
+        asked = [(cell.fold, store.users(cell.id)["user"]) for cell in line.done]
+        users = len(np.unique(np.concatenate(list(dict(asked).values()))))
+        return cls({name: np.mean([one[name] for one in kept], axis=0) for name in names}, users)
+
+    def interval(self, slice_name: str, metric: str) -> Interval | None:
+        """Its 95 % interval over users, percentiles of the draws; None where there are no draws, or one user alone."""
+        drawn = self.values.get(f"{slice_name}/{metric}")
+        return None if drawn is None or self.users < 2 else percentiles(drawn)
+
+
+def percentiles(drawn: np.ndarray) -> Interval | None:
+    """The middle 95 % of draws; those in which the metric has no value (NaN) are left out, None where all have none."""
+    known = drawn[np.isfinite(drawn)]
+    if not len(known):
+        return None
+    low, high = np.quantile(known, [0.025, 0.975])
+    return Interval(float(known.mean()), float(low), float(high))
 
 
 @dataclass(frozen=True)

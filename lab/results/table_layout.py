@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.core.words import counted
+from lab.evaluation.measures import MetricSpec
 from lab.results.comparisons import Comparison
-from lab.results.conclusions import Found, answers, by_pair, horizon_text, span, tied
-from lab.results.query_notes import remarks
-from lab.results.slices import told
+from lab.results.conclusions import Found, by_pair, conclusions, decimals, horizon_text, span, tied
+from lab.results.query_notes import query_notes
+from lab.results.slices import shown_slices
 from lab.results.summary import Estimate, Line, Summary
 from lab.statistics.intervals import Interval
 
@@ -49,7 +50,7 @@ class Grid:
     caption: str
     remarks: tuple[str, ...]
     """What is to be known of the queries, a sentence each."""
-    answers: tuple[str, ...]
+    conclusions: tuple[str, ...]
     """What the table says, a sentence each."""
 
     @property
@@ -58,40 +59,49 @@ class Grid:
         return any(entry.tied for section in self.sections for row in section.rows for entry in row.entries)
 
 
-def grid(summary: Summary, found: Sequence[Comparison], metric: str, left_out: Sequence[str] = ()) -> Grid:
-    """Lay out one metric: a section per target and horizon, a row per line, a column per slice that is told.
+def tables_of(summary: Summary, found: Sequence[Comparison], left_out: Sequence[str] = ()) -> tuple[Grid, ...]:
+    """A table of the leading metric for each target: a section per horizon, a row per line, a column per slice.
 
     `left_out` says what of the experiment the log had no column for.
     """
-    pairs, slices = by_pair(found), told(summary)
-    groups: dict[tuple[str, float], list[Line]] = {}
+    pairs, several = by_pair(found), len(summary.targets) > 1
+    return tuple(_table(summary.of_target(target), pairs, left_out, several) for target in summary.targets)
+
+
+def _table(summary: Summary, pairs: Found, left_out: Sequence[str], several: bool) -> Grid:
+    """The table of one target; it is named where there are `several`."""
+    spec, slices = summary.judged_by.lead, shown_slices(summary)
+    groups: dict[float, list[Line]] = {}
     for line, _ in summary.lines:
-        groups.setdefault((line.target, line.horizon), []).append(line)
-    several = len({target for target, _ in groups}) > 1
-    sections = (_section(summary, pairs, lines, metric, slices, several) for lines in groups.values())
+        groups.setdefault(line.horizon, []).append(line)
+    sections = (_section(summary, pairs, lines, spec, slices, several) for lines in groups.values())
     return Grid(
         columns=slices,
         sections=tuple(sections),
         notes=tuple(note for line, _ in summary.lines for note in _notes(line)),
-        caption=_caption(summary, metric),
-        remarks=remarks(summary, left_out),
-        answers=tuple(answers(summary, pairs, metric)),
+        caption=_caption(summary, spec),
+        remarks=query_notes(summary, left_out),
+        conclusions=tuple(conclusions(summary, pairs)),
     )
 
 
-def _caption(summary: Summary, metric: str) -> str:
+def _caption(summary: Summary, spec: MetricSpec) -> str:
     seeds = max((len({r.seed for r in line.done} - {None}) for line, _ in summary.lines), default=0)
     over_seeds = f", ± that over {seeds} seeds" if seeds > 1 else ""
-    lone = any(one.metric == metric and one.users is None and one.user_count for _, own in summary.lines for one in own)
-    said = " One user alone has no interval." if lone else ""
-    return f"{metric.upper()} at the test cutoff: mean, ± half its 95 % interval over users{over_seeds}.{said}"
+    found = [one for _, own in summary.lines for one in own if one.metric == spec.name]
+    lone = " One user alone has no interval." if any(one.users is None and one.user_count for one in found) else ""
+    unit = f", in {spec.unit}" if spec.unit else ""
+    how = {"lower": " Lower is better.", "nearest": f" Best is {spec.best:g}."}.get(spec.better, "")
+    # Of whole cells only those that were computed with users resampled have an interval over users.
+    users = ", ± half its 95 % interval over users" if spec.per == "query" or any(one.users for one in found) else ""
+    return f"{spec.label}{unit} at the test cutoff: mean{users}{over_seeds}.{how}{lone}"
 
 
 def _section(
-    summary: Summary, found: Found, lines: list[Line], metric: str, slices: Sequence[str], several: bool
+    summary: Summary, found: Found, lines: list[Line], spec: MetricSpec, slices: Sequence[str], several: bool
 ) -> Section:
-    estimates = [[summary.estimate(line, name, metric) for line in lines] for name in slices]
-    columns = [_column(lines, one, name, found) for one, name in zip(estimates, slices, strict=True)]
+    estimates = [[summary.estimate(line, name, spec.name) for line in lines] for name in slices]
+    columns = [_column(lines, one, name, found, spec) for one, name in zip(estimates, slices, strict=True)]
     rows = (Row(_label(line), entries) for line, entries in zip(lines, zip(*columns, strict=True), strict=True))
     title = f"next {span(lines[0].horizon)}"
     title = f"{lines[0].target}, {title}" if several else title
@@ -100,8 +110,10 @@ def _section(
     return Section(title, tuple(_count([one[i] for i in fresh]) for one in estimates), tuple(rows))
 
 
-def _column(lines: list[Line], estimates: list[Estimate | None], slice_name: str, found: Found) -> list[Entry]:
-    top = _best(lines, estimates)
+def _column(
+    lines: list[Line], estimates: list[Estimate | None], slice_name: str, found: Found, spec: MetricSpec
+) -> list[Entry]:
+    top = _best(lines, estimates, spec)
     best = [lines[i] for i in top]
     return [
         _entry(line, one, i in top, tied(line, best, slice_name, found))
@@ -109,10 +121,10 @@ def _column(lines: list[Line], estimates: list[Estimate | None], slice_name: str
     ]
 
 
-def _best(lines: list[Line], column: list[Estimate | None]) -> set[int]:
-    """The lines with the highest mean among the complete ones that are neither oracle nor stale."""
+def _best(lines: list[Line], column: list[Estimate | None], spec: MetricSpec) -> set[int]:
+    """The lines with the best mean among the complete ones that are neither oracle nor stale."""
     means = {
-        i: one.mean
+        i: spec.merit(one.mean)
         for i, (line, one) in enumerate(zip(lines, column, strict=True))
         if one is not None and one.mean == one.mean and line.complete and line.kind != "oracle" and not line.stale
     }
@@ -141,8 +153,8 @@ def _entry(line: Line, one: Estimate | None, best: bool, tied: bool) -> Entry:
 
 
 def short(value: float) -> str:
-    """Four characters for anything from 0 to 9.99: `.274`, `1.00`."""
-    return f"{value:.3f}".removeprefix("0") if f"{abs(value):.3f}" < "1" else f"{value:.2f}"
+    """Four characters for anything from 0 to 9.99, as many as it takes above: `.274`, `1.00`, `138.2`, `12,345`."""
+    return f"{value:.3f}".removeprefix("0") if f"{abs(value):.3f}" < "1" else decimals(value)
 
 
 def _half(interval: Interval | None) -> str:
@@ -163,13 +175,13 @@ def _notes(line: Line) -> Iterator[str]:
 
 def legend(shown: Grid, best: str, tie: str = "~") -> str:
     """What the marks of the table mean."""
-    told = f", {tie} what cannot be told from it" if shown.ties else ""
-    return f"Best {best}{told}."
+    marks = f", {tie} what cannot be told from it" if shown.ties else ""
+    return f"Best {best}{marks}."
 
 
 def markdown(shown: Grid) -> str:
     """One table per section, fit to be pasted, and what they say."""
-    said = (f"\n{one}" for one in (*shown.remarks, *shown.answers))
+    said = (f"\n{one}" for one in (*shown.remarks, *shown.conclusions))
     under = (f"{shown.caption} {legend(shown, 'in bold', '`~`')}", *said)
     return "\n".join((*_markdown(shown), *under, *(f"\n- {note}" for note in shown.notes))) + "\n"
 
@@ -195,7 +207,7 @@ def tex(shown: Grid) -> str:
     return "\n".join(
         (
             f"% {shown.caption} {legend(shown, 'in bold')} Needs \\usepackage{{booktabs}}.",
-            *(f"% {note}" for note in (*shown.remarks, *shown.answers, *shown.notes)),
+            *(f"% {note}" for note in (*shown.remarks, *shown.conclusions, *shown.notes)),
             f"\\begin{{tabular}}{{{'l' * width}}}",
             "\\toprule",
             " & ".join(("", *map(_escaped, shown.columns))) + " \\\\",

@@ -4,7 +4,7 @@ Models by feature set, then baselines, then the oracle where one is known, by ho
 done is counted beside its line's name and explained below the table, and its line is not marked as best.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,13 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.core.files import write_whole
+from lab.evaluation.measures import Measures
 from lab.experiment.cell_record import CellRecord
 from lab.results.comparisons import comparisons, comparisons_csv
 from lab.results.store import Store, columns_of, csv_bytes, days, stale_text
 from lab.results.summary import Estimate, Line, Summary, summarise
-from lab.results.table_layout import Entry, Grid, grid, legend, markdown, tex
-
-METRIC = "ndcg@10"
+from lab.results.table_layout import Entry, Grid, legend, markdown, tables_of, tex
 
 _COLUMNS = (
     *("kind", "model", "features", "target", "horizon", "slice", "metric", "mean"),
@@ -30,29 +29,37 @@ _COLUMNS = (
 def write_tables(
     store: Store,
     planned: Iterable[CellRecord] | None = None,
-    metric: str = METRIC,
     left_out: Sequence[str] = (),
     flag: str = "--out",
-) -> Grid:
+    measures: Mapping[str, Measures] | None = None,
+) -> tuple[Grid, ...]:
     """Rebuild cells.csv, comparisons.csv and summary.csv, .md and .tex from the planned cells (or all stored).
 
     `left_out` says what of the experiment the log had no column for; `flag` is what names another folder on the command
-    line. Returns the table of the metric.
+    line; `measures` are those of targets of which no cell says how it was judged. Returns the table of each target.
     """
     planned = None if planned is None else list(planned)
     store.write_cells_table(planned, flag)
-    summary = summarise(store, planned)
-    found = comparisons(store, summary, metric)
-    shown = grid(summary, found, metric, left_out)
+    summary = summarise(store, planned, measures=measures)
+    found = comparisons(store, summary)
+    shown = tables_of(summary, found, left_out)
     write_whole(store.root / "comparisons.csv", comparisons_csv(found), flag)
     write_whole(store.root / "summary.csv", _csv(summary), flag)
-    write_whole(store.root / "summary.md", markdown(shown).encode(), flag)
-    write_whole(store.root / "summary.tex", tex(shown).encode(), flag)
+    write_whole(store.root / "summary.md", "\n".join(map(markdown, shown)).encode(), flag)
+    write_whole(store.root / "summary.tex", "\n".join(map(tex, shown)).encode(), flag)
     return shown
 
 
+def print_tables(shown: Sequence[Grid], console: Console) -> None:
+    """Print one table after another."""
+    for place, one in enumerate(shown):
+        if place:
+            console.print("")
+        print_table(one, console)
+
+
 def print_table(shown: Grid, console: Console) -> None:
-    """Print the table and what it says, at most as wide as the console; without colours the best has a star."""
+    """Print a table and what it says, at most as wide as the console; without colours the best has a star."""
     star = console.color_system is None
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True, show_edge=False)
     for index, name in enumerate(("", *shown.columns)):
@@ -63,7 +70,7 @@ def print_table(shown: Grid, console: Console) -> None:
         for row in section.rows:
             table.add_row(_text(row.name, console), *(_rich(entry, star, console) for entry in row.entries))
     console.print(table, "")
-    for line in (*shown.notes, _caption(shown, star), *shown.remarks, "", *shown.answers):
+    for line in (*shown.notes, _caption(shown, star), *shown.remarks, "", *shown.conclusions):
         console.print(Text(_text(line, console)), soft_wrap=False)
 
 

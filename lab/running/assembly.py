@@ -86,7 +86,7 @@ def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequenc
     network = build_network(model, data, jnp.dtype(training.dtype), experiment.target, tied(cells[0], data))
     rows = data.splits["train"].packed.count
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
-    bytes_per_cell = _bytes_per_cell(flat.size, model, data, training.batch, experiment.target.factored)
+    bytes_per_cell = _bytes_per_cell(flat.size, model, data, training.batch, experiment.target)
     layout = plan_layout(training, len(cells), bytes_per_cell)
     learner = Learner(network, experiment.target, training, flat, layout.total, layout.place)
     batch = _batch(training, rows, layout.batch_shares * training.accumulate)
@@ -117,7 +117,7 @@ def build_network(model: Model, data: Dataset, dtype: Any, target: Target, tied:
         candidates=data.view.candidates,
         width=model.width,
         dtype=dtype,
-        factored=target.factored,
+        head=target.head,
         tied=tied,
     )
 
@@ -173,11 +173,12 @@ def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
     return cell_arrays(cell, data), train.packed.take(np.zeros(1, np.int64)), train.tables
 
 
-def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int, factored: bool) -> int:
+def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int, target: Target) -> int:
     """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept.
 
     The logits of a batch are among these, unless they are never held at once.
     """
     rows = data.splits["train"].packed
-    logits = 0 if factored else batch * rows.sizes.queries * data.view.candidates
-    return 4 * (6 * parameters + batch * rows.length * model.width * 64 + logits * 6)
+    outputs = (data.view.candidates if target.head.scores == "logits" else 0) + target.head.numbers
+    held = batch * rows.sizes.queries * outputs
+    return 4 * (6 * parameters + batch * rows.length * model.width * 64 + held * 6)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,15 +16,17 @@ from lab.core.errors import FaultError, LabError
 from lab.core.progress import Progress
 from lab.data.timeline import span_text
 from lab.dataset.dataset import SPLITS, Dataset
-from lab.experiment.cell_record import CellRecord, Metric
+from lab.evaluation.judge import Judge
+from lab.evaluation.measures import Metric
+from lab.experiment.cell_record import CellRecord
 from lab.experiment.cells import Cell
 from lab.experiment.experiment import Experiment
 from lab.results.claims import Claims
 from lab.results.conclusions import span
-from lab.results.store import Columns, Store
+from lab.results.store import Store
 from lab.running.assembly import Assembly, assemblies, cell_arrays, feed
 from lab.running.checkpoint_schedule import EVERY
-from lab.running.judging import Judge, Truth, judge_baseline, judge_oracle
+from lab.running.judging import judge_baseline, judge_of_test, judge_truth
 from lab.running.resuming import ChunkKeeper, Going, going_on, together
 from lab.running.work import JUDGE, kind_of, start_of, units_of
 from lab.tracking.tracker import Tracker
@@ -100,21 +103,21 @@ class Computation:
         self.progress.advance(0, text)
         begun = time.monotonic()
         try:
-            judge = self._judge_untrained(cell)
-            metrics, users = judge.result()
+            judged = self._judge_untrained(cell).result()
         except _FAILURES as error:
             self._keep(cell.record("failed", reason=reason(error)))
         else:
-            record = cell.record("done", metrics=metrics, timing={"total": time.monotonic() - begun})
-            self._keep(record, users=users, reliability=judge.reliability() or None)
+            record = cell.record("done", metrics=judged.metrics, timing={"total": time.monotonic() - begun})
+            self._keep(record, judged=judged)
         self.progress.advance(1, text, kind_of(cell))
 
     def _judge_untrained(self, cell: Cell) -> Judge:
         horizon = self.experiment.horizons.index(cell.horizon)
         require_labels(self.data, horizon)
         if cell.kind == "oracle":
-            assert isinstance(self.experiment.source, Truth)
-            return judge_oracle(self.data, self.experiment.target, self.experiment.source, horizon)
+            truth = self.experiment.target.truth(self.experiment.source)
+            assert truth is not None
+            return judge_truth(self.data, self.experiment.target, truth, horizon)
         assert isinstance(cell.settings, Baseline)
         return judge_baseline(self.data, self.experiment.target, cell.settings, horizon)
 
@@ -181,10 +184,10 @@ class Computation:
             for cell, result, judge in zip(chunk, trained, judges, strict=True)
         ]
 
-    def _keep(self, record: CellRecord, **files: Columns | bytes | None) -> None:
+    def _keep(self, record: CellRecord, **files: Any) -> None:
         # Who slept for long may have been taken for dead; then the cell is another's.
         if self.open.claims.holds(record.id):
-            self.store.write(record, **files)  # type: ignore[arg-type]
+            self.store.write(record, **files)
             self.tracker.cell(record.id)
             self.open.claims.release([record.id])
         else:
@@ -211,7 +214,9 @@ def judge_trained(
     """Score the test queries by each cell's best parameters; None for a cell that diverged."""
     horizons = [cell.experiment.horizons.index(cell.horizon) for cell in chunk]
     target = assembly.program.learner.target
-    judges = [None if t.diverged_at >= 0 else target.judge(data, h) for t, h in zip(trained, horizons, strict=True)]
+    judges = [
+        None if t.diverged_at >= 0 else judge_of_test(data, target, h) for t, h in zip(trained, horizons, strict=True)
+    ]
     arrays = [cell_arrays(cell, data) for cell in chunk]
     test = data.splits["test"]
     for rows, answers in predict(assembly.program, arrays, [t.params for t in trained], feed(data, "test")):
@@ -233,12 +238,11 @@ def _outcome(
     known = {"timing": timing, "parameters": assembly.parameters}
     if judge is None:
         return cell.record("diverged", reason=diverged(result), **known), {"curve": curve}
-    metrics, users = judge.result()
+    judged = judge.result()
     chosen = (Metric("valid", "all", "loss", result.best_loss), Metric("valid", "all", "step", result.best_step))
     params = assembly.program.learner.flat.unravel(result.params)
-    tables = {"curve": curve, "users": users, "reliability": judge.reliability() or None}
-    files = tables | {"checkpoint": serialization.to_bytes(params)}
-    return cell.record("done", metrics=(*chosen, *metrics), **known), files
+    files = {"curve": curve, "judged": judged, "checkpoint": serialization.to_bytes(params)}
+    return cell.record("done", metrics=(*chosen, *judged.metrics), **known), files
 
 
 def diverged(result: Trained) -> str:

@@ -17,7 +17,7 @@ from lab.experiment.cells import Cell
 from lab.experiment.experiment import Experiment
 from lab.running.assembly import Assembly, cell_arrays, feed
 from lab.running.computing import judge_trained
-from lab.running.judging import Truth, judge_baseline, judge_oracle
+from lab.running.judging import judge_baseline, judge_truth
 from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, blocks, is_resident, spread_rows
 from lab.training.fit import dispatches, evaluation_rows, scored
@@ -60,8 +60,9 @@ def _judged(experiment: Experiment, data: Dataset, cell: Cell) -> Any:
     horizon = experiment.horizons.index(cell.horizon)
     if isinstance(cell.settings, Baseline):
         return judge_baseline(data, experiment.target, cell.settings, horizon).result()
-    assert isinstance(experiment.source, Truth)
-    return judge_oracle(data, experiment.target, experiment.source, horizon).result()
+    truth = experiment.target.truth(experiment.source)
+    assert truth is not None
+    return judge_truth(data, experiment.target, truth, horizon).result()
 
 
 def _of_program(data: Dataset, assembly: Assembly) -> Part:

@@ -31,13 +31,12 @@ from lab.results.claims import Claims
 from lab.results.damage import refuse_damaged
 from lab.results.stale import begun_otherwise, with_stale
 from lab.results.store import Store
-from lab.results.tables import print_table, write_tables
+from lab.results.tables import print_tables, write_tables
 from lab.running.assembly import assemblies
 from lab.running.causality import check_encoders
 from lab.running.checkpoint_schedule import EVERY
 from lab.running.computing import Computation, OpenCells
 from lab.running.estimate import of_programs, of_untrained
-from lab.running.judging import Truth
 from lab.running.plan import late_end, print_estimate, print_fold, print_log, print_plan, print_waiting, say
 from lab.running.status import print_states, states
 from lab.running.work import DATA, work
@@ -86,7 +85,7 @@ class Run:
     @cached_property
     def cells(self) -> list[Cell]:
         """The grid, or what was chosen of it."""
-        oracle = isinstance(self.experiment.source, Truth) and self.experiment.target.asks == "ticks"
+        oracle = self.experiment.target.truth(self.experiment.source) is not None
         return select(grid(self.experiment, self.histories.fingerprint, oracle), self.place.only)
 
     def show_plan(self, estimate: bool = False) -> None:
@@ -126,7 +125,7 @@ class Run:
             return
         refuse_damaged(self.store, [one.id for one in found])
         self.store.check_writable()
-        print_table(write_tables(self.store, found, left_out=self._left_out), self.console)
+        print_tables(write_tables(self.store, found, left_out=self._left_out), self.console)
         self._print(f"Results: {self.store.root}")
         self._show_report(stale=True)
 
@@ -168,7 +167,7 @@ class Run:
         planned = [cell.record("missing") for cell in self.cells]
         shown = write_tables(self.store, planned, left_out=self._left_out)
         write_pin(self.store.root / "pin.json", self.pin(planned))
-        print_table(shown, self.console)
+        print_tables(shown, self.console)
         if stale := len(with_stale(self.store, planned)) - len(planned):
             say(
                 self.console,

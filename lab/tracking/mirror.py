@@ -106,10 +106,11 @@ class Mirror:
     def _lay_out(self) -> None:
         """Give the group a workspace, once. A server that does not let it be made has all the runs nonetheless."""
         place, ledger = self._runs.place, self._runs.ledger
-        if not can_lay_out() or ledger.has_workspace():
+        measures = next((one.measures for one in self._runs.store.records() if one.measures), None)
+        if measures is None or not can_lay_out() or ledger.has_workspace():
             return
         try:
-            address = lay_out(place["entity"], place["project"], place["group"])
+            address = lay_out(place["entity"], place["project"], place["group"], measures)
         except Exception as error:
             print(f"no workspace could be laid out ({_first_line(error)}).", file=self._report)
         else:

@@ -5,9 +5,7 @@ Laid out where the package wandb-workspaces is installed, the extra `workspaces`
 
 from importlib.util import find_spec
 
-from lab.evaluation.metrics import SLICES
-
-METRIC = "ndcg@10"
+from lab.evaluation.measures import Measures
 
 
 def can_lay_out() -> bool:
@@ -15,14 +13,20 @@ def can_lay_out() -> bool:
     return find_spec("wandb_workspaces") is not None
 
 
-def lay_out(entity: str | None, project: str, group: str) -> str:
-    """Make a workspace of the group's name, and return its address. Each call makes another one."""
+def lay_out(entity: str | None, project: str, group: str, measures: Measures) -> str:
+    """Make a workspace of the group's name, and return its address. Each call makes another one.
+
+    `measures` says which numbers it shows.
+    """
     import wandb
     import wandb_workspaces.reports.v2 as panels  # type: ignore[import-not-found]  # optional
     import wandb_workspaces.workspaces as workspaces  # type: ignore[import-not-found]
 
-    curves = [panels.LinePlot(title=name, x="step", y=[name]) for name in ("valid_loss", "loss")]
-    results = [panels.BarPlot(title=f"{METRIC}, {part}", metrics=[f"test/{part}/{METRIC}"]) for part in SLICES]
+    curves = [panels.LinePlot(title=column, x="step", y=[column]) for column in ("valid_loss", "loss")]
+    label, name = measures.lead.label, measures.leading
+    results = [
+        panels.BarPlot(title=f"{label}, {part}", metrics=[f"test/{part}/{name}"]) for part in measures.slice_names
+    ]
     shown = {"Results": results, "Learning": curves}
     made = workspaces.Workspace(
         entity=entity or str(wandb.Api().default_entity),

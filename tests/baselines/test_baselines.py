@@ -364,7 +364,7 @@ def test_what_is_known() -> None:
 
 def test_importing_the_package_is_light() -> None:
     code = (
-        "import sys, lab.baselines, lab.evaluation.metrics, lab.statistics.intervals;"
+        "import sys, lab.baselines, lab.targets.interest.metrics, lab.statistics.intervals;"
         "lab.baselines.default_baselines();"
         "print([m for m in ('jax', 'scipy', 'sklearn', 'pandas', 'polars') if m in sys.modules])"
     )

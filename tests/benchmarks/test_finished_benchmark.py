@@ -15,7 +15,7 @@ from lab.experiment.settings import settings_of
 from lab.pins.pin import files_of
 from lab.results.store import Store
 from lab.targets import NextItem
-from tests.results.made import metrics, record, same_everywhere
+from tests.results.made import kept, metrics, record, same_everywhere
 from tests.small_experiment import asked
 
 
@@ -27,7 +27,7 @@ def run_of(root: Path, *baselines: str, target: str = "next_item") -> Path:
         table = {column: values[table["slice"] != "repeat"] for column, values in table.items()}
         kind = {"kind": "baseline", "features": "", "seed": None} if place else {}
         one: CellRecord = record(name, model=name, target=target, horizon=0.0, metrics=metrics(table), **kind)
-        store.write(one, users=table)
+        store.write(one, judged=kept(table))
     return root
 
 

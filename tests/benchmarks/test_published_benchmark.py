@@ -11,7 +11,8 @@ from benchmarks.peers import keep
 from benchmarks.published import Asked, arguments_of, epochs_of, looks, planned, reached, show, typical
 from benchmarks.shared.courses import Course, Epoch, draw, drawn
 from lab.core.errors import InputError
-from lab.experiment.cell_record import CellRecord, Metric
+from lab.evaluation.measures import Metric
+from lab.experiment.cell_record import CellRecord
 from lab.results.store import Store
 
 

@@ -181,7 +181,7 @@ def _blamed(call: Callable[[], Any]) -> InputError | None:
 JUDGED = """
 from dataclasses import dataclass
 from typing import ClassVar
-from lab.experiment.cell_record import Metric
+from lab.evaluation.measures import Metric
 from lab.running.judging import InterestJudge
 
 class Counting(InterestJudge):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lab.core.errors import FaultError
 from lab.data.fold.queries import Labels
-from lab.evaluation.metrics import SLICES, InterestMetrics, InterestResult
+from lab.targets.interest.metrics import SLICES, InterestMetrics, InterestResult
 from tests.small_logs import small_labels
 
 sk: Any = sklearn.metrics  # scikit-learn carries no types, and those guessed are wrong

@@ -22,7 +22,7 @@ from lab.results.summary import summarise
 from lab.results.tables import write_tables
 from lab.running.runner import by_rows
 from lab.training.settings import Training
-from tests.results.made import metrics, record, same_everywhere
+from tests.results.made import kept, metrics, record, same_everywhere
 from tests.small_experiment import asked
 
 DAYS = {"7 days": {"timeline.history_days": 7}, "all": {}}
@@ -140,7 +140,7 @@ def test_a_flag_that_every_variant_overrules_is_a_mistake() -> None:
 def stored(store: Store, name: str, value: float, **changes: Any) -> CellRecord:
     table = same_everywhere(value, noise=0.1)
     one = record(name, metrics=metrics(table), **changes)
-    store.write(one, users=table)
+    store.write(one, judged=kept(table))
     return one
 
 
@@ -153,7 +153,7 @@ def test_tables_tell_variants_apart_and_compare_them_pair_by_pair(tmp_path: Path
     for variant in ("7 days", "all"):
         stored(store, f"b-{variant[:1]}", 0.3, variant=variant, **base)
     summary = summarise(store)
-    found = {(one.a, one.b): one for one in comparisons(store, summary, "ndcg@10") if one.slice == "all"}
+    found = {(one.a, one.b): one for one in comparisons(store, summary) if one.slice == "all"}
     assert list(found) == list(
         combinations(["lstm · full · 7 days", "lstm · full · all", "last · 7 days", "last · all"], 2)
     )
@@ -177,7 +177,7 @@ def test_a_baseline_for_all_variants_stands_against_each(tmp_path: Path) -> None
     for variant in ("slow", "fast"):
         stored(store, f"m-{variant}", 0.4, variant=variant)
     stored(store, "b", 0.3, kind="baseline", model="last", features="", seed=None)
-    found = {(one.a, one.b) for one in comparisons(store, summarise(store), "ndcg@10")}
+    found = {(one.a, one.b) for one in comparisons(store, summarise(store))}
     assert found == {
         *[(f"lstm · full · {variant}", "last") for variant in ("slow", "fast")],
         ("lstm · full · fast", "lstm · full · slow"),

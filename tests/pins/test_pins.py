@@ -25,6 +25,8 @@ from lab.pins.environment import without_paths
 from lab.pins.pin import FORMAT, VERSION, read_pin
 from lab.report.page import _reproduce
 from lab.reproduce import choose
+from lab.targets import NextItem
+from lab.targets.interest.measures import MEASURES
 from lab.training.settings import Training
 from tests.small_experiment import asked
 
@@ -156,26 +158,26 @@ def moved(place: int, value: float | None) -> dict[str, Any]:
 
 
 def test_bitwise_allows_nothing() -> None:
-    assert judge_cell("bitwise", cell(), cell()).matched
-    assert not judge_cell("bitwise", cell(), moved(0, float(np.nextafter(0.5, 1)))).matched
-    assert not judge_cell("bitwise", cell(), cell(digests={"users.parquet": "1", "checkpoint": "3"})).matched
+    assert judge_cell("bitwise", cell(), cell(), MEASURES).matched
+    assert not judge_cell("bitwise", cell(), moved(0, float(np.nextafter(0.5, 1))), MEASURES).matched
+    assert not judge_cell("bitwise", cell(), cell(digests={"users.parquet": "1", "checkpoint": "3"}), MEASURES).matched
 
 
 @pytest.mark.parametrize("level", ["bitwise", "tolerance"])
 def test_an_end_or_a_metric_that_is_not_the_pinned_one_differs(level: Any) -> None:
-    assert not judge_cell(level, cell(), cell(status="diverged", reason="nan")).matched
-    assert not judge_cell(level, cell(), cell(metrics=cell()["metrics"][:2])).matched
-    assert not judge_cell(level, cell(), moved(1, 0.5)).matched  # NaN is not a number
-    assert not judge_cell(level, cell(), moved(2, 8.0)).matched
+    assert not judge_cell(level, cell(), cell(status="diverged", reason="nan"), MEASURES).matched
+    assert not judge_cell(level, cell(), cell(metrics=cell()["metrics"][:2]), MEASURES).matched
+    assert not judge_cell(level, cell(), moved(1, 0.5), MEASURES).matched  # NaN is not a number
+    assert not judge_cell(level, cell(), moved(2, 8.0), MEASURES).matched
 
 
 def test_tolerance_is_by_metric_and_kind() -> None:
-    far = tolerance_of("model", "ndcg@10")
-    assert judge_cell("tolerance", cell(), moved(0, 0.5 + 0.9 * far)).matched
-    assert not judge_cell("tolerance", cell(), moved(0, 0.5 + 1.1 * far)).matched
-    assert not judge_cell("tolerance", cell(kind="baseline"), moved(0, 0.5 + 0.9 * far)).matched
+    far = tolerance_of(MEASURES, "model", "ndcg@10")
+    assert judge_cell("tolerance", cell(), moved(0, 0.5 + 0.9 * far), MEASURES).matched
+    assert not judge_cell("tolerance", cell(), moved(0, 0.5 + 1.1 * far), MEASURES).matched
+    assert not judge_cell("tolerance", cell(kind="baseline"), moved(0, 0.5 + 0.9 * far), MEASURES).matched
     fitted = cell(kind="baseline", model="logistic")  # by descent, as a model is trained
-    assert judge_cell("tolerance", fitted, moved(0, 0.5 + 0.9 * far)).matched
+    assert judge_cell("tolerance", fitted, moved(0, 0.5 + 0.9 * far), MEASURES).matched
 
 
 def test_what_another_seed_does_is_within_the_tolerance() -> None:
@@ -186,8 +188,9 @@ def test_what_another_seed_does_is_within_the_tolerance() -> None:
             if row["seed"] and row["value"]:
                 found[row["model"], row["slice"], row["metric"]].append(float(row["value"]))
     assert len(found) > 60
+    measures = NextItem(stop_by="ndcg").measures()
     for (name, _, metric), values in found.items():
-        assert max(values) - min(values) <= tolerance_of("model", metric, name), (name, metric)
+        assert max(values) - min(values) <= tolerance_of(measures, "model", metric, name), (name, metric)
 
 
 def test_a_processor_is_named_with_its_generation_and_what_compilers_choose_by(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,13 +228,13 @@ def test_a_line_with_fewer_seeds_than_are_judged_does_not_match() -> None:
         return [cell(seed=i, metrics=[["test", "all", "ndcg@10", value]]) for i, value in enumerate(values)]
 
     pinned = line(0.3, 0.4, 0.5)
-    check_seeds(pinned)
-    ((_, same),) = judge_lines(pinned, line(0.3, 0.4, 0.5))
-    ((_, fewer),) = judge_lines(pinned, line(0.3, 0.4))
+    check_seeds(pinned, MEASURES)
+    ((_, same),) = judge_lines(pinned, line(0.3, 0.4, 0.5), MEASURES)
+    ((_, fewer),) = judge_lines(pinned, line(0.3, 0.4), MEASURES)
     assert same.expected == same.got and (fewer.matched, fewer.got) == (False, "2 seeds")
     for few in (line(0.3, 0.4), [cell(kind="baseline")]):
         with pytest.raises(InputError, match="needs 3 seeds or more"):
-            check_seeds(few)
+            check_seeds(few, MEASURES)
 
 
 def test_few_cells_are_spread_over_lines_and_always_the_same() -> None:

@@ -130,7 +130,7 @@ def test_the_last_tick_is_what_the_cell_is_judged_by(
     assembly = assemble(ASKED, trained.data, ASKED.models[0], [CELL])
     (judge,) = judge_trained(trained.data, assembly, [CELL], [result])
     assert judge is not None
-    _, users = judge.result()
+    users = judge.result().queries
     everywhere = users["slice"] == "all"
     np.testing.assert_allclose(loss[~np.isnan(loss)], users["log_loss"][everywhere], rtol=1e-4, atol=1e-6)
     assert np.array_equal(np.unique(last["user"])[~np.isnan(loss)], users["user"][everywhere])

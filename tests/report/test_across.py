@@ -29,8 +29,11 @@ def cell(model: str, value: float, seed: int | None, horizon: float = 7.0, **cha
 def folder(root: Path, log: str, cells: list[dict[str, Any]], **asked: Any) -> Path:
     place = root / log
     place.mkdir()
+    measures = PIN["metrics"]["measures"] | asked.pop("measures", {})
     data, experiment = PIN["data"] | {"fingerprint": log}, PIN["experiment"] | asked
-    (place / "pin.json").write_text(json.dumps(PIN | {"data": data, "experiment": experiment, "cells": cells}))
+    metrics = PIN["metrics"] | {"measures": measures}
+    pin = PIN | {"data": data, "experiment": experiment, "metrics": metrics, "cells": cells}
+    (place / "pin.json").write_text(json.dumps(pin))
     return place
 
 
@@ -51,7 +54,7 @@ def logs(root: Path, count: int) -> list[Path]:
 def test_a_log_counts_once_whatever_the_number_of_its_tasks(tmp_path: Path) -> None:
     one = folder(tmp_path, "one", [cell("a", 0.2, 0), cell("a", 0.4, 1), cell("a", 0.9, 0, 30.0), cell("b", 0.5, 0)])
     two = folder(tmp_path, "two", [cell("a", 0.3, 0), cell("b", 0.1, 0)])
-    found = read_across([one, two], "ndcg@10")
+    found = read_across([one, two])
     assert found.names == ("a · full", "b · full") and found.logs == ("one", "two")
     assert found.values == pytest.approx(np.array([[0.6, 0.5], [0.3, 0.1]]))
     assert found.ranks.tolist() == [1, 2]
@@ -64,7 +67,7 @@ def test_a_log_counts_once_whatever_the_number_of_its_tasks(tmp_path: Path) -> N
 def test_rows_that_a_folder_lacks_or_has_not_whole_are_left_out_and_named(tmp_path: Path) -> None:
     cells = [cell("a", 0.2, 0), cell("b", 0.3, 0), cell("c", 0.3, 0)]
     failed = [cell("a", 0.1, 0), cell("b", 0.1, 0), cell("b", 0.1, 1, status="failed", metrics=[])]
-    found = read_across([folder(tmp_path, "one", cells), folder(tmp_path, "two", failed)], "ndcg@10")
+    found = read_across([folder(tmp_path, "one", cells), folder(tmp_path, "two", failed)])
     assert found.names == ("a · full",) and found.left_out == ("b · full", "c · full")
     assert "b · full, c · full" in said(found)[0]
 
@@ -74,15 +77,15 @@ def test_a_folder_without_a_pin_is_refused_in_words(tmp_path: Path) -> None:
     bare.mkdir()
     for place, lack in ((bare, "has no pin.json"), (absent, "there is no such folder")):
         with pytest.raises(InputError, match=rf"{place}: {lack}.*; name folders that runs left"):
-            read_across([one, place], "ndcg@10")
+            read_across([one, place])
 
 
 def test_two_folders_of_one_log_are_refused(tmp_path: Path) -> None:
     one = folder(tmp_path, "one", [cell("a", 0.2, 0)])
     with pytest.raises(InputError, match="are of the same log"):
-        read_across([one, one / "pin.json"], "ndcg@10")
+        read_across([one, one / "pin.json"])
     with pytest.raises(InputError, match="no row of one table is complete in all the others"):
-        read_across([one, folder(tmp_path, "two", [cell("b", 0.2, 0)])], "ndcg@10")
+        read_across([one, folder(tmp_path, "two", [cell("b", 0.2, 0)])])
 
 
 @pytest.mark.parametrize(
@@ -90,14 +93,15 @@ def test_two_folders_of_one_log_are_refused(tmp_path: Path) -> None:
     [
         ({"target": {"type": "NextItem"}}, "target is Interest and NextItem"),
         ({"timeline": {"protocol": "leave_one_out"}}, "timeline.protocol is calendar and leave_one_out"),
-        ({"target": {"type": "Interest", "repeats": False}}, "target.repeats is True and False"),
+        ({"measures": {"population": "nobody"}}, "and nobody"),
+        ({"measures": {"leading": "auc"}}, "the leading metric is ndcg@10 and auc"),
     ],
 )
 def test_folders_that_ask_other_things_are_refused(tmp_path: Path, asked: dict[str, Any], said: str) -> None:
     cells = [cell("a", 0.2, 0)]
     folders = [folder(tmp_path, "one", cells), folder(tmp_path, "two", cells, **asked)]
     with pytest.raises(InputError, match=re.escape(f"one and {folders[1]} ask other things")) as error:
-        read_across(folders, "ndcg@10")
+        read_across(folders)
     assert str(error.value).endswith(f"{said}.")
 
 

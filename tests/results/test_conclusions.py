@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from lab.results.comparisons import comparisons
-from lab.results.conclusions import answers, by_pair, number, probability
+from lab.results.conclusions import by_pair, conclusions, number, probability
 from lab.results.store import Store
 from lab.results.summary import summarise
-from lab.results.table_layout import grid
-from tests.results.made import metrics, record, users
+from lab.results.table_layout import tables_of
+from tests.results.made import kept, metrics, record, users
 
 BASE = np.random.default_rng(0).uniform(0.2, 0.6, 60)
 NOISE = np.random.default_rng(1).normal(0, 0.05, 60)
@@ -23,24 +23,25 @@ def put(store: Store, model: str, values: np.ndarray, seeds: int = 6, **changes:
     for seed in range(seeds):
         table = users({"all": values + 0.001 * seed})
         cell = record(f"{model}-{seed}", model=model, seed=seed, metrics=metrics(table), **changes)
-        store.write(cell, users=table)
+        store.write(cell, judged=kept(table))
 
 
 def baseline(store: Store, model: str, values: np.ndarray) -> None:
     table = users({"all": values})
     cell = record(model, model=model, kind="baseline", features="", seed=None, metrics=metrics(table))
-    store.write(cell, users=table)
+    store.write(cell, judged=kept(table))
 
 
 def said(store: Store) -> list[str]:
     summary = summarise(store)
-    return answers(summary, by_pair(comparisons(store, summary, "ndcg@10")), "ndcg@10")
+    return conclusions(summary, by_pair(comparisons(store, summary)))
 
 
 def marks(store: Store) -> dict[str, str]:
     """The mark of each row in the column `all`."""
     summary = summarise(store)
-    (section,) = grid(summary, comparisons(store, summary, "ndcg@10"), "ndcg@10").sections
+    (table,) = tables_of(summary, comparisons(store, summary))
+    (section,) = table.sections
     return {row.name: "*" if row.entries[0].best else "~" if row.entries[0].tied else "" for row in section.rows}
 
 
@@ -125,10 +126,11 @@ def test_a_tie_is_of_one_slice(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for name, novel in (("lstm", BASE), ("gru", BASE + NOISE - NOISE.mean())):
         table = users({"all": BASE + 0.1 * (name == "lstm"), "novel": novel})
-        store.write(replace(record(name, model=name), metrics=metrics(table)), users=table)
+        store.write(replace(record(name, model=name), metrics=metrics(table)), judged=kept(table))
     summary = summarise(store)
-    found = comparisons(store, summary, "ndcg@10")
-    (section,) = grid(summary, found, "ndcg@10").sections
+    found = comparisons(store, summary)
+    (table,) = tables_of(summary, found)
+    (section,) = table.sections
     assert [[entry.tied for entry in row.entries].count(True) for row in section.rows] in ([1, 0], [0, 1])
     assert not any(row.entries[0].tied for row in section.rows)
 

@@ -19,7 +19,7 @@ from lab.core.errors import FaultError, InputError, LabError
 from lab.experiment.cell_record import CellRecord, Metric, from_json, in_order, to_json
 from lab.results.damage import damage
 from lab.results.store import CHECKPOINT, CURVE, USERS, Store
-from tests.results.made import metrics, record, same_everywhere
+from tests.results.made import kept, metrics, record, same_everywhere
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ CURVE_COLUMNS = {
 def write(store: Store, cell: CellRecord, value: float = 0.3) -> CellRecord:
     users = same_everywhere(value)
     cell = replace(cell, metrics=metrics(users))
-    store.write(cell, curve=CURVE_COLUMNS, users=users, checkpoint=b"\x00weights")
+    store.write(cell, curve=CURVE_COLUMNS, judged=kept(users), checkpoint=b"\x00weights")
     return cell
 
 
@@ -143,7 +143,7 @@ def test_files_that_are_missing_cut_or_changed_are_all_told(tmp_path: Path, size
 
 def test_raw_ids_are_kept_out() -> None:
     with pytest.raises(ValueError, match="row numbers"):
-        Store(Path("nowhere")).write(record(), users={"user": np.array(["alice"])})
+        Store(Path("nowhere")).write(record(), judged=kept({"user": np.array(["alice"])}))
     with pytest.raises(ValueError, match="cell id"):
         Store(Path("nowhere")).folder("../escape")
 
@@ -152,12 +152,12 @@ WRITER = """
 import sys
 from pathlib import Path
 from lab.results.store import Store
-from tests.results.made import metrics, record, same_everywhere
+from tests.results.made import kept, metrics, record, same_everywhere
 from dataclasses import replace
 store = Store(Path(sys.argv[1]))
 for i in range(100_000):
     users = same_everywhere(i)
-    store.write(replace(record(), metrics=metrics(users)), users=users, checkpoint=str(float(i)).encode())
+    store.write(replace(record(), metrics=metrics(users)), judged=kept(users), checkpoint=str(float(i)).encode())
     if i == 0:
         print("ready", flush=True)
 """

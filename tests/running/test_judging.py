@@ -16,10 +16,11 @@ from lab.data.fold.seen import seen_by
 from lab.data.fold.view import look
 from lab.data.timeline import DAY, Fold, Timeline
 from lab.dataset.dataset import Dataset, build_dataset
-from lab.evaluation.next_item import log_probability
+from lab.evaluation.judge import Judge
 from lab.results.store import Store
-from lab.running.judging import Judge, NextItemJudge, judge_baseline
+from lab.running.judging import judge_baseline, judge_of_test
 from lab.targets import Interest, NextItem
+from lab.targets.next_item.metrics import log_probability
 from tests.results.made import record
 from tests.small_logs import small_histories
 from tests.whole_path import fold_of, prepared, shop_events
@@ -36,7 +37,7 @@ def judge(data: Dataset) -> Judge:
 
 
 def test_a_query_s_history_is_its_user_s_events_up_to_the_cutoff(data: Dataset, judge: Judge) -> None:
-    _, users = judge.result()
+    users = judge.result().queries
     histories = data.view.histories
     for user, cutoff, history in zip(users["user"], users["cutoff"], users["history"], strict=True):
         own = histories.time[histories.offsets[user] : histories.offsets[user + 1]]
@@ -47,10 +48,11 @@ def test_a_query_s_history_is_its_user_s_events_up_to_the_cutoff(data: Dataset, 
 def test_shares_that_are_kept_add_up_and_give_the_calibration_error(
     data: Dataset, judge: Judge, tmp_path: Path
 ) -> None:
-    metrics, users = judge.result()
+    judged = judge.result()
+    metrics, users = judged.metrics, judged.queries
     store = Store(tmp_path)
-    store.write(record(), users=users, reliability=judge.reliability())
-    kept = store.reliability(record().id)
+    store.write(record(), judged=judged)
+    kept = store.table(record().id, "reliability")
     for name in ("all", "repeat", "novel"):
         here = kept["slice"] == name
         queries = int((users["slice"] == name).sum())
@@ -78,7 +80,7 @@ def next_items(target: NextItem, limits: Limits = Limits()) -> Dataset:  # noqa:
 
 
 def values(judge: Judge) -> dict[str, float]:
-    return {one.metric: one.value for one in judge.result()[0] if one.slice == "all"}
+    return {one.metric: one.value for one in judge.result().metrics if one.slice == "all"}
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def test_a_log_probability_is_among_what_is_left_out_or_not() -> None:
 def test_no_probability_for_all_that_is_left_is_a_fault() -> None:
     target = NextItem(repeats=False)
     data = next_items(target)
-    judge, index = NextItemJudge(data, target, 0), np.arange(len(data.splits["test"].queries))
+    judge, index = judge_of_test(data, target, 0), np.arange(len(data.splits["test"].queries))
     scores = np.ones((len(index), data.view.candidates), np.float32)
     with pytest.raises(FaultError, match="log probabilities: NaN for query"):
         judge.scores(index, scores, np.full_like(scores, -np.inf))

@@ -23,7 +23,7 @@ from lab.training.settings import Training
 from lab.training.state import TrainState
 from lab.training.step import StepMetrics
 from lab.training.visits import Position
-from tests.results.made import same_everywhere
+from tests.results.made import kept, same_everywhere
 from tests.small_experiment import asked
 
 FIVE = Training(steps=5)
@@ -115,7 +115,7 @@ def test_code_and_packages_that_moved_are_named(tmp_path: Path, name: str) -> No
 def test_damaged_cells_are_counted_and_all_named_and_the_others_are_told(tmp_path: Path) -> None:
     store, cells = Store(tmp_path), cells_of()
     for cell in cells[:4]:
-        store.write(cell.record("done"), users=same_everywhere(0.3))
+        store.write(cell.record("done"), judged=kept(same_everywhere(0.3)))
     assert "damaged" not in said(store, cells)
     one, cut, gone = (store.folder(cell.id) for cell in cells[1:4])
     (one / "cell.json").write_text('{"id": ')

@@ -21,7 +21,7 @@ from lab.data.schema import Behaviour
 from lab.data.timeline import DAY, Fold, Timeline, folds
 from lab.dataset.dataset import build_dataset
 from lab.targets import NextItem
-from lab.targets.next_item import NextAnswers
+from lab.targets.next_item.answers import NextAnswers
 from tests.small_logs import small_histories
 
 KINDS = (Behaviour("view"), Behaviour("purchase"), Behaviour("cancellation", -1))

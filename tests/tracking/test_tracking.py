@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lab.core.errors import InputError
-from lab.experiment.cell_record import Metric
+from lab.evaluation.measures import Metric
 from lab.results.store import Store
 from lab.tracking import wandb_file
 from lab.tracking.ledger import run_id

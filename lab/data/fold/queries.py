@@ -30,20 +30,41 @@ class Queries:
 
 @dataclass(frozen=True)
 class Labels:
-    """The answers to Q queries for one horizon, as lists of candidates with weights."""
+    """The answers to Q queries for one horizon, as lists of candidates with weights.
+
+    Where a target predicts numbers, `of_numbers` makes them: id 0 says that a query is asked, and ids 1 to K hold its
+    numbers, so that a window in which nothing happened is an answer and not a query that nobody asked.
+    """
 
     offsets: np.ndarray
     """int64[Q + 1]: query q's labels are offsets[q]:offsets[q + 1]; none for a silent window."""
     ids: np.ndarray
-    """int32[M], candidates in 0..C-1, ascending within a query."""
+    """int32[M], candidates in 0..C-1, ascending within a query; or places of numbers."""
     weights: np.ndarray
-    """float32[M], positive; they sum to 1 within a query."""
+    """float32[M], positive; they sum to 1 within a query. Of numbers: the numbers, behind a 1 for each query."""
     cold: int = 0
     """Events in the windows whose candidate was unknown at the valid cutoff: no model could have named it."""
     bare: int = 0
     """Those of them that have no category at all."""
     taken: int = 0
     """Events in the windows whose candidate their user had touched before, where a target asks for none such."""
+
+    @classmethod
+    def of_numbers(cls, values: np.ndarray, asked: np.ndarray | None = None) -> "Labels":
+        """Numbers float[Q, K] of the queries that are `asked`, bool[Q]; None: of all."""
+        kept = values if asked is None else values[asked]
+        size = np.full(len(values), 1 + values.shape[1])
+        offsets = np.append(0, np.cumsum(size if asked is None else np.where(asked, size, 0)))
+        weights = np.concatenate([np.ones((len(kept), 1)), kept], axis=1).astype(np.float32)
+        ids = np.tile(np.arange(weights.shape[1], dtype=np.int32), len(kept))
+        return cls(offsets, ids, weights.ravel())
+
+    def numbers(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which queries are asked, bool[Q], and their `count` numbers, float64[Q, K]; NaN where one is not asked."""
+        asked = self.answered
+        values = np.full((len(self), count), np.nan)
+        values[asked] = self.weights.reshape(-1, 1 + count)[:, 1:]
+        return asked, values
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

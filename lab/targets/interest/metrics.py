@@ -12,6 +12,8 @@ import numpy as np
 from lab.core.errors import FaultError
 from lab.data.fold.queries import Labels
 from lab.evaluation.calibration import Reliability, label_shares, log_loss_and_reliability
+from lab.evaluation.familiarity import SLICES
+from lab.evaluation.judge import mean
 from lab.evaluation.ranking import (
     RANKING_METRICS,
     Counts,
@@ -21,8 +23,6 @@ from lab.evaluation.ranking import (
     rank_candidates,
     ranking_metrics,
 )
-
-SLICES = ("all", "repeat", "novel")
 
 PER_QUERY = (*RANKING_METRICS, "log_loss")
 
@@ -103,12 +103,6 @@ class InterestMetrics:
             values.extend((name, metric, value) for metric, value in count_metrics(self._counts[name]).items())
             values.append((name, "calibration_error", self._reliability[name].error))
         return InterestResult(per_query, values, self.reliability)
-
-
-def mean(values: np.ndarray) -> float:
-    """The mean over the queries that have a value; NaN when none has."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def _refuse_nan(array: np.ndarray, name: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,10 @@ from lab.core.errors import InputError
 from lab.core.setting_types import check_distinct, check_kinds
 from lab.data.fold.queries import FoldView, Labels, Queries
 from lab.data.fold.search import events_until, expand
-from lab.targets.base import Target
+from lab.evaluation.judge import Judge
+from lab.evaluation.measures import Measures
+from lab.targets.base import Target, Truth
+from lab.targets.interest.measures import MEASURES
 
 _EVENTS_AT_ONCE = 4_000_000
 _ROUNDING = 1e-9
@@ -121,6 +124,28 @@ class Interest(Target):
         labelled = jax.vmap(lambda q, w: jnp.zeros(outputs.shape[1]).at[q].add(w))(query, weight)
         of_uniform = -(labelled * log_p.mean(-1)).sum()
         return (1.0 - smoothing) * of_labels + smoothing * of_uniform, labelled.sum()
+
+    def measures(self) -> Measures:
+        return MEASURES
+
+    def judge(self, view: FoldView, queries: Queries, labels: Labels) -> Judge:
+        from lab.targets.interest.judge import InterestJudge  # on the host alone
+
+        return InterestJudge(view, queries, labels)
+
+    def baselines(self) -> tuple[Any, ...]:
+        from lab.baselines import default_baselines  # on the host alone
+
+        return default_baselines(self.asks)
+
+    def truth(self, source: Any) -> Truth | None:
+        from lab.targets.interest.truth import InterestTruth, KnowsInterest
+
+        return InterestTruth(source) if isinstance(source, KnowsInterest) else None
+
+    @property
+    def smooths(self) -> bool:
+        return True
 
 
 def _blocks(size: np.ndarray) -> list[tuple[int, int]]:

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from lab.targets.blocks import cut
+from lab.targets.next_item.blocks import cut
 
 if TYPE_CHECKING:
-    from lab.models.network import Factors
+    from lab.models.head import Factors
 
 LOGITS_AT_ONCE = 1 << 20
 """Logits that are held at once: few enough to stay near a processor's cache."""

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from lab.targets.blocks import cut
+from lab.targets.next_item.blocks import cut
 
 QUERIES_AT_ONCE = 512
 CANDIDATES_AT_ONCE = 8192

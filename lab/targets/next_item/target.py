@@ -1,7 +1,7 @@
 """The next-item target: what a user takes next, asked after each of its events."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,17 +19,14 @@ from lab.data.log.histories import Histories
 from lab.data.rows.batch import LabelArrays, Rows
 from lab.data.rows.steps import Steps, lay_events
 from lab.data.timeline import Timeline
+from lab.evaluation.judge import Judge
+from lab.evaluation.measures import Measures
+from lab.models.head import Factors, Head
 from lab.targets.base import Target, with_labels
-from lab.targets.catalogue_loss import Negatives, gbce, sampled_softmax, softmax_loss
-from lab.targets.catalogue_rank import ranked
-
-if TYPE_CHECKING:
-    from lab.dataset.dataset import Dataset
-    from lab.models.network import Factors
-    from lab.running.judging import Judge
-
-DEPTH = 20
-"""How many of the first candidates are kept of each query."""
+from lab.targets.next_item.answers import DEPTH, NextAnswers
+from lab.targets.next_item.catalogue_loss import Negatives, gbce, sampled_softmax, softmax_loss
+from lab.targets.next_item.catalogue_rank import ranked
+from lab.targets.next_item.measures import measures_of
 
 NEEDS = {
     "negatives": ("sampled", "gbce"),
@@ -38,17 +35,6 @@ NEEDS = {
     "calibration": ("gbce",),
 }
 """Which objectives a setting is for."""
-
-
-class NextAnswers(NamedTuple):
-    """What is kept of the scores of all candidates at each query."""
-
-    rank: Any
-    """int32[B, Q], candidates ahead of the label or level with it; 0 is best; -1 where there is no label."""
-    first: Any
-    """int32[B, Q, DEPTH], the best candidates, best first; -1 where no more are left."""
-    log_probability: Any
-    """float32[B, Q], of the label among all candidates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +47,7 @@ class NextItem(Target):
 
     name: ClassVar[str] = "next_item"
     asks: ClassVar = "events"
-    factored: ClassVar = True
+    head: ClassVar = Head(scores="factors")
 
     categories: Categories = field(default_factory=lambda: Categories(rule="item"))
     """What is predicted: rule=item for items; given for the log's categories."""
@@ -179,7 +165,7 @@ class NextItem(Target):
 
     def loss(
         self,
-        outputs: "Factors",
+        outputs: Factors,
         query: Int[Array, "B L"],
         id: Int[Array, "B L"],
         weight: Float[Array, "B L"],
@@ -196,7 +182,7 @@ class NextItem(Target):
             return sampled_softmax(outputs._replace(hidden=hidden), id, weight, negatives, key), count
         return gbce(outputs._replace(hidden=hidden), id, weight, negatives, self.calibration, key), count
 
-    def answers(self, outputs: "Factors", rows: Rows, label: LabelArrays | None) -> NextAnswers:
+    def answers(self, outputs: Factors, rows: Rows, label: LabelArrays | None) -> NextAnswers:
         assert label is not None
         hidden, (batch, slots) = outputs.hidden, outputs.hidden.shape[:2]
         # Padding labels have weight 0 and go nowhere.
@@ -221,15 +207,24 @@ class NextItem(Target):
         # A label that weighs nothing points at some query, of which there may be nothing to say.
         return jnp.where(weight > 0, weight * short, 0.0).sum(), weight.sum()
 
-    def judge(self, data: "Dataset", horizon: int) -> "Judge":
-        from lab.running.judging import NextItemJudge
+    def measures(self) -> Measures:
+        return measures_of(self.thing, self.repeats, self.stop_by)
 
-        return NextItemJudge(data, self, horizon)
+    def judge(self, view: FoldView, queries: Queries, labels: Labels) -> Judge:
+        from lab.baselines.known import everybody  # on the host alone
+        from lab.targets.next_item.judge import NextItemJudge
 
-    def judged(self) -> dict[str, Any]:
-        from lab.evaluation.definitions import of_next_items
+        return NextItemJudge(view, queries, labels, everybody(view, view.fold.valid_cutoff), self.repeats)
 
-        return of_next_items("item" if self.categories.rule == "item" else "category", self.repeats)
+    def baselines(self) -> tuple[Any, ...]:
+        from lab.baselines import default_baselines  # on the host alone
+
+        return default_baselines(self.asks, taken=self.repeats)
+
+    @property
+    def thing(self) -> Literal["item", "category"]:
+        """What is predicted."""
+        return "item" if self.categories.rule == "item" else "category"
 
 
 def _until(view: FoldView, event: np.ndarray, candidate: np.ndarray, taken: np.ndarray, moment: int) -> Labels:
