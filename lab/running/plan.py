@@ -157,10 +157,11 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
         yield "labels known by", _day(data.view.fold.closes_by(split.name))
     yield "users", f"{len(np.unique(split.queries.user)):,}"
     yield "queries", f"{len(split.queries):,}"
+    several = any(len(one.ids) > one.answered.sum() for other in data.splits.values() for one in other.labels)
     for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
         answered = int(labels.answered.sum())
         yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{answered:,}"
-        if not _events_ask(split):  # of those that events ask, each has one
+        if several:
             yield f"    {what} in each answer", f"{len(labels.ids) / answered:.1f}" if answered else "-"
     # An event in a short window lies in the longer ones too, and is counted once.
     longest = max(data.view.fold.horizons)
