@@ -20,7 +20,6 @@ be changed on the command line. What is finished is kept: the same command
 again goes on where the last one stopped.
 """
 
-import os
 import signal
 import sys
 import time
@@ -36,23 +35,12 @@ def main() -> None:
     try:
         answer_stops(Interrupt())
         sys.unraisablehook = ask_again
-        code = ended(lambda: _piped(arguments[0], arguments[1:]))
+        code = ended(lambda: _run(arguments[0], arguments[1:]))
     except KeyboardInterrupt:
         answer_stops(signal.SIG_IGN)
         print(f"\nStopped. Finished cells are kept; go on with:\n  {command('lab.run', *arguments)}", file=sys.stderr)
         code = 130
     sys.exit(code)
-
-
-def _piped(file: str, arguments: list[str]) -> int:
-    try:
-        code = _run(file, arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has left, as `head` does; nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
-    return code
 
 
 def _run(file: str, arguments: list[str]) -> int:

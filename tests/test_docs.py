@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pytest
 
 from lab.experiment.loading import load_experiment
 from tests.forking import Home, Server
@@ -34,9 +36,18 @@ def blocks(name: str) -> list[str]:
 
 def test_the_readme_s_experiment_loads(tmp_path: Path) -> None:
     file = tmp_path / "readme.py"
-    file.write_text(blocks("README.md")[0])
+    file.write_text(blocks("README.md")[1])
     experiment, _ = load_experiment(file)
     assert experiment.horizons == (1, 7, 30) and len(experiment.models) == 2
+
+
+def test_the_readme_s_second_table_is_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "log.csv").write_text("visitor,product,ts\na,1,2020-01-01\na,2,2020-01-02\n")
+    (tmp_path / "items.csv").write_text("sku,shelf\n1,tea\n")
+    monkeypatch.chdir(tmp_path)
+    made: dict[str, Any] = {}
+    exec(blocks("README.md")[0], made)
+    assert made["source"].scan().frame.collect().sort("row")["category"].to_list() == ["tea", None]
 
 
 def test_the_classes_of_contributing_train(tmp_path: Path, forks: Server) -> None:

@@ -11,22 +11,23 @@ from typing import Any
 import numpy as np
 import tyro
 
+from lab.commands import log_horizons
 from lab.commands.arguments import read_arguments
-from lab.commands.log_figure import save_figure, timeline_figure
+from lab.commands.log_figure import EIGHTHS, check_figure, levels_for, save_figure, timeline_figure
 from lab.commands.source_list import LABEL, WIDTH, listing, names
+from lab.core.errors import InputError
+from lab.core.printable import printable
 from lab.core.process import ended, helped
 from lab.core.spelling import did_you_mean
 from lab.core.words import counted
 from lab.data.log.blanks import blank_ids
 from lab.data.log.cache import prepare
 from lab.data.log.cleaning import Cleaning
+from lab.data.log.duplicates import repeated_rows
 from lab.data.log.histories import Histories
 from lab.data.log.removed import removals
 from lab.data.log.stray import odd_times, stray_times
-from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, log_days, microseconds
-
-CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
-"""Horizons (days) that are tried on the span."""
+from lab.data.timeline import DAY, Timeline, date_text, log_days
 
 UNITS = {DAY: "1 day", DAY // 24: "1 hour", DAY // 1440: "1 minute", 1_000_000: "1 second", 1_000: "1 ms", 1: "1 µs"}
 
@@ -58,21 +59,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if (code := helped(USAGE, given)) is not None:
         return code
+    return ended(lambda: _answer(given))
+
+
+def _answer(given: list[str]) -> int:
     if given == ["--list"]:
         print("\n".join(listing()))
         return 0
     if given[0].startswith("-"):
-        print(f"error: {given[0]}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
+        print(f"error: {printable(given[0])}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
         return 2
     given[0] = _source_name(given[0])
     if (wrong := _misspelt(given[0])) is not None:
-        print(f"error: {wrong}", file=sys.stderr)
-        return 2
+        raise InputError(wrong)
     # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
     if given[0] not in NAMES:
         given = ["table", "--path", *given]
-    given = [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
-    return ended(lambda: _describe(given))
+    return _describe(
+        [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
+    )
 
 
 def _describe(given: list[str]) -> int:
@@ -82,8 +87,10 @@ def _describe(given: list[str]) -> int:
     described = make_dataclass("Describe", [("source", source)], bases=(Options,), frozen=True, kw_only=True)
     about = "Describe a log: what it holds, what was wrong with it, and what can be asked of it."
     asked = read_arguments(described, f"python -m lab.data {name}", settings, description=about)
+    if asked.figure is not None:
+        check_figure(asked.figure)
     histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
-    print("\n".join(description(histories)))
+    print("\n".join(description(histories, levels_for(sys.stdout))))
     if asked.figure is not None:
         save_figure(histories, asked.figure)
     return 0
@@ -107,8 +114,11 @@ def _misspelt(given: str) -> str | None:
     return f"{given!r} is neither a file nor a log known by name{close} (--list shows them)."
 
 
-def description(histories: Histories) -> Iterator[str]:
-    """The description, line by line, at most 80 columns wide but for paths, which are kept whole."""
+def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
+    """The description, line by line, at most 80 columns wide but for paths, which are kept whole.
+
+    `levels` are what the figure's bars are made of, from nothing to a whole character.
+    """
     facts = histories.facts
     yield from _entry(
         "log", " ".join([facts["source"], *facts["files"][:3], *(["..."] if len(facts["files"]) > 3 else [])])
@@ -135,21 +145,31 @@ def description(histories: Histories) -> Iterator[str]:
         yield from _entry("odd ids", line)
     yield from _listed("quarantined", _quarantined(facts))
     yield from _listed("left out", _left_out(facts))
+    for k, line in enumerate(repeated_rows(facts)):
+        yield from _entry("" if k else "kept", line)
     yield from _entry("events a user", _lengths(histories))
     if not timed:
         yield from _entry("horizons", "none, since there are no times: see timeline.protocol='leave_one_out'")
         return
-    yield from _entry("horizons", _horizons(facts["last"] - facts["first"]))
+    yield from _horizons(histories)
     yield ""
-    yield from (
-        f"{'events' if k == 0 else '':<{LABEL}}{line}"
-        for k, line in enumerate(timeline_figure(histories, WIDTH - LABEL))
-    )
+    for k, line in enumerate(timeline_figure(histories, WIDTH - LABEL, levels=levels)):
+        yield f"{'events' if k == 0 else '':<{LABEL}}{line}"
+
+
+def _horizons(histories: Histories) -> Iterator[str]:
+    span = histories.facts["last"] - histories.facts["first"]
+    yield from _entry("horizons", log_horizons.room(span))
+    found, each = log_horizons.asked(histories), "items" if histories.category is None else "categories"
+    if found:
+        yield from (f"{'':<{LABEL}}{line}" for line in log_horizons.table(found, span, each))
+        yield from _entry("", log_horizons.ABOUT.format(each=each))
+    yield from _entry("next items", log_horizons.instead(histories, found))
 
 
 def _entry(label: str, text: str | None) -> Iterator[str]:
     if text:
-        wrapped = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
+        wrapped = textwrap.wrap(printable(text), WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
         yield from (f"{label if k == 0 else '':<{LABEL}}{line}" for k, line in enumerate(wrapped))
 
 
@@ -165,20 +185,21 @@ def _read_as(facts: Mapping[str, Any]) -> str | None:
     header = "" if facts.get("header", True) else ", no header"
     unit = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "d": "days"}
     kind = facts["time_format"]
+    how = {name: f" {remark}" for name, remark in facts.get("numbers", {}).items()}
+    named = {name: f"{name} = {column!r}{how.get(name, '')}" for name, column in facts["columns"].items()}
     if not facts.get("timed", True):
-        columns = ", ".join(f"{ours} = {theirs!r}" for ours, theirs in facts["columns"].items() if ours != "time")
+        columns = ", ".join(said for name, said in named.items() if name != "time")
         return f"rows in the order of events, without times{separator}{header}; {columns}"
-    times = (
-        f"{unit[kind]} since 1970" if kind in unit else {"iso": "ISO dates", "date-time": "instants"}.get(kind, kind)
-    )
-    columns = ", ".join(f"{ours} = {theirs!r}" for ours, theirs in facts["columns"].items())
-    return f"times as {times} ({facts['time_zone']}){separator}{header}; {columns}"
+    others = {"iso": "ISO dates", "date-time": "instants", "ticks": ".NET ticks"}
+    times = f"{unit[kind]} since 1970" if kind in unit else others.get(kind, kind)
+    return f"times as {times} ({facts['time_zone']}){separator}{header}; {', '.join(named.values())}"
 
 
 def _span(facts: Mapping[str, Any]) -> str:
     days = log_days(facts["last"] - facts["first"])
+    days = "1 day" if days == "1" else f"{days} days"
     resolution = UNITS[facts["resolution"]]
-    return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days} days), times to {resolution}"
+    return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days}), times to {resolution}"
 
 
 def _missing(facts: Mapping[str, Any]) -> str:
@@ -212,24 +233,10 @@ def _left_out(facts: Mapping[str, Any]) -> list[str]:
 
 def _lengths(histories: Histories) -> str:
     sizes = np.diff(histories.offsets)
-    quantiles = np.quantile(sizes, (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1), method="lower")
-    names = ("least", "10 %", "25 %", "half", "75 %", "90 %", "most")
-    return ", ".join(f"{name} {n:,}" for name, n in zip(names, quantiles, strict=True)) + f"; mean {sizes.mean():,.1f}"
-
-
-def _horizons(span: int) -> str:
-    fits = fitting(span, CANDIDATES, 1)
-    if not fits:
-        return f"none of a day or more fits; the longest has {floored_days(span, 3)} days"
-    most = ", ".join(f"{floored_days(span, 2 + f)} with {f}" for f in (1, 2, 3))
-    fit = "day fits" if fits == (1,) else "days fit"
-    return f"{', '.join(f'{h:g}' for h in fits)} {fit}; the longest, by folds: {most}. {_windows(span, fits)}"
-
-
-def _windows(span: int, fits: Sequence[float]) -> str:
-    """How little is left to learn from: label windows, end to end, that close by the valid cutoff."""
-    counts = ", ".join(f"{int(span // microseconds(h)) - 2:,} of {h:g}" for h in fits)
-    return f"Windows left to train on with 1 fold, each asked of a user once at most: {counts}"
+    shares = {0.1: "10 %", 0.25: "25 %", 0.5: "half", 0.75: "75 %", 0.9: "90 %"}
+    most = np.quantile(sizes, list(shares), method="lower")
+    said = ", ".join(f"{who} {'have at most ' if k == 0 else ''}{most[k]:,}" for k, who in enumerate(shares.values()))
+    return f"{sizes.min():,} to {sizes.max():,}, {sizes.mean():,.1f} in the mean; {said}"
 
 
 def _percent(share: float) -> str:

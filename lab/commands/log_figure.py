@@ -1,6 +1,7 @@
 """Small figures of a log: in the terminal, and as a file."""
 
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -9,30 +10,53 @@ from lab.data.log.histories import Histories
 from lab.data.timeline import date_text
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
+"""A bar's character, by eighths of its height."""
+PLAIN = " .:|"
+"""The same in thirds, where a terminal has no such characters."""
 
 
-def bars(values: np.ndarray, height: int) -> list[str]:
+def levels_for(stream: TextIO) -> str:
+    """The characters of bars that a stream's encoding has."""
+    try:
+        EIGHTHS.encode(getattr(stream, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return PLAIN
+    return EIGHTHS
+
+
+def bars(values: np.ndarray, height: int, levels: str = EIGHTHS) -> list[str]:
     """Upright bars of non-negative values, one column each, from the top line to the bottom one."""
-    peak = max(float(np.max(values)), 1e-12)
-    eighths = np.ceil(np.asarray(values) / peak * height * 8).astype(int)
-    return ["".join(EIGHTHS[min(max(e - 8 * line, 0), 8)] for e in eighths) for line in reversed(range(height))]
+    most, peak = len(levels) - 1, max(float(np.max(values)), 1e-12)
+    parts = np.ceil(np.asarray(values) / peak * height * most).astype(int)
+    return ["".join(levels[min(max(e - most * line, 0), most)] for e in parts) for line in reversed(range(height))]
 
 
 def events_over_time(histories: Histories, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Events in `width` equal pieces of the span (fewer when it has fewer instants), and the pieces' edges."""
     first, last = int(histories.time.min()), int(histories.time.max())
     pieces = max(1, min(width, (last - first) // histories.facts["resolution"] + 1))
-    edges = first + np.arange(pieces + 1) * (last + 1 - first) / pieces
+    # Python's own numbers: of a span of some thousand years, a piece's number times its microseconds is no int64.
+    edges = np.array([first + k * (last + 1 - first) // pieces for k in range(pieces + 1)])
     return np.histogram(histories.time, edges)[0], edges
 
 
-def timeline_figure(histories: Histories, width: int, height: int = 5) -> list[str]:
+def timeline_figure(histories: Histories, width: int, height: int = 5, levels: str = EIGHTHS) -> list[str]:
     """Events over the span as bars, with the peak and the dates at the ends."""
     counts, edges = events_over_time(histories, width)
     first, last = date_text(int(edges[0]))[:10], date_text(int(edges[-1]) - 1)[:10]
-    lines = [line.rstrip() for line in bars(counts, height)]
+    lines = [line.rstrip() for line in bars(counts, height, levels)]
     gap = " " * max(1, len(counts) - len(first) - len(last))
     return [*lines, f"{first}{gap}{last}"]
+
+
+def check_figure(path: Path) -> None:
+    """Raise InputError for a place where no figure can be, before a log is read for it."""
+    from matplotlib.figure import Figure
+
+    if path.suffix.lower().removeprefix(".") not in Figure().canvas.get_supported_filetypes() or path.is_dir():
+        raise InputError(f"figure: {path}: name a file that ends in .png, .pdf or .svg.")
+    if not path.parent.is_dir():
+        raise InputError(f"figure: {path}: there is no folder {path.parent}; make it first.")
 
 
 def save_figure(histories: Histories, path: Path) -> None:
@@ -43,7 +67,7 @@ def save_figure(histories: Histories, path: Path) -> None:
     over_time, lengths = figure.subplots(1, 2)
     counts, edges = events_over_time(histories, 120)
     over_time.stairs(counts, edges.astype("datetime64[us]"), fill=True)
-    over_time.set(title="events over time", ylabel="events")
+    over_time.set(title="events over time", ylabel="events", xmargin=0)  # no room before the year 1 or after 9999
     over_time.tick_params(axis="x", rotation=30)
     sizes = np.sort(np.diff(histories.offsets))
     lengths.plot(sizes, np.linspace(1, 0, len(sizes), endpoint=False))

@@ -4,6 +4,7 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 
+from lab.core.printable import printable
 from lab.data.sources.public import OpenLog, PublicLog
 from lab.experiment.registry import shipped
 
@@ -39,5 +40,5 @@ def _facts(source: type) -> Iterator[str]:
 
 
 def _wrapped(label: str, text: str) -> Iterator[str]:
-    lines = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
+    lines = textwrap.wrap(printable(text), WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
     yield from (f"{label if k == 0 else '':<{LABEL}}{line}" for k, line in enumerate(lines))

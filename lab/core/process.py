@@ -1,5 +1,8 @@
 """How the commands begin and end alike: help where nothing is asked, and a sentence where something went wrong."""
 
+import errno
+import io
+import os
 import signal
 import sys
 import threading
@@ -8,9 +11,13 @@ from contextlib import contextmanager
 
 from lab.core.errors import LabError
 from lab.core.paragraphs import fitted
+from lab.core.printable import printable
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to end: Ctrl-C, and the polite request of another program."""
+
+READER_GONE = 141
+"""Exit code where whoever read the output has left, as `head` does: what the system gives a program that it ends so."""
 
 SOON = 10.0
 """Seconds after a first request to end in which more of them add nothing: tables are being written."""
@@ -28,24 +35,62 @@ def helped(doc: str | None, arguments: Sequence[str]) -> int | None:
     """The exit code where help is asked for, or nothing at all, and the command's text is printed; None elsewhere."""
     if arguments and arguments[0] not in ("-h", "--help"):
         return None
-    print(fitted(str(doc)))
-    return 0 if arguments else 2
+    return ended(lambda: print(fitted(str(doc))) or (0 if arguments else 2))
 
 
 def ended(work: Callable[[], int]) -> int:
-    """The exit code of a command's work: what can be told in a sentence is said, a bug of the lab's is raised."""
+    """The exit code of a command's work: what can be told in a sentence is said, a bug of the lab's is raised.
+
+    What the terminal's encoding has no character for is printed as an escape. Where nobody reads the output any more,
+    nothing more is said.
+    """
+    for stream in (sys.stdout, sys.stderr):  # None where they are closed
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return _told(work)
+        finally:  # also where the work leaves by itself, as after its help
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return READER_GONE
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _discard_output()
+        print(f"error: the output cannot be written ({error.strerror}).", file=sys.stderr)
+        return 1
+
+
+def _discard_output() -> None:
+    """Or Python complains of what it could not write when it leaves."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _told(work: Callable[[], int]) -> int:
     try:
         return work()
     except LabError as error:
         said = error
+    except OSError as error:
+        if error.errno in (errno.EPIPE, errno.ENOSPC) and error.filename is None:
+            raise  # of the output, not of a file
+        said = _blamed(error)
     except Exception as error:
-        from lab.core.user_code import blamed
-
-        if (found := blamed(error)) is None:
-            raise
-        said = found
-    print(f"error: {said}", file=sys.stderr)
+        said = _blamed(error)
+    print(f"error: {printable(str(said))}", file=sys.stderr)
     return said.exit_code
+
+
+def _blamed(error: Exception) -> LabError:
+    """What to say where the user's own code failed; raises anything else anew."""
+    from lab.core.user_code import blamed
+
+    if (found := blamed(error)) is None:
+        raise error
+    return found
 
 
 def answer_stops(answer: Callable[[int, object], None] | signal.Handlers) -> None:

@@ -128,7 +128,7 @@ class _Plan:
             raise InputError(_nobody(self.view, self.timeline, self.target, name))
         steps, labels = self.target.answered(self.view, steps, name)
         if not any(len(answer.ids) for answer in labels):
-            raise InputError(_silent(self.view, self.timeline, labels, name))
+            raise InputError(_silent(self.view, self.timeline, self.target, labels, name))
         known = tables(self.groups, self.view, steps, self.states) | {"head": head}
         return Split(name, steps.queries, labels, self._packed(steps, labels, name), known)
 
@@ -204,10 +204,12 @@ def _nobody(view: FoldView, timeline: Timeline, target: Target, split: str) -> s
     )
 
 
-def _silent(view: FoldView, timeline: Timeline, labels: Sequence[Labels], split: str) -> str:
+def _silent(view: FoldView, timeline: Timeline, target: Target, labels: Sequence[Labels], split: str) -> str:
     on_clock = view.histories.times is not None
     until = f" (until {date_text(view.fold.closes_by(split))})" if on_clock else ""
     again = any(answer.taken for answer in labels)
+    # Of a log to which hardly anybody comes back, what comes next within a visit can still be asked.
+    other = "" if target.asks == "events" else ", or ask which item a user takes next (target=NextItem())"
     taken = " but take what they took before, which target.repeats=False leaves out" if again else ""
     if not on_clock:
         what = f"a known {'item' if view.items else 'category'} next; use a log of more users"
@@ -215,7 +217,7 @@ def _silent(view: FoldView, timeline: Timeline, labels: Sequence[Labels], split:
         return f"target: no user of the {split} split{_share(view)} takes {what}."
     return (
         f"target: no user of the {split} split does anything that counts in the windows after its cutoffs{until}"
-        f"{_share(view)}{taken}; use longer horizons or a longer log.{_late(view, timeline, split)}"
+        f"{_share(view)}{taken}; use longer horizons or a longer log{other}.{_late(view, timeline, split)}"
     )
 
 

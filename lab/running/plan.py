@@ -8,11 +8,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from lab.core.printable import printable
 from lab.core.progress import duration
 from lab.core.words import counted
 from lab.data.fold.leave_one_out import leave_one_out
 from lab.data.fold.queries import FoldView
 from lab.data.log.blanks import blank_ids
+from lab.data.log.duplicates import repeated_rows
 from lab.data.log.histories import Histories
 from lab.data.log.removed import removals
 from lab.data.log.stray import odd_times, stray_times
@@ -31,8 +33,8 @@ SECOND = 1_000_000
 
 
 def say(console: Console, line: str) -> None:
-    """Print a line as it is, wrapped between words."""
-    console.print(line, markup=False, highlight=False)
+    """Print a line as it is, wrapped between words; what a terminal would act on is escaped."""
+    console.print(printable(line), markup=False, highlight=False)
 
 
 def print_log(console: Console, histories: Histories, ordered: bool) -> None:
@@ -43,7 +45,7 @@ def print_log(console: Console, histories: Histories, ordered: bool) -> None:
         f"{facts['source']}: {counted(histories.events, 'event')}, {counted(histories.users, 'user')}, "
         f"{counted(len(histories.item_names), 'item')}",
     )
-    for line in (*_times(facts, ordered), *blank_ids(facts)):
+    for line in (*_times(facts, ordered), *blank_ids(facts), *repeated_rows(facts)):
         say(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
@@ -155,8 +157,12 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
         yield "labels known by", _day(data.view.fold.closes_by(split.name))
     yield "users", f"{len(np.unique(split.queries.user)):,}"
     yield "queries", f"{len(split.queries):,}"
+    several = any(len(one.ids) > one.answered.sum() for other in data.splits.values() for one in other.labels)
     for horizon, labels in zip(data.view.fold.horizons, split.labels, strict=True):
-        yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{int(labels.answered.sum()):,}"
+        answered = int(labels.answered.sum())
+        yield f"  answered within {span_text(horizon)}" if timed else "  answered", f"{answered:,}"
+        if several:
+            yield f"    {what} in each answer", f"{len(labels.ids) / answered:.1f}" if answered else "-"
     # An event in a short window lies in the longer ones too, and is counted once.
     longest = max(data.view.fold.horizons)
     labels = split.labels[data.view.fold.horizons.index(longest)]

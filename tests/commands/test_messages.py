@@ -7,11 +7,10 @@ import polars as pl
 import pytest
 
 from lab.baselines.base import checked
-from lab.commands.describe_log import _windows, main
+from lab.commands.describe_log import main
 from lab.core.errors import InputError
 from lab.core.spelling import nearest
 from lab.data.sources.times import detect
-from lab.data.timeline import DAY
 
 
 def test_scores_of_another_shape_name_the_baseline_and_the_shape_wanted() -> None:
@@ -57,8 +56,3 @@ def test_of_names_as_much_alike_the_one_that_begins_alike_is_meant(wanted: str, 
     names = ["time", "item", "category", "price", "popularity"]
     assert nearest(wanted, names) == nearest(wanted, names[::-1]) == meant
     assert nearest(wanted, []) is None
-
-
-def test_what_fits_is_told_with_what_is_left_to_train_on() -> None:
-    # 100 days hold 14 windows of 7 days and 3 of 30, less one to choose by and one to judge by.
-    assert _windows(100 * DAY, (7, 30)).endswith("once at most: 12 of 7, 1 of 30")

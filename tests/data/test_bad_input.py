@@ -115,10 +115,12 @@ def test_a_field_too_many_is_of_no_column(tmp_path: Path, capsys) -> None:
     assert "1: a field is more than the header has columns for" in described(tmp_path, GOOD + "u1,i1,,c1,1,9\n", capsys)
 
 
-def test_numbers_written_otherwise_are_told_how_to_write_them(refused) -> None:
-    said = refused(HEADER + "".join(f'u1,i{k},2020-01-{k + 1:02},c,"{k},58"\n' for k in range(9)))
-    assert "column 'price', rows 1, 2, 3, 4, 5 and 4 more: '0,58' is not a number" in said
-    assert "write numbers like 32.58" in said and "--cleaning.quarantine-share 1" in said
+def test_numbers_written_otherwise_are_told_how_to_write_them(refused, tmp_path: Path, capsys) -> None:
+    text = HEADER + "".join(f'u1,i{k},2020-01-{k + 1:02},c,"1,{k}58"\n' for k in range(9))
+    said = refused(text)
+    assert "column 'price', rows 1, 2, 3, 4, 5 and 4 more: '1,058' is not a number; 9 of 9 rows" in said
+    assert "write numbers like 32.58, since 1,234 may be 1234 or 1.234" in said and "--ignore price" in said
+    assert "9 events kept" in described(tmp_path, text, capsys, "--ignore", "price")
 
 
 def test_mixed_units_of_time_name_their_rows(refused) -> None:
@@ -172,6 +174,13 @@ def test_all_events_at_one_instant(tmp_path: Path, capsys) -> None:
     assert "none of a day or more fits" in out
     with pytest.raises(InputError, match="the log spans 0 days"):
         prepare(Table(path=str(tmp_path / "log.csv")), horizons=(1,), cache=tmp_path / "cache")
+
+
+def test_years_to_9999_are_drawn(tmp_path: Path, capsys) -> None:
+    text = "user,item,time\nu,i,0001-01-01\nu,i,2020-01-01\nu,i,9999-12-31\n"
+    out = described(tmp_path, text, capsys, "--figure", str(tmp_path / "log.png"))
+    assert out.splitlines()[-1].split() == ["0001-01-01", "9999-12-31"]
+    assert (tmp_path / "log.png").exists()
 
 
 def test_a_log_shorter_than_the_horizons_says_which_fit(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_statistic_comes_from_what_was_known() -> None:
 
 
 def test_each_rule_says_what_it_removed() -> None:
-    stamp = datetime.datetime(2020, 1, 1)
+    stamp = datetime.datetime(2020, 1, 1, 8)
     rows = [("a", "x", 1.0, 2.0)] * 2 + [(None, "x", 1.0, 1.0), ("a", None, 1.0, 1.0), ("b", "x", -1.0, 1.0)]
     frame = pl.DataFrame([*rows, ("b", "y", 0.0, -3.0)], schema=["user", "item", "price", "quantity"], orient="row")
     built = build(Table(frame=frame.with_columns(time=stamp)), Cleaning(), Timeline(), ())

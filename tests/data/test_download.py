@@ -13,11 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from lab.commands.describe_log import main
 from lab.core.errors import FaultError, InputError
 from lab.data.sources import MovieLens
-from lab.data.sources.download import Download, fetch
+from lab.data.sources.download import Download, _trouble, fetch
 
 BODY = bytes(k * k % 251 for k in range(300_000))
 MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
@@ -125,7 +126,7 @@ def test_a_file_comes_whole_and_says_how_far_it_is(server: Server, tmp_path: Pat
 
 def test_a_wrong_checksum_keeps_nothing(server: Server, tmp_path: Path) -> None:
     message = refused(Download(server.url, "log.bin", "md5:" + "0" * 32), tmp_path)
-    assert "has not the md5 000" in message and PAGE in message
+    assert "has not the md5 000" in message and "its publisher has changed it" in message and PAGE in message
     assert left(tmp_path) == []
 
 
@@ -174,8 +175,11 @@ def test_another_file_at_the_address_is_never_mixed_with_the_old_one(server: Ser
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (404, "answers 404 Not Found; it may have moved or need a login by now"),
-        (503, "answers 503 Service Unavailable; try again later"),
+        (403, "answers 403 Forbidden; the file may need a login by now, or your network may not be let in; see"),
+        (404, "answers 404 Not Found; the file is not at this address any more; see"),
+        (407, "answers 407 Proxy Authentication Required; your proxy wants a login, which HTTPS_PROXY may state; see"),
+        (429, "answers 429 Too Many Requests; try again later; see"),
+        (503, "answers 503 Service Unavailable; try again later; see"),
     ],
 )
 def test_an_answer_that_is_no_file(server: Server, tmp_path: Path, status: int, said: str) -> None:
@@ -188,6 +192,49 @@ def test_an_answer_that_is_no_file(server: Server, tmp_path: Path, status: int, 
 def test_a_login_page_is_no_log(server: Server, tmp_path: Path) -> None:
     server.how.body, server.how.kind = b"<html>please log in</html>", "text/html; charset=utf-8"
     assert "gives a web page and not the file" in refused(Download(server.url, "log.csv"), tmp_path)
+
+
+def test_an_end_that_cannot_be_gone_on_from_is_told_so(server: Server, tmp_path: Path) -> None:
+    server.how.cuts, server.how.tag = [100_000, 0, 0], None
+    message = refused(Download(server.url, "log.bin", MD5), tmp_path)
+    assert "the same command begins anew, since this server cannot go on." in message
+
+
+def test_what_came_before_is_not_what_broke_off_now(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "log.bin.part").write_bytes(BODY[:100_000])
+    (tmp_path / "log.bin.part.of").write_text('"one"')
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/file"
+        message = refused(Download(url, "log.bin", MD5), tmp_path)
+    assert "127.0.0.1 cannot be reached; what is there already is kept; check the connection" in message
+    assert (tmp_path / "log.bin.part").stat().st_size == 100_000
+
+
+def test_a_host_that_says_nothing(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.data.sources.download.TIMEOUT", (5, 0.2))
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/file"
+        message = refused(Download(url, "log.bin", MD5), tmp_path)
+    assert "127.0.0.1 does not answer; try again later, or get the file by hand: see" in message
+
+
+def test_a_proxy_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("NO_PROXY", "")
+        message = refused(Download("http://publisher.example/log", "log.bin", MD5), tmp_path)
+    assert "the proxy on the way to publisher.example cannot be used; check HTTP_PROXY, HTTPS_PROXY" in message
+
+
+def test_a_connection_that_is_not_secure(server: Server, tmp_path: Path) -> None:
+    message = refused(Download(server.url.replace("http:", "https:"), "log.bin", MD5), tmp_path)
+    assert "127.0.0.1 makes no secure connection; try again later" in message and "certificate" not in message
+    unknown = requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer certificate")
+    said = _trouble("https://publisher.example/log", unknown, 0, False, PAGE)
+    assert said.startswith("the certificate of publisher.example cannot be verified; see that this machine's clock")
 
 
 def test_a_host_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,9 +251,9 @@ def test_without_a_checksum_it_is_sound_by_its_own_and_remembered(server: Server
     whole = gzip.compress(BODY)
     server.how.body, server.how.length = whole[:-9], False
     download = Download(server.url, "log.csv.gz")
-    assert "what came is damaged" in refused(download, tmp_path)
+    assert "what came is cut short or damaged; nothing of it is kept; try again" in refused(download, tmp_path)
     server.how.body = b"user,item,time\n"
-    assert "what came is damaged" in refused(download, tmp_path)
+    assert "what came is no gzip file, as if the address had another use by now" in refused(download, tmp_path)
     server.how.body = whole
     fetch(download, tmp_path, PAGE)
     note = tmp_path / "log.csv.gz.sha256"
@@ -259,7 +306,7 @@ def test_an_archive_that_is_not_as_it_should_be_gives_no_member(server: Server, 
         Download(server.url, "other.zip", members={"ml/ratings.csv": None}), tmp_path
     )
     server.how.body = bytes(damaged[:1000])
-    assert "what came is damaged" in refused(
+    assert "what came is cut short or damaged" in refused(
         Download(server.url, "cut.zip", members={"ml/ratings.csv": None}), tmp_path
     )
     assert left(tmp_path) == ["ml.zip"]

@@ -9,8 +9,9 @@ import polars as pl
 
 from lab.core.errors import InputError
 from lab.core.words import counted
-from lab.data.log.blanks import blanks
+from lab.data.log.blanks import blanks, odd_ids
 from lab.data.log.cleaning import Cleaning, fitted_rules, history_rules, row_rules, stated_range
+from lab.data.log.duplicates import without_duplicates
 from lab.data.log.event_order import require_times
 from lab.data.log.log import MISSING_TIME, Log, read_log, resolution
 from lab.data.log.removed import Removed, left_out
@@ -61,6 +62,8 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
         raise InputError(f"{_place(scan)}: holds no rows.")
     log, quarantine = _set_aside(log, scan, cleaning)
     facts: dict[str, Any] = {"source": source.name, "rows": rows, **scan.facts, "missing": _missing(log)}
+    facts["odd"] = odd_ids(log)
+    log = log.without("odd")
     facts["files"] = [file.name for file in scan.files]
     facts["blank_lines"] = held.blank if held is not None else 0
     facts["quarantine"] = _counted(quarantine)
@@ -89,9 +92,11 @@ def _cleaned(
     log, removed = row_rules(log, cleaning, span)
     log = _ended(log, timeline, removed)
     _require_events(log, scan, removed)
-    log, more = history_rules(log.without("fault").sorted().without("row"), cleaning)
+    log, more, facts["repeats"] = without_duplicates(log.without("fault").sorted(), cleaning.duplicates, scan)
     removed += more
-    log = log.without("identity")
+    log, more = history_rules(log.without("row"), cleaning)
+    removed += more
+    _require_events(log, scan, removed)
     first, last = int(log["time"].min()), int(log["time"].max())
     known_until = folds(timeline, horizons, first, last)[-1].valid_cutoff if horizons else last
     facts |= {"first": first, "last": last, "bulk": bulk(log["time"])}
@@ -173,7 +178,7 @@ def _absent(log: Log, broken: np.ndarray, cleaning: Cleaning) -> dict[str, np.nd
 
 def _absent_rows(rows: np.ndarray, column: str, scan: Scan) -> pl.DataFrame:
     column = scan.facts.get("columns", {}).get(column, column)
-    place = scan.files[0].name if len(scan.files) == 1 else ""
+    place = str(scan.files[0]) if len(scan.files) == 1 else ""
     frame = pl.DataFrame({"row": rows.astype(np.int64) + 1})
     said = {
         "file": pl.lit(place),
@@ -206,6 +211,8 @@ def _too_many(quarantine: pl.DataFrame, rows: int, scan: Scan, cleaning: Cleanin
     share = 100 * len(quarantine) / rows
     cures = (fault.cure for fault in scan.faults if (fault.column, fault.reason) == (worst["column"], worst["reason"]))
     cure = next((f"; {cure}" for cure in cures if cure), "")
+    absent = worst["reason"] == "is missing" and worst["column"] == scan.facts.get("columns", {}).get("behaviour")
+    cure = "; or read the log without behaviours: --ignore behaviour (of a run --source.ignore)" if absent else cure
     examples = _examples(quarantine, Fault(worst["column"], worst["reason"]))
     return (
         f"{examples}; {len(quarantine):,} of {counted(rows, 'row')} "
@@ -243,7 +250,8 @@ def _encoded(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, An
         items = items.with_columns(pl.Series("text", _first_text(log, arrays["item"], len(items)), dtype=pl.String))
     categories = pl.DataFrame({"name": pl.Series(names["category"], dtype=pl.String)}) if "category" in log else None
     facts |= _measured(arrays, user) | {"users": len(names["user"]), "items": len(items), "events": len(log)}
-    facts["blanks"] = {"user": blanks(names["user"], user), "item": blanks(names["item"], arrays["item"])}
+    coded = {"user": user} | {name: arrays[name] for name in ("item", "category") if name in arrays}
+    facts["blanks"] = {name: blanks(names[name], codes) for name, codes in coded.items()}
     facts["categories"] = None if categories is None else len(categories)
     used = np.bincount(arrays["behaviour"], minlength=len(log.behaviours))
     facts["behaviours"] = {behaviour.name: int(n) for behaviour, n in zip(log.behaviours, used, strict=True)}
@@ -262,13 +270,13 @@ def _compact(log: Log, name: str) -> tuple[np.ndarray, np.ndarray]:
     return new[codes], names[used]
 
 
-def _first_text(log: Log, item: np.ndarray, items: int) -> np.ndarray:
+def _first_text(log: Log, item: np.ndarray, items: int) -> list[str | None]:
     """What each item was called at its first event, None where nothing: never what only later events call it."""
     by_time = np.argsort(log["time"], kind="stable")
     first = np.empty(items, np.int64)
     # The last assignment wins, so the first event comes last.
     first[item[by_time[::-1]]] = by_time[::-1]
-    return np.array([*log.names["text"], None], object)[log["text"][first]]
+    return np.array([*log.names["text"], None], object)[log["text"][first]].tolist()
 
 
 def _measured(arrays: Mapping[str, np.ndarray], user: np.ndarray) -> dict[str, Any]:

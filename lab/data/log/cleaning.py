@@ -10,7 +10,6 @@ on all events, and so on the tests too.
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from lab.core.errors import InputError
 from lab.core.setting_types import check_kinds
@@ -34,8 +33,9 @@ class Cleaning:
     """Last instant to use. Default: the source's own, where it states one."""
     negative: bool = True
     """Leave out rows with a price below 0, or a quantity below 0 that is no cancellation."""
-    duplicates: bool = True
-    """Leave out all but the first of rows that agree in every column of the schema (the text aside)."""
+    duplicates: bool | None = None
+    """Leave out all but the first of rows that agree in every column of the log. Default: but for rows whose time is a
+    whole day, since the same thing may be bought twice on a day."""
     cancellations: bool = True
     """Leave out cancellations with no open purchase of the same user and item before them."""
     outliers: float | None = 6.0
@@ -55,9 +55,9 @@ class Cleaning:
         if not 0 <= self.quarantine_share <= 1:
             raise InputError(f"cleaning.quarantine_share: {self.quarantine_share:g} is not a share; use 0 to 1.")
         for name in ("outliers", "bots"):
-            if getattr(self, name) is not None and not getattr(self, name) > 0:
+            if getattr(self, name) is not None and not 0 < getattr(self, name) < float("inf"):
                 raise InputError(
-                    f"cleaning.{name}: {getattr(self, name):g} is not positive; use a positive number or None."
+                    f"cleaning.{name}: {getattr(self, name):g} is no positive number; use one, or None to keep all."
                 )
         for name in ("item_min_events", "user_min_events"):
             if getattr(self, name) < 1:
@@ -94,10 +94,8 @@ def row_rules(log: Log, cleaning: Cleaning, span: Range) -> tuple[Log, list[Remo
 
 
 def history_rules(log: Log, cleaning: Cleaning) -> tuple[Log, list[Removed]]:
-    """The rules that look at what came before, on a log sorted into histories."""
+    """The rules that look at what came before, on a log sorted into histories and without duplicates."""
     done: list[Removed] = []
-    if cleaning.duplicates:
-        log = _apply(log, ~repeated(log), "duplicates", "rows equal to an earlier one in every column", done)
     if cleaning.cancellations and CANCELLATION in [behaviour.name for behaviour in log.behaviours]:
         log = _apply(log, ~unmatched(log), "cancellations", "cancellations without an open purchase before them", done)
     return log, done
@@ -141,23 +139,6 @@ def _negative(log: Log) -> np.ndarray:
         signs = np.array([behaviour.sign for behaviour in log.behaviours], np.int8)
         bad |= (log["quantity"] < 0) & (signs[log["behaviour"]] > 0)
     return bad
-
-
-def repeated(log: Log) -> np.ndarray:
-    """True for every event that equals an earlier one of the same user and instant in all other columns."""
-    user, time = log["user"], log["time"]
-    joins = np.zeros(len(log) + 1, bool)
-    joins[1:-1] = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
-    # Only events that share their instant can be equal; only those whose hashes meet need comparing.
-    tied = np.flatnonzero(joins[1:] | joins[:-1])
-    compared = [name for name in log.columns if name not in ("row", "text", "fault")]
-    frame = pl.DataFrame({name: log[name][tied] for name in compared})
-    alike = frame.hash_rows().is_duplicated().to_numpy() if len(tied) else np.zeros(0, bool)
-    suspects = frame.filter(alike)
-    again = suspects.select(~pl.struct(compared).is_first_distinct()).to_series().to_numpy()
-    found = np.zeros(len(log), bool)
-    found[tied[alike][again]] = True
-    return found
 
 
 def unmatched(log: Log) -> np.ndarray:
@@ -208,11 +189,17 @@ def _blank_outliers(log: Log, name: str, width: float, known_until: int, done: l
     positive = values > 0
     centre, scale = robust_scale(values[positive & (log["time"] <= known_until)])
     logs = np.log(values, where=positive, out=np.full(len(values), centre, np.float32))
-    far = positive & (np.abs(logs - centre) > width * scale)
-    low, high = np.exp(centre - width * scale), np.exp(centre + width * scale)
-    what = f"values outside {low:.3g} to {high:.3g}, {BLANKED}"
+    with np.errstate(over="ignore"):  # of a width that nothing is outside of
+        far = positive & (np.abs(logs - centre) > width * scale)
+        low, high = np.exp(centre - width * scale), np.exp(centre + width * scale)
+    what = f"values outside {_short(low)} to {_short(high)}, {BLANKED}"
     done.append(Removed(f"outliers of {name}", int(far.sum()), what))
     return log.with_column(name, np.where(far, np.float32("nan"), values)) if far.any() else log
+
+
+def _short(value: float) -> str:
+    """Three digits, or the whole number where it has more."""
+    return f"{value:,.0f}" if 1000 <= value < 1e9 else f"{value:.3g}"
 
 
 def robust_scale(values: np.ndarray) -> tuple[float, float]:

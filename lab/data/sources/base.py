@@ -51,6 +51,9 @@ class Scan:
     """What the codes of `fault` mean."""
     quarantine: pl.LazyFrame | None = None
     """The rows that break the schema: file, row (from 1), column, value, reason; collected only if there are any."""
+    others: pl.LazyFrame | None = None
+    """`row` and the columns in which duplicates must agree beside those of `frame`; collected for few rows. None where
+    there are no such columns."""
     attributes: pl.LazyFrame | None = None
     """One row a user: `user` (as in `frame`) and whatever else is known of users; None when nothing is."""
     files: tuple[Path, ...] = ()

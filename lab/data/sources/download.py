@@ -92,7 +92,10 @@ def _noted(note: Path) -> str | None:
 def _other(download: Download, note: Path, page: str) -> str:
     if download.checksum:
         kind, _, value = download.checksum.partition(":")
-        return f"{download.url}: what came has not the {kind} {value}; nothing of it is kept; try again, or see {page}."
+        return (
+            f"{download.url}: what came has not the {kind} {value}: it was damaged on its way, or its publisher has "
+            f"changed it; nothing of it is kept; if a second try says the same, see {page}."
+        )
     return f"{download.url}: gives another file than before; remove {note} to accept it; nothing of it is kept."
 
 
@@ -139,7 +142,9 @@ class _Resuming:
                 fruitless = 1 if stream.tell() != before else fruitless + 1
                 before = stream.tell()
                 if fruitless >= self.tries or before == first:
-                    raise FaultError(_unreachable(url, error, before, self.page)) from None
+                    again = bool(before and _validator(part).is_file() and _validator(part).read_text())
+                    came = before if before != first else 0
+                    raise FaultError(f"{url}: {_trouble(url, error, came, again, self.page)}.") from None
                 time.sleep(self.pause * 2 ** (fruitless - 1))
 
     def _continue(self, url: str, stream: IO[bytes], part: Path) -> None:
@@ -177,7 +182,10 @@ def _receive(response: Any, stream: IO[bytes], part: Path) -> None:
     had, length = stream.tell(), int(response.headers.get("Content-Length", 0))
     free = shutil.disk_usage(part.parent).free
     if length > free:
-        raise FaultError(f"{part}: needs {_size(length)} more and the disk has {_size(free)} free; make room.")
+        raise FaultError(
+            f"{part}: needs {_size(length)} more and the disk has {_size(free)} free; make room, or name a folder on "
+            f"another disk with --source.path."
+        )
     with Progress(length, part.stem, Console(stderr=True)) if length else nullcontext() as progress:
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             stream.write(chunk)
@@ -189,21 +197,55 @@ def _check_answer(response: Any, url: str, page: str) -> None:
     code = response.status_code
     if code >= 400:
         status = f"{code} {response.reason}".strip()
-        later = "try again later" if code >= 500 or code == 429 else "it may have moved or need a login by now"
-        raise FaultError(f"{url}: the server answers {status}; {later}; see {page}.")
+        raise FaultError(f"{url}: the server answers {status}; {_refusal(code)}; see {page}.")
     if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise FaultError(f"{url}: gives a web page and not the file; it may need a login by now; see {page}.")
+        raise FaultError(
+            f"{url}: gives a web page and not the file; the file may need a login by now, or your network asks for one "
+            f"(open any page in a browser to see); see {page}."
+        )
 
 
-def _unreachable(url: str, error: Exception, had: int, page: str) -> str:
+def _refusal(code: int) -> str:
+    """What a status (HTTP, from 400 on) may mean for whoever wants a file."""
+    if code == http.HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return "your proxy wants a login, which HTTPS_PROXY may state"
+    if code >= 500 or code in (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.REQUEST_TIMEOUT):
+        return "try again later"
+    if code in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE):
+        return "the file is not at this address any more"
+    return "the file may need a login by now, or your network may not be let in"
+
+
+def _trouble(url: str, error: Exception, had: int, again: bool, page: str) -> str:
+    """Why a file is not here, and what to do.
+
+    `had` are the bytes that are there, 0 where none of them came just now; `again` says whether a next run can go on
+    from what is there.
+    """
     import requests
+    import urllib3
 
-    host = urlsplit(url).hostname
+    host, by_hand = urlsplit(url).hostname, f"or get the file by hand: see {page}"
     if isinstance(error, requests.exceptions.SSLError):
-        return f"{url}: the certificate of {host} cannot be verified; try again later, or see {page}."
-    if had:
-        return f"{url}: the connection broke off after {_size(had)}; the same command goes on from there."
-    return f"{url}: {host} cannot be reached; check the connection, or get the file by hand: see {page}."
+        if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+            return f"{host} makes no secure connection; try again later, {by_hand}"
+        return (
+            f"the certificate of {host} cannot be verified; see that this machine's clock is right, and where a proxy "
+            f"stands between, name its certificate in REQUESTS_CA_BUNDLE; {by_hand}"
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy on the way to {host} cannot be used; check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, {by_hand}"
+    if isinstance(error, requests.exceptions.TooManyRedirects):
+        return f"{host} sends from address to address without end; the file may need a login by now: see {page}"
+    kept = "; what is there already is kept" if again and not had else ""
+    silent = isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError)
+    if silent and not had:
+        return f"{host} does not answer{kept}; try again later, {by_hand}"
+    if not had and error.args and isinstance(error.args[0], urllib3.exceptions.MaxRetryError):
+        return f"{host} cannot be reached{kept}; check the connection, {by_hand}"
+    rest = "goes on from there" if again else "begins anew, since this server cannot go on"
+    where = f"after {_size(had)}" if had else "before the end"
+    return f"the connection broke off {where}; the same command {rest}"
 
 
 def _check_sound(part: Path, url: str, page: str) -> None:
@@ -216,9 +258,14 @@ def _check_sound(part: Path, url: str, page: str) -> None:
         elif ".zip.part" in part.name and not zipfile.is_zipfile(part):
             raise zipfile.BadZipFile
     except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile):
+        with part.open("rb") as stream:
+            kind = stream.read(4).startswith((b"\x1f\x8b", b"PK"))
+        wanted = "gzip file" if ".gz.part" in part.name else "zip archive"
+        damaged, other = "is cut short or damaged", f"is no {wanted}, as if the address had another use by now"
+        what = f"{damaged}; nothing of it is kept; try again, or" if kind else f"{other}; nothing of it is kept;"
         part.unlink()
         _validator(part).unlink(missing_ok=True)
-        raise FaultError(f"{url}: what came is damaged; nothing of it is kept; try again, or see {page}.") from None
+        raise FaultError(f"{url}: what came {what} see {page}.") from None
 
 
 def _validator(part: Path) -> Path:
@@ -266,8 +313,8 @@ class _Unpacking:
         if checksum and pooch.file_hash(str(member), kind) != value:
             (self.folder / self.download.file).unlink()
             raise FaultError(
-                f"{self.download.url}: its {name} has not the {kind} {value}; nothing of it is kept; "
-                f"try again, or see {self.page}."
+                f"{self.download.url}: its {name} has not the {kind} {value}, as if its publisher had changed it; "
+                f"nothing of it is kept; see {self.page}."
             )
 
 

@@ -1,21 +1,29 @@
 """From a table's own columns to the schema's, with every row that breaks the schema marked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import polars as pl
 
 from lab.core.spelling import nearest
 from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
+from lab.data.sources.ids import ODDITIES, as_text, identifier, tidied, unwrapped
 from lab.data.sources.internal import FILE, ROW, SURPLUS
-from lab.data.sources.times import UNITS, TimeFormat
+from lab.data.sources.numbers import MISSING, NumberFormat
+from lab.data.sources.times import TICKS, UNITS, TimeFormat, within_years
 
-NUMBERS = (
-    "write numbers like 32.58 and leave a field empty where there is none, or let such rows be left out with "
-    "--cleaning.quarantine-share 1"
-)
+NUMBERS = "write numbers like 32.58, since 1,234 may be 1234 or 1.234, and leave a field empty where there is none"
 """What to do about a column of prices or quantities that holds something else."""
+
+NO_TIMES = ("0000-00-00", "0000-00-00 00:00:00")
+"""What MySQL writes where there is no time."""
+
+NAMED = ("user", "item", "category")
+"""The columns of ids, in the order of their bits in `odd`."""
 
 DATE_PARTS = ("year", "month", "day")
 
@@ -64,56 +72,110 @@ _NESTED = r"""^(\[\]|\[(["\[{\d-]|true|false|null).*\]|\{\}|\{".*\})$"""
 """The text of a list or an object in JSON; `[deleted]` is none."""
 
 
+def raw_columns(columns: Mapping[str, str], schema: pl.Schema, json: bool = False) -> dict[str, pl.Expr]:
+    """Each of the schema's columns that there is, as the table has it: without what stands for a missing value.
+
+    Of `json`, the text of a value may be that of an object.
+    """
+
+    def raw(column: str) -> pl.Expr:
+        value = within_years(as_text(pl.col(column), schema[column]), schema[column])
+        return unwrapped(value) if json and schema[column] == pl.String else value
+
+    found = {name: raw(column) for name, column in columns.items() if name not in DATE_PARTS}
+    if "year" in columns:
+        found["time"] = _joined_date([columns[part] for part in DATE_PARTS])
+    for name, none in (("time", (*MISSING, *NO_TIMES)), ("price", MISSING), ("quantity", MISSING)):
+        if name in columns and is_text(schema[columns[name]]):
+            found[name] = _present(found[name], none)
+        elif name in columns and schema[columns[name]].is_float():
+            found[name] = found[name].fill_nan(None)
+    return found
+
+
+def is_text(dtype: pl.DataType) -> bool:
+    """Whether `raw_columns` gives text for a column of this type."""
+    return dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum | pl.Binary)
+
+
+def _present(text: pl.Expr, none: Sequence[str]) -> pl.Expr:
+    """Null where the text stands for a missing value."""
+    pattern = rf"(?i)^\s*(?:{'|'.join(map(re.escape, none))})\s*$"
+    return pl.when(~text.str.contains(pattern)).then(text)
+
+
 def map_table(
     table: pl.LazyFrame,
     columns: Mapping[str, str],
     times: TimeFormat,
     behaviours: Mapping[str, str],
     schema: pl.Schema,
-    identity: Sequence[str] = (),
     json: bool = False,
+    numbers: Mapping[str, NumberFormat] | None = None,
+    stated: Sequence[str] = (),
+    caseless: bool = False,
 ) -> Mapped:
     """Map `columns` (the schema's name -> the table's) and mark what breaks the schema.
 
     `table` has `ROW` and `FILE`, and `SURPLUS` where a row of text may have more fields than the header. Of `json`, the
-    text of a value may be that of a list or an object.
+    text of a value may be that of a list or an object. `numbers` says how prices and quantities are written, `stated`
+    which columns the user named, `caseless` that a behaviour may be written in capitals.
     """
-    raw = {f"raw_{name}": pl.col(column) for name, column in columns.items() if name not in DATE_PARTS}
-    if "year" in columns:
-        raw["raw_time"] = _joined_date([columns[part] for part in DATE_PARTS])
-    if identity:
-        raw["identity"] = pl.struct(identity).hash()
+    dtypes = {name: pl.String() if is_text(schema[column]) else schema[column] for name, column in columns.items()}
+    formats = {name: (numbers or {}).get(name, NumberFormat()) for name in ("price", "quantity") if name in columns}
+    raw = {f"raw_{name}": value for name, value in raw_columns(columns, schema, json).items()}
     surplus = [SURPLUS] if SURPLUS in schema else []
     wide = table.select(ROW, FILE, *surplus, **raw)
     made = {"time": times.expression(pl.col("raw_time"))}
-    for name in ("user", "item", "category", "text"):
-        if name in columns:
-            made[name] = identifier(pl.col(f"raw_{name}"), schema[columns[name]])
-    for name in ("price", "quantity"):
-        if name in columns:
-            made[name] = _number(pl.col(f"raw_{name}"), schema[columns[name]])
+    ids = {
+        name: tidied(pl.col(f"raw_{name}"), dtypes[name], shift=k * ODDITIES)
+        for k, name in enumerate(NAMED)
+        if name in columns
+    }
+    made |= {name: pl.col(f"tidy_{name}").struct.field("id") for name in ids}
+    if "text" in columns:
+        text = pl.col("raw_text").cast(pl.String)
+        made["text"] = pl.when(text != "").then(text)
+    for name, form in formats.items():
+        made[name] = _number(pl.col(f"raw_{name}"), dtypes[name], form)
     if "behaviour" in columns:
-        named = identifier(pl.col("raw_behaviour"), schema[columns["behaviour"]])
-        made["behaviour"] = _renamed(named, dict(behaviours))
+        named = identifier(pl.col("raw_behaviour"), dtypes["behaviour"])
+        named = named.str.to_lowercase() if caseless else named
+        made["behaviour"] = _renamed(named, {name.strip(): ours for name, ours in behaviours.items()})
     else:
         made["behaviour"] = pl.lit(DEFAULT_BEHAVIOUR)
-    checks = list(_checks(columns, times, behaviours, bool(surplus), IDS if json else ()))
+    made["odd"] = reduce(or_, (pl.col(f"tidy_{name}").struct.field("odd") for name in ids))
+    checks = list(_checks(columns, times, behaviours, bool(surplus), IDS if json else (), formats, stated))
     code = pl.lit(0, pl.UInt8)
     for k, (_, broken, _) in reversed(list(enumerate(checks, 1))):
         code = pl.when(broken.fill_null(False)).then(pl.lit(k, pl.UInt8)).otherwise(code)
     values = {f"value_{k}": value.cast(pl.String) for k, (_, _, value) in enumerate(checks, 1)}
-    marked = wide.with_columns(**made).with_columns(fault=code, **values)
-    order = ("user", "item", "time", "category", "behaviour", "price", "quantity", "text", "identity")
-    found = tuple(name for name in order if name in made or name in raw)
-    return Mapped(marked, tuple(fault for fault, _, _ in checks), found)
+    tidy = {f"tidy_{name}": column for name, column in ids.items()}
+    marked = wide.with_columns(**tidy).with_columns(**made).with_columns(fault=code, **values)
+    order = ("user", "item", "time", "category", "behaviour", "price", "quantity", "text", "odd")
+    return Mapped(marked, tuple(fault for fault, _, _ in checks), tuple(name for name in order if name in made))
+
+
+def without(name: str, stated: Sequence[str]) -> str:
+    """What reads a log without one of its columns: `stated` are those that the user named."""
+    if name in stated:
+        return f"leave --{name} out (of a run --source.{name}; {name} in Python)"
+    return f"read the log without it: --ignore {name} (of a run --source.ignore {name}; ignore=({name!r},) in Python)"
 
 
 def _checks(
-    columns: Mapping[str, str], times: TimeFormat, behaviours: Mapping[str, str], surplus: bool, nested: Sequence[str]
+    columns: Mapping[str, str],
+    times: TimeFormat,
+    behaviours: Mapping[str, str],
+    surplus: bool,
+    nested: Sequence[str],
+    numbers: Mapping[str, NumberFormat],
+    stated: Sequence[str],
 ):
     """What can be wrong with a row: the fault, where it is true, and the value to show.
 
-    `nested` are those of the schema's columns in which a list or an object may stand.
+    `nested` are those of the schema's columns in which a list or an object may stand, `stated` those that the user
+    named.
     """
     if surplus:
         extra = pl.col(SURPLUS)
@@ -125,24 +187,27 @@ def _checks(
     column = columns.get("time", "year/month/day")
     unit = {"iso": "an ISO date or date-time", "date-time": "an instant"}.get(times.kind, f"a time in {times.kind!r}")
     unit = f"a count of {times.kind} since 1970" if times.kind in UNITS else unit
+    unit = "a count of .NET ticks" if times.kind == TICKS else unit
+    # Once a year a zone has an hour that no clock in it shows.
+    unit += (
+        "" if times.zone == "UTC" or times.kind in (*UNITS, TICKS) else f", or is skipped by the clocks of {times.zone}"
+    )
     cure = "state how times are written with --time-format (time_format in Python), like %d/%m/%Y or ms"
     yield Fault(column, f"cannot be read as {unit}", cure=cure), raw.is_not_null() & time.is_null(), raw
-    if times.kind in ("d", "s", "ms", "us", "ns"):
-        said = f"is in another unit of time than the others, which are read as {times.kind} since 1970"
+    if times.kind in (*UNITS, TICKS):
+        counted = ".NET ticks" if times.kind == TICKS else f"{times.kind} since 1970"
+        said = f"is in another unit of time than the others, which are read as {counted}"
         yield Fault(column, said, fatal=True), times.doubtful(time), raw
-    for name in ("price", "quantity"):
-        if name in columns:
-            value = pl.col(f"raw_{name}")
-            yield (
-                Fault(columns[name], "is not a number", cure=NUMBERS),
-                value.is_not_null() & pl.col(name).is_null(),
-                value,
-            )
+    for name, form in numbers.items():
+        value = pl.col(f"raw_{name}")
+        fault = Fault(columns[name], f"is not {form.wanted}", cure=f"{NUMBERS}, or {without(name, stated)}")
+        yield fault, value.is_not_null() & pl.col(name).is_null(), value
     if "behaviour" in columns:
         value = pl.col("raw_behaviour")
         known = ", ".join(list(behaviours)[:8])
         reason = f"is no behaviour of the mapping ({known}{', ...' if len(behaviours) > 8 else ''})"
         cure = "state all its values with --behaviours (behaviours in Python), like --behaviours pv view buy purchase"
+        cure = f"{cure}, or {without('behaviour', stated)}"
         yield Fault(columns["behaviour"], reason, cure=cure), value.is_not_null() & pl.col("behaviour").is_null(), value
 
 
@@ -158,25 +223,11 @@ def _renamed(column: pl.Expr, names: dict[str, str]) -> pl.Expr:
     return column.map_batches(rename, return_dtype=pl.String, is_elementwise=True)
 
 
-def identifier(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """An id as text; a whole float without its decimals (pandas makes floats of ids with gaps)."""
-    if dtype.is_float():
-        whole = (column == column.floor()) & (column.abs() < 2**53)
-        return (
-            pl.when(whole)
-            .then(column.cast(pl.Int64, strict=False).cast(pl.String))
-            .otherwise(column.fill_nan(None).cast(pl.String))
-        )
-    if dtype == pl.String:
-        return pl.when(column != "").then(column)
-    return column.cast(pl.String)
-
-
-def _number(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def _number(column: pl.Expr, dtype: pl.DataType, form: NumberFormat) -> pl.Expr:
     """Null where there is no finite number."""
-    number = (
-        (column.str.strip_chars() if dtype == pl.String else column).cast(pl.Float64, strict=False).cast(pl.Float32)
-    )
+    if dtype == pl.String:
+        column = column.map_batches(form.parse, return_dtype=pl.Float64, is_elementwise=True)
+    number = column.cast(pl.Float64, strict=False).cast(pl.Float32)
     return pl.when(number.is_finite()).then(number)
 
 

@@ -56,7 +56,6 @@ class OnlineRetail(OpenLog):
             quantity="units",
             text="Description",
             behaviours={name: name for name in ("purchase", CANCELLATION)},
-            identity=("InvoiceNo",),
             derive={
                 "customer": pl.col("CustomerID").str.strip_suffix(".0"),
                 "behaviour": pl.when(cancelled).then(pl.lit(CANCELLATION)).otherwise(pl.lit("purchase")),

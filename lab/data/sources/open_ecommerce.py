@@ -66,7 +66,6 @@ class OpenEcommerce(OpenLog):
             price="Purchase Price Per Unit",
             quantity="Quantity",
             text="Title",
-            identity=("Shipping Address State",),
             attributes=self.place(1),
             **only("purchase"),
         )

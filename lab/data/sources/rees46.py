@@ -63,7 +63,6 @@ class Rees46(OpenLog):
             behaviour="event_type",
             price="price",
             behaviours={"remove_from_cart": "uncart", "view": "view", "cart": "cart", "purchase": "purchase"},
-            identity=("user_session",),
             separator=",",
             derive={"category": pl.coalesce("category_code", "category_id")},
         )

@@ -64,7 +64,6 @@ class RetailRocket(OpenLog):
             category="category",
             behaviour="event",
             behaviours={"view": "view", "addtocart": "cart", "transaction": "purchase"},
-            identity=("transactionid",),
             separator=",",
             lookups=(categories,),
         )

@@ -1,5 +1,6 @@
 """Any table of events: the columns of a file, a folder, a glob or a DataFrame mapped to the schema."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,9 +18,11 @@ from lab.data.sources.damage import ReadError, first_line
 from lab.data.sources.files import Opened, contents, open_files
 from lab.data.sources.frame import frame_digest, frame_rows
 from lab.data.sources.headers import refuse_header
-from lab.data.sources.internal import MARK, ORDER, ROW
+from lab.data.sources.ids import as_text, identifier
+from lab.data.sources.internal import FILE, MARK, ORDER, ROW, SURPLUS
 from lab.data.sources.lookup import Lookup
-from lab.data.sources.mapping import DATE_PARTS, IDS, identifier, map_table, nearest_column
+from lab.data.sources.mapping import DATE_PARTS, IDS, is_text, map_table, nearest_column, raw_columns
+from lab.data.sources.numbers import NumberFormat, detect_number
 from lab.data.sources.paths import find_files
 from lab.data.sources.text import TextStyle
 from lab.data.sources.times import TimeFormat, detect, iso
@@ -44,14 +47,16 @@ IN_PYTHON = (
 _NAMES = {"separator": "give what stands between the columns"} | dict.fromkeys(("path", "attributes"), "name a file")
 
 SAMPLE = 10_000
-"""Rows looked at to tell how times are written."""
+"""Rows looked at to tell how times and numbers are written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Source):
     """A log of your own: CSV, TSV or any separator, gzip, Parquet, JSON lines, or a DataFrame.
 
-    A column is given by its name, or by its number (from 1) where the file has no header.
+    A column is given by its name, or by its number (from 1) where the file has no header. Columns of a second table, as
+    the category and price of an item, are joined in an experiment file (`lookups`: README.md, Your own log); one of
+    users, here (`attributes`).
     """
 
     name: ClassVar[str] = "table"
@@ -86,10 +91,13 @@ class Table(Source):
     """The behaviour column's values and what to call them, from the weakest sign of interest to the
     strongest: `pv view fav favourite buy purchase`; `cancellation` takes back a purchase. Default: the
     common names."""
-    identity: tuple[str, ...] = ()
-    """Further columns (an order number, say) in which exact duplicates must agree."""
+    ignore: tuple[Literal["category", "behaviour", "price", "quantity", "text"], ...] = ()
+    """Columns to read the log without, though it has them: `price text`."""
+    identity: tuple[str, ...] | None = None
+    """Columns (an order number, say) in which duplicates agree beside those named above. Default: all of the
+    log's. None at all: `--identity` with nothing behind it."""
     time_format: str = "auto"
-    """auto; iso; d, s, ms, us or ns since 1970; or a pattern like `%d/%m/%Y %H:%M`."""
+    """auto; iso; d, s, ms, us or ns since 1970; ticks (of .NET); or a pattern like `%d/%m/%Y %H:%M`."""
     timezone: str = "UTC"
     """Zone of times that state none, like Europe/London."""
     separator: str | None = None
@@ -114,7 +122,7 @@ class Table(Source):
     nested: Annotated[Any, *IN_PYTHON] = field(default_factory=dict, compare=False, repr=False)
     """JSON's lists of objects, column to polars type: each object is a row, its fields columns (in Python)."""
     lookups: Annotated[tuple[Lookup, ...], *IN_PYTHON] = field(default=(), compare=False, repr=False)
-    """Columns taken from further tables (in Python)."""
+    """Columns taken from further tables, as `Lookup`s say (in Python)."""
 
     def __post_init__(self) -> None:
         check_kinds(self, "source")
@@ -133,6 +141,11 @@ class Table(Source):
             raise InputError(
                 "source.order: 'rows' is for a log without times; leave source.timezone and source.time_format out."
             )
+        if not all(map(str.strip, (*self.behaviours, *self.behaviours.values()))):
+            raise InputError("source.behaviours: holds an empty name; give each value and what to call it.")
+        for name in self.ignore:
+            if getattr(self, name) is not None:
+                raise InputError(f"source.{name} and source.ignore: both name {name}; leave one of them out.")
         if self.path is not None and self.frame is not None:
             raise InputError("source: give either a path or a frame, not both.")
 
@@ -156,10 +169,15 @@ class Table(Source):
             table = lookup.join(table)
         schema = _schema(table, opened)
         columns = self._columns(schema, opened)
-        times = self._time_format(plain, columns, opened)
+        sample = self._sample(plain, columns, opened)
+        times = self._time_format(sample, columns, opened)
+        numbers = {name: detect_number(sample[name]) for name in ("price", "quantity") if name in sample}
         behaviours = self.behaviours or CONVENTIONAL
-        identity = [self._column(name, "identity", schema, opened) for name in self.identity]
-        mapped = map_table(table, columns, times, behaviours, schema, identity, _is_json(opened))
+        stated = [name for name in OPTIONAL if getattr(self, name) is not None]
+        mapped = map_table(
+            *(table, columns, times, behaviours, schema, _is_json(opened), numbers, stated),
+            caseless=not self.behaviours,
+        )
         names = dict.fromkeys(behaviours.values()) if "behaviour" in columns else (DEFAULT_BEHAVIOUR,)
         return Scan(
             frame=mapped.canonical(),
@@ -168,9 +186,10 @@ class Table(Source):
             quarantine=mapped.quarantine(opened is not None and len(opened.files) > 1),
             attributes=self._attributes(),
             files=opened.files if opened else (),
-            facts=_facts(columns, times, opened) | ({"timed": False} if self.order == "rows" else {}),
+            facts=_facts(columns, times, numbers, opened) | ({"timed": False} if self.order == "rows" else {}),
             explain=opened.explain if opened else None,
             records=opened.records if opened and not self.nested else None,
+            others=self._others(plain, columns, opened),
         )
 
     def fingerprint(self, cache: Path | None = None) -> str:
@@ -217,14 +236,18 @@ class Table(Source):
         split = [getattr(self, part) for part in DATE_PARTS if getattr(self, part)]
         derived = [name for expression in self.derive.values() for name in expression.meta.root_names()]
         looked = [lookup.on for lookup in self.lookups]
-        return list(dict.fromkeys([*stated, *split, *self.identity, *derived, *looked]))
+        return list(dict.fromkeys([*stated, *split, *(self.identity or ()), *derived, *looked]))
 
     def _columns(self, schema: pl.Schema, opened: Opened | None) -> dict[str, str]:
         """The table's column behind each of the schema's (and year, month, day)."""
         wanted: dict[str, str | None] = {"user": self.user, "item": self.item}
         time = ORDER if self.order == "rows" else self.time or "time"
         wanted |= {part: getattr(self, part) for part in DATE_PARTS} if self.year else {"time": time}
-        wanted |= {name: getattr(self, name) or (name if name in schema else None) for name in OPTIONAL}
+        for name in self.ignore:
+            if name not in schema:
+                raise InputError(f"source.ignore: {_place(opened)} has no column {name!r} to ignore; leave it out.")
+        guessed = {name: name if name in schema and name not in self.ignore else None for name in OPTIONAL}
+        wanted |= {name: getattr(self, name) or guess for name, guess in guessed.items()}
         return {name: self._column(column, name, schema, opened) for name, column in wanted.items() if column}
 
     def _column(self, column: str, setting: str, schema: pl.Schema, opened: Opened | None) -> str:
@@ -237,15 +260,29 @@ class Table(Source):
             if setting == "time":
                 hint = f"{hint and f'{hint}; '}a log in order that has no times is read with order='rows'"
             raise ReadError(f"{_place(opened)} has no column {column!r}; {said}", hint, f"source.{setting}")
-        if not _legible(schema[column]):
-            dtype = schema[column]
+        dtype = schema[column]
+        no_number = setting in ("price", "quantity") and (dtype.is_temporal() or dtype == pl.Boolean)
+        if not _legible(dtype) or no_number:
             kind = "holds lists or objects" if dtype.is_nested() else f"is of type {dtype}"
             said = f"{_place(opened)}: column {column!r} {kind}"
             cure = "an id is a text or a number" if setting in IDS else "make it text, numbers or dates"
+            cure = "make it numbers" if no_number else cure
             raise ReadError(said, cure, f"source.{setting}")
         return column
 
-    def _time_format(self, table: pl.LazyFrame, columns: dict[str, str], opened: Opened | None) -> TimeFormat:
+    def _sample(self, table: pl.LazyFrame, columns: Mapping[str, str], opened: Opened | None) -> pl.DataFrame:
+        """The first rows of the columns that may be written in several ways, named as in the schema."""
+        schema = _schema(table, opened)
+        there = {name: column for name, column in columns.items() if column in schema and name not in DATE_PARTS}
+        raw = raw_columns(there, schema, _is_json(opened))
+        asked = [name for name in ("price", "quantity") if name in raw and is_text(schema[there[name]])]
+        asked += ["time"] if "time" in raw and self.order == "time" else []
+        try:
+            return table.select(raw[name].alias(name) for name in asked).head(SAMPLE).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise (opened.explain(error) if opened else error) from None
+
+    def _time_format(self, sample: pl.DataFrame, columns: dict[str, str], opened: Opened | None) -> TimeFormat:
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -256,13 +293,20 @@ class Table(Source):
             return TimeFormat("date-time")
         if self.time_format not in ("auto", "iso"):
             return TimeFormat(self.time_format, self.timezone)
-        try:
-            sample = table.select(columns["time"]).head(SAMPLE).collect().to_series()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise (opened.explain(error) if opened else error) from None
-        if self.time_format == "iso" and not sample.dtype.is_temporal():
-            return iso(sample.drop_nulls().cast(pl.String), self.timezone)
-        return detect(sample, self.timezone, _place(opened))
+        times = sample["time"].alias(columns["time"])
+        if self.time_format == "iso" and not times.dtype.is_temporal():
+            return iso(times.drop_nulls().cast(pl.String), self.timezone)
+        return detect(times, self.timezone, _place(opened))
+
+    def _others(self, table: pl.LazyFrame, columns: Mapping[str, str], opened: Opened | None) -> pl.LazyFrame | None:
+        """`row` and the columns in which duplicates agree beside those of the schema that are compared themselves."""
+        schema = _schema(table, opened)
+        if self.identity is not None:
+            names = [self._column(name, "identity", schema, opened) for name in self.identity]
+        else:
+            compared = {column for name, column in columns.items() if name != "text"}
+            names = [name for name in schema if name not in {ROW, FILE, SURPLUS, *compared, *self.derive}]
+        return table.select(ROW, *names) if names else None
 
     def _attributes(self) -> pl.LazyFrame | None:
         """What the second table says of users, in text."""
@@ -273,7 +317,8 @@ class Table(Source):
         schema = _schema(table, opened)
         user = self._column(self.attributes_user or self.user, "attributes_user", schema, opened)
         rest = [name for name in opened.columns if name not in (user, "user")]
-        return table.select(identifier(pl.col(user), schema[user]).alias("user"), *rest)
+        dtype = pl.String() if is_text(schema[user]) else schema[user]
+        return table.select(identifier(as_text(pl.col(user), schema[user]), dtype).alias("user"), *rest)
 
 
 def _schema(table: pl.LazyFrame, opened: Opened | None) -> pl.Schema:
@@ -297,8 +342,11 @@ def _is_json(opened: Opened | None) -> bool:
     return opened is not None and opened.kind == "json"
 
 
-def _facts(columns: dict[str, str], times: TimeFormat, opened: Opened | None) -> dict[str, Any]:
+def _facts(
+    columns: dict[str, str], times: TimeFormat, numbers: Mapping[str, NumberFormat], opened: Opened | None
+) -> dict[str, Any]:
     facts: dict[str, Any] = {"columns": columns, "time_format": times.kind, "time_zone": times.zone}
+    facts |= {"numbers": said} if (said := {name: form.remark for name, form in numbers.items() if form.remark}) else {}
     if opened is not None and opened.style is not None:
         facts |= {"separator": opened.style.separator, "header": opened.style.header}
     return facts
