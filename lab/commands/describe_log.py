@@ -149,7 +149,9 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
         yield from _entry("" if k else "kept", line)
     yield from _entry("events a user", _lengths(histories))
     if not timed:
-        yield from _entry("horizons", "none, since there are no times: see timeline.protocol='leave_one_out'")
+        yield from _entry("horizons", "none, since there are no times")
+        how = "target=NextItem() with timeline=Timeline(protocol='leave_one_out')"
+        yield from _entry("next items", f"which item each user takes last can be asked: {how}")
         return
     yield from _horizons(histories)
     yield ""

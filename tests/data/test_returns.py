@@ -1,10 +1,12 @@
 """Who comes back: counted as a run would ask, and told with what to ask instead where hardly anybody does."""
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from rich.console import Console
 
 from lab.commands.describe_log import description
 from lab.commands.log_horizons import table
@@ -16,6 +18,7 @@ from lab.data.log.histories import Histories
 from lab.data.sources import SyntheticShop, Table
 from lab.data.timeline import DAY, Timeline, folds
 from lab.dataset.dataset import build_dataset
+from lab.running.plan import print_fold
 from lab.targets import Interest
 
 HOUR = 3600
@@ -62,9 +65,14 @@ def test_a_run_asks_as_many(tmp_path: Path) -> None:
     (found,) = returns(shop, (7,), Timeline())
     (fold,) = folds(Timeline(), (7,), shop.facts["first"], shop.facts["last"])
     view, _ = look(shop, fold, Interest().categories)
-    test = build_dataset(view, Timeline(), Interest(), (), 64, 16).splits["test"]
+    data = build_dataset(view, Timeline(), Interest(), (), 64, 16)
+    test = data.splits["test"]
     assert (found.known, found.back) == (len(test.queries), int(test.labels[0].answered.sum()))
     assert found.labels == pytest.approx(len(test.labels[0].ids) / found.back)
+    console = Console(width=80, record=True, file=StringIO())
+    print_fold(console, data, "given")
+    (line,) = (line for line in console.export_text().splitlines() if "categories in each answer" in line)
+    assert line.split()[-1] == f"{found.labels:.1f}"
 
 
 def test_a_log_to_which_nobody_comes_back_is_pointed_to_next_items(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from lab.data.sources.files import Opened, contents, open_files
 from lab.data.sources.frame import frame_digest, frame_rows
 from lab.data.sources.headers import refuse_header
 from lab.data.sources.ids import as_text, identifier
-from lab.data.sources.internal import FILE, MARK, ORDER, ROW, SURPLUS
+from lab.data.sources.internal import MARK, ORDER, ROW
 from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, IDS, is_text, map_table, nearest_column, raw_columns
 from lab.data.sources.numbers import NumberFormat, detect_number
@@ -299,13 +299,13 @@ class Table(Source):
         return detect(times, self.timezone, _place(opened))
 
     def _others(self, table: pl.LazyFrame, columns: Mapping[str, str], opened: Opened | None) -> pl.LazyFrame | None:
-        """`row` and the columns in which duplicates agree beside those of the schema that are compared themselves."""
+        """Numbers of rows, and the columns in which duplicates agree beside those of the schema that are compared themselves."""
         schema = _schema(table, opened)
         if self.identity is not None:
             names = [self._column(name, "identity", schema, opened) for name in self.identity]
         else:
             compared = {column for name, column in columns.items() if name != "text"}
-            names = [name for name in schema if name not in {ROW, FILE, SURPLUS, *compared, *self.derive}]
+            names = [name for name in schema if not name.startswith(MARK) and name not in {*compared, *self.derive}]
         return table.select(ROW, *names) if names else None
 
     def _attributes(self) -> pl.LazyFrame | None:
