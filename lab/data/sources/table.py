@@ -49,7 +49,7 @@ SAMPLE = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Source):
-    """A log of your own: CSV, TSV or any separator, gzip, Parquet, JSON lines, or a DataFrame.
+    """A log of your own: CSV or any separated text, Parquet, JSON, packed or not, or a DataFrame.
 
     A column is given by its name, or by its number (from 1) where the file has no header.
     """
@@ -272,8 +272,10 @@ class Table(Source):
         table = opened.frame().select(opened.columns)
         schema = _schema(table, opened)
         user = self._column(self.attributes_user or self.user, "attributes_user", schema, opened)
-        rest = [name for name in opened.columns if name not in (user, "user")]
-        return table.select(identifier(pl.col(user), schema[user]).alias("user"), *rest)
+        rest = [name for name in opened.columns if name != user]
+        # As where two tables are joined, the second's column of the same name has a name of its own.
+        named = [pl.col(name).alias("user_right" if name == "user" else name) for name in rest]
+        return table.select(identifier(pl.col(user), schema[user]).alias("user"), *named)
 
 
 def _schema(table: pl.LazyFrame, opened: Opened | None) -> pl.Schema:
