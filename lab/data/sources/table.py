@@ -300,7 +300,8 @@ def _is_json(opened: Opened | None) -> bool:
 
 
 def _facts(columns: dict[str, str], times: TimeFormat, opened: Opened | None) -> dict[str, Any]:
-    facts: dict[str, Any] = {"columns": columns, "time_format": times.kind, "time_zone": times.zone}
+    named = {ours: theirs for ours, theirs in columns.items() if theirs != ORDER}
+    facts: dict[str, Any] = {"columns": named, "time_format": times.kind, "time_zone": times.zone}
     if opened is not None and opened.style is not None:
         facts |= {"separator": opened.style.separator, "header": opened.style.header}
     return facts
