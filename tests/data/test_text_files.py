@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +13,10 @@ import pytest
 
 from lab.data.cache import prepare
 from lab.data.describe import main
+from lab.data.log import read_log
 from lab.data.sources import Table
-from lab.errors import InputError
+from lab.data.sources.base import Records
+from lab.errors import FaultError, InputError
 
 TEXT = "user,item,time,name\n" + "".join(f"u{k % 3},i{k},2020-01-{k + 1:02},thing {k}\n" for k in range(20))
 COLUMNS = ("user", "item", "time", "text")
@@ -305,6 +308,14 @@ def test_files_of_several_formats_are_refused(tmp_path: Path) -> None:
     saved(tmp_path, "{}", "b.json")
     with pytest.raises(InputError, match=r"holds files of several formats \(a\.csv, b\.json\); name one kind"):
         events(tmp_path)
+
+
+@pytest.mark.parametrize("rows", [19, 21])
+def test_a_log_that_has_not_the_rows_of_its_files_is_a_fault(tmp_path: Path, rows: int) -> None:
+    scan = Table(path=str(saved(tmp_path, TEXT))).scan()
+    assert len(read_log(scan)) == 20
+    with pytest.raises(FaultError, match=rf"log\.csv: {rows} rows are in the files, but 20 were read"):
+        read_log(replace(scan, records=lambda: Records(rows)))
 
 
 def test_several_files_may_be_written_each_in_its_way(tmp_path: Path, plain: list[tuple]) -> None:
