@@ -86,6 +86,25 @@ def test_rows_are_those_of_the_standard_library(
     assert not sum(part.blank for part in parts)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(FIELDS, FIELDS, st.sampled_from(["x", '27" wide', '5" x 7"', '6"', "y"])), min_size=1, max_size=30
+    ),
+    size=st.integers(1, 64),
+)
+def test_rows_with_marks_within_fields_are_those_of_the_standard_library(
+    tmp_path_factory, rows: list[tuple[str, ...]], size: int
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "log.csv"
+    text = "".join(f"{written([row[:2]]).decode()[:-1]},{row[2]}\n" for row in rows)
+    path.write_text(text, newline="")
+    head = Head(path, "utf-8", False, 0, ("0,0,0",), columns=("a", "b", "c"))
+    parts = list(Delimited(head, STYLE).parts(("a", "b", "c"), size))
+    found = [tuple(field or "" for field in row) for part in parts for row in part.frame.rows()]
+    assert found == rows == [tuple(row) for row in csv.reader(io.StringIO(text, newline=""), strict=True)]
+
+
 def read(tmp_path, text: str, style: TextStyle = STYLE) -> list[tuple]:
     path = tmp_path / "log.csv"
     path.write_text(text)
@@ -112,6 +131,8 @@ def test_a_quotation_that_ends_within_a_field_names_its_line(tmp_path) -> None:
         read(tmp_path, 'a,b,1\nc,"d" e,2\n')
     with pytest.raises(InputError, match=r"line 1 opens a quotation that ends within a field of line 3"):
         read(tmp_path, 'a,"b\nc,d\ne,"f\n')
+    with pytest.raises(InputError, match=r"log\.csv: the quotation that line 2 opens is never closed"):
+        read(tmp_path, 'a,27" b,1\nc,"d\ne,f\n')
     with pytest.raises(InputError, match=r"line 2: a quotation ends .* a backslash .* --escape"):
         read(tmp_path, 'a,b,1\nc,"d \\"e\\" f",2\n')
 

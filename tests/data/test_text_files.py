@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,9 +12,11 @@ import pyarrow
 import pytest
 
 from lab.commands.describe_log import main
-from lab.core.errors import InputError
+from lab.core.errors import FaultError, InputError
 from lab.data.log.cache import prepare
+from lab.data.log.log import read_log
 from lab.data.sources import Table
+from lab.data.sources.base import Records
 
 TEXT = "user,item,time,name\n" + "".join(f"u{k % 3},i{k},2020-01-{k + 1:02},thing {k}\n" for k in range(20))
 COLUMNS = ("user", "item", "time", "text")
@@ -131,6 +134,14 @@ def archive(*names: str) -> bytes:
     return held.getvalue()
 
 
+def protected() -> bytes:
+    """A zip that says of its file that it is encrypted, in its own header and in the list at its end."""
+    held = bytearray(archive("log.csv"))
+    held[6] |= 1
+    held[held.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(held)
+
+
 OTHERS = {
     "spreadsheet": (archive("[Content_Types].xml", "xl/workbook.xml"), "is a spreadsheet.* save the sheet as CSV"),
     "open document": (archive("mimetype", "content.xml"), "is a spreadsheet"),
@@ -143,6 +154,11 @@ OTHERS = {
     "tar": (gzip.compress(b"log.csv".ljust(257, b"\0") + b"ustar" + bytes(250)), "is a tar archive.* unpack it"),
     "packed Parquet": (gzip.compress(b"PAR1" + bytes(60)), "is a compressed Parquet file.* unpack it"),
     "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(60), "is a 7z archive.* unpack it"),
+    "rar": (b"Rar!\x1a\x07" + bytes(60), "is a rar archive.* unpack it"),
+    "orc": (b"ORC" + bytes(60), r"is an ORC file.* Table\(frame="),
+    "avro": (b"Obj\x01" + bytes(60), r"is an Avro file.* Table\(frame="),
+    "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(60), r"is an HDF5 file.* Table\(frame="),
+    "protected zip": (protected(), "is protected by a password; unpack it"),
     "sqlite": (b"SQLite format 3\0" + bytes(60), "is a SQLite database.* export the table as CSV"),
     "feather": (b"ARROW1\0\0" + bytes(60), r"is an Arrow \(Feather\) file.* Table\(frame="),
     "zeros": (bytes(60), "holds zero bytes, and no text; the file is damaged"),
@@ -244,6 +260,62 @@ def test_marks_are_one_character(setting: str, value: str, capsys: pytest.Captur
         Table(path="log.csv", **{setting: value})  # type: ignore[arg-type]
     assert main(["log.csv", f"--{setting}", value]) == 2
     assert capsys.readouterr().err.startswith("error: source")
+
+
+def test_columns_of_a_second_table_may_have_the_names_of_the_logs(tmp_path: Path) -> None:
+    from lab.data.sources import Lookup
+
+    frame = pl.read_csv(TEXT.encode()).with_columns(at=pl.lit("here"), since=pl.lit("ever"), key=pl.lit("k"))
+    listed = saved(tmp_path, "item,day,shelf\ni3,2020-01-04,early\ni3,2020-01-05,late\n", "shelves.csv")
+    day = pl.col("day").str.to_date().cast(pl.Int64)
+    time = pl.col("time").str.to_date().cast(pl.Int64)
+    shelves = Lookup(path=str(listed), on="item", key="item", columns={"category": pl.col("shelf")}, at=time, since=day)
+    source = Table(
+        frame=frame, lookups=(shelves,), text="at", identity=("since", "key"), behaviours={"k": "view"}, behaviour="key"
+    )
+    found = source.scan().frame.sort("row").collect()
+    assert found["text"].unique().to_list() == ["here"] and found["behaviour"].unique().to_list() == ["view"]
+    assert found["category"].to_list() == [None] * 3 + ["early"] + [None] * 16
+
+
+def test_attributes_may_have_the_names_of_the_users_table(tmp_path: Path) -> None:
+    people = saved(tmp_path, "who,user,name\nu0,x,Ann\nu1,y,Bob\n", "people.csv")
+    source = Table(path=str(saved(tmp_path, TEXT)), attributes=str(people), attributes_user="who")
+    table = prepare(source, cache=tmp_path / "cache").user_attributes()
+    assert table.rows() == [("u0", "x", "Ann"), ("u1", "y", "Bob"), ("u2", None, None)]
+
+
+def test_rows_of_the_quarantine_are_numbered_in_each_file(tmp_path: Path) -> None:
+    # More text than is read at a time, in files whose broken rows are gone back for in the same plan.
+    good = "".join(f"user number {k % 1000},item number {k},2020-01-{k % 28 + 1:02}\n" for k in range(150_000))
+    (tmp_path / "log").mkdir()
+    broken = {"a.csv": (0, 149_000), "b.csv": (7, 120_000, 149_999)}
+    for name, rows in broken.items():
+        lines = good.splitlines()
+        for row in rows:
+            lines[row] = lines[row][:-10] + "soon"
+        saved(tmp_path / "log", "user,item,time\n" + "\n".join(lines) + "\n", name)
+    facts = prepare(Table(path=str(tmp_path / "log")), cache=tmp_path / "cache").facts
+    found = pl.read_csv(facts["quarantine"]["file"])
+    assert facts["rows"] == 300_000
+    assert [(Path(file).name, row - 1) for file, row in found.select("file", "row").rows()] == [
+        (name, row) for name, rows in broken.items() for row in rows
+    ]
+
+
+def test_files_of_several_formats_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path, TEXT, "a.csv")
+    saved(tmp_path, "{}", "b.json")
+    with pytest.raises(InputError, match=r"holds files of several formats \(a\.csv, b\.json\); name one kind"):
+        events(tmp_path)
+
+
+@pytest.mark.parametrize("rows", [19, 21])
+def test_a_log_that_has_not_the_rows_of_its_files_is_a_fault(tmp_path: Path, rows: int) -> None:
+    scan = Table(path=str(saved(tmp_path, TEXT))).scan()
+    assert len(read_log(scan)) == 20
+    with pytest.raises(FaultError, match=rf"log\.csv: {rows} rows are in the files, but 20 were read"):
+        read_log(replace(scan, records=lambda: Records(rows)))
 
 
 def test_several_files_may_be_written_each_in_its_way(tmp_path: Path, plain: list[tuple]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -44,7 +43,7 @@ class Block:
 
 
 class Blocks:
-    """The blocks of a stream of text; what is left of it can be had as it is."""
+    """The blocks of a stream of text; between two of them, lines may be taken from it one by one."""
 
     def __init__(self, chunks: Iterable[bytes], quote: str, separator: str, line: int = 1) -> None:
         """`quote` and `separator` are of one byte each; with an empty `quote` every line is a row."""
@@ -52,21 +51,45 @@ class Blocks:
         self._quote, self._separator = quote.encode(), separator.encode()
         self._line = line
         self._rest: list[bytes] = []
+        self._taken = 0
+        """Bytes of the rest that were taken as lines."""
 
     def __iter__(self) -> Iterator[Block]:
         for chunk in self._chunks:
             self._rest.append(chunk)
             if b"\n" in chunk:
-                yield from self._cut(b"".join(self._rest))
-        whole = b"".join(self._rest)
+                yield from self._cut(self._left())
+        whole = self._left()
         self._rest = []
         if whole:
             whole = whole if whole.endswith(b"\n") else whole + b"\n"
             yield self._block(whole, self._marks(whole))
 
-    def remainder(self, block: Block) -> Iterator[bytes]:
-        """The text from a block on, which is the last that was given."""
-        return chain([block.data], self._rest, self._chunks)
+    def lines_from(self, block: Block) -> Iterator[bytes]:
+        """The lines from a block on, which is the last that was given; blocks go on behind the last line taken."""
+        yield from block.data.split(b"\n")[:-1]
+        while (line := self._take()) is not None:
+            yield line
+
+    def _take(self) -> bytes | None:
+        while True:
+            whole = self._rest[0] if len(self._rest) == 1 else b"".join(self._rest)
+            end = whole.find(b"\n", self._taken)
+            if end >= 0:
+                self._line += 1
+                line = whole[self._taken : end]
+                self._rest, self._taken = [whole], end + 1
+                return line
+            left, self._taken = whole[self._taken :], 0
+            chunk = next(self._chunks, None)
+            self._rest = [] if chunk is None else [left, chunk]
+            if chunk is None:
+                return left or None
+
+    def _left(self) -> bytes:
+        whole, self._taken = b"".join(self._rest)[self._taken :], 0
+        self._rest = [whole]
+        return whole
 
     def _cut(self, whole: bytes) -> Iterator[Block]:
         """The whole rows of a text as a block; none where the first row goes on."""
@@ -77,7 +100,8 @@ class Blocks:
         self._rest = [whole[end:]] if end < len(whole) else []
         if end:
             data = whole[:end]
-            yield self._block(data, self._marks(data) if marks is not None and marks.open else marks)
+            cut = marks is not None and marks.regular and marks.open  # what is opened is not of this block
+            yield self._block(data, self._marks(data) if cut else marks)
 
     def _marks(self, data: bytes) -> Marks | None:
         return marks_of(data, self._quote, self._separator) if self._quote and self._quote in data else None

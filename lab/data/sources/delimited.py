@@ -40,9 +40,9 @@ class Delimited:
     def parts(self, names: Sequence[str], size: int = CHUNK) -> Iterator[Part]:
         """The rows in parts of about `size` bytes, of each the named columns, as text.
 
-        Polars parses a block whose quotation marks are regular, and its rows are counted in the text as well; from the
-        first block on whose marks are not, rows are read one by one. Raises ReadError where the two counts differ, for
-        marks that leave in doubt where a row ends, and for bytes that are no text.
+        Polars parses a block whose quotation marks are regular, and its rows are counted in the text as well; the rows
+        of others are read one by one. Raises ReadError where the two counts differ, for marks that leave in doubt where
+        a row ends, and for bytes that are no text.
         """
         head, style = self._head, self._style
         chunks = escapes_marked(utf8_chunks(head.file, head.encoding, head.carriage, size), style)
@@ -57,9 +57,9 @@ class Delimited:
         blocks = Blocks(body, self._style.quote, self._style.separator, self._head.body + 1)
         for block in blocks:
             if block.marks is not None and (self._head.padded or not block.marks.regular):
-                yield from self._one_by_one(blocks.remainder(block), block.line, names)
-                return
-            yield self._by_polars(block, names)
+                yield from self._one_by_one(block, blocks, names)
+            else:
+                yield self._by_polars(block, names)
 
     def _by_polars(self, block: Block, names: Sequence[str]) -> Part:
         if block.marks is not None and block.marks.open:
@@ -111,8 +111,9 @@ class Delimited:
             filled = [pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in self._head.columns]
             yield Part(frame.with_columns(filled).select(names), blank)
 
-    def _one_by_one(self, chunks: Iterable[bytes], line: int, names: Sequence[str]) -> Iterator[Part]:
-        rows = loose_rows(chunks, line, self._head, self._style)
+    def _one_by_one(self, block: Block, blocks: Blocks, names: Sequence[str]) -> Iterator[Part]:
+        """The rows of a block whose marks are not regular, and what the last of them goes on with."""
+        rows = loose_rows(blocks.lines_from(block), block.lines, block.line, self._head, self._style)
         while some := list(islice(rows, BATCH)):
             full = [row for row in some if row]
             yield Part(self._framed(full, names), len(some) - len(full))

@@ -13,12 +13,13 @@ from lab.core.errors import InputError
 from lab.data.sources.base import Records
 from lab.data.sources.damage import ReadError, read_error
 from lab.data.sources.delimited import Delimited, Part
-from lab.data.sources.heads import Head, read_head, sniff_separator, with_columns
+from lab.data.sources.heads import Head, read_head, with_columns
 from lab.data.sources.internal import FILE, ROW, SURPLUS, refuse_internal
 from lab.data.sources.json_text import JsonFile
 from lab.data.sources.packed import DAMAGED, refuse_others
 from lab.data.sources.parquet import ParquetFiles
 from lab.data.sources.paths import find_files, kind_of, partitions_of
+from lab.data.sources.separators import sniff_separator
 from lab.data.sources.text import CHUNK, TextStyle
 
 SAMPLE_BYTES = 1 << 20

@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.core.errors import InputError
 from lab.data.sources.damage import WIDE, ReadError, not_text, read_error
 from lab.data.sources.packed import DAMAGED
+from lab.data.sources.separators import SEPARATORS, sniff_separator
 from lab.data.sources.text import TextStyle, encoding_of, escapes_marked, unmarked, utf8_chunks
 
 FIRST = 1 << 18
@@ -17,11 +18,8 @@ LONGEST = 1 << 24
 """Bytes that a first line may have."""
 LINES = 200
 
-SEPARATORS = ("::", "\t", ",", ";", "|", " ")
-
 csv.field_size_limit(max(csv.field_size_limit(), 1 << 30))  # a text of 131,072 letters is a text
 
-_QUOTED = re.compile(r'(?m)(?:(?<=[\t,;| :])|^)"(?:[^"]|"")*"(?=[\t,;| :\r\n]|\Z)')
 _SEP_LINE = re.compile(r'^"?sep=(.|\\t)"?$', re.IGNORECASE)
 
 
@@ -123,23 +121,6 @@ def _before(lines: list[str], file: Path) -> tuple[int, str | None]:
 
 def _alike(line: str, table: str) -> bool:
     return any(line.count(sep) == table.count(sep) for sep in SEPARATORS[:-1] if sep in table)
-
-
-def sniff_separator(lines: list[str] | tuple[str, ...], file: Path) -> str:
-    """The separator that cuts the first lines into the most columns alike."""
-    bare = [line for line in _QUOTED.sub('""', "\n".join(lines)).split("\n") if line][:20]
-
-    def columns(sep: str) -> int:
-        counts = {line.count(sep) + 1 for line in bare}
-        return min(counts) if len(counts) <= 2 else 0
-
-    found = {sep: columns(sep) for sep in SEPARATORS}
-    best = max(found, key=lambda sep: found[sep])
-    if found[best] < 2:
-        raise ReadError(
-            f"{file}: no separator cuts its first line into columns ({lines[0][:60]!r})", "state the separator"
-        )
-    return best
 
 
 def split_line(line: str, style: TextStyle) -> list[str]:

@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,7 @@ class _Lines:
     """Lines of JSON, an object on each."""
 
     data: bytes
-    rows: int
-    blank: int = 0
+    count: int
     line: int | None = None
     """Number of the first line in the file, None where these are not the file's own lines."""
 
@@ -61,42 +60,51 @@ class JsonFile:
     def late_keys(self, names: Iterable[str]) -> set[str]:
         """Those of the names that are keys of any object."""
         left, found = set(names), set()
-        for block in self._blocks(CHUNK) if left else ():
-            found |= {name for name in left if _has_key(block.data, name)}
+        for data in self._pieces() if left else ():
+            found |= {name for name in left if _has_key(data, name)}
             left -= found
         return found
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The objects as whole lines."""
+        if self._layout != "lines":
+            yield from (lines.data for lines in self._blocks(CHUNK))
+            return
+        rest = b""
+        for chunk in self._chunks(CHUNK):
+            whole = rest + chunk
+            end = whole.rfind(b"\n") + 1
+            yield whole[:end]
+            rest = whole[end:]
+        yield rest
 
     def parts(self, schema: Mapping[str, Any], size: int = CHUNK) -> Iterator[Part]:
         """The rows, in parts of about `size` bytes, as columns of the schema; a text is made of what is none.
 
         Raises ReadError for what is no JSON, for values that are no objects, and where rows are lost.
         """
-        for block in self._blocks(size):
-            frame = _parsed(block, schema)
-            if frame is None or len(frame) != block.rows:
-                block = self._repaired(block)
-                frame = _parsed(block, schema)
-            if frame is None or len(frame) != block.rows:
-                said = f"from line {block.line} on" if block.line else "in it"
-                raise ReadError(f"{self._file}: {said}, rows cannot be read as JSON", JSON_LINES)
-            yield Part(_unwrapped(frame), block.blank)
+        for lines in self._blocks(size):
+            yield self._part(lines, schema)
+
+    def _part(self, lines: _Lines, schema: Mapping[str, Any]) -> Part:
+        frame = _parsed(lines.data, schema)
+        if frame is not None and len(frame) == lines.count:
+            return Part(_unwrapped(frame))
+        rows = lines.data if lines.line is None else _written(list(self._objects_of(lines.data, lines.line)))
+        frame, count = _parsed(rows, schema), rows.count(b"\n")
+        if frame is None or len(frame) != count:
+            where = "some" if lines.line is None else f"from line {lines.line} on, some"
+            raise ReadError(f"{self._file}: {where} of its {count:,} objects cannot be read", JSON_LINES)
+        return Part(_unwrapped(frame), lines.count - count)
 
     def _blocks(self, size: int) -> Iterator[_Lines]:
         if self._layout == "lines":
             for block in Blocks(self._chunks(size), "", ","):
-                blank = block.without_blank_lines()[1]
-                yield _Lines(block.data, block.lines - blank, blank, block.line)
+                yield _Lines(block.data, block.lines, block.line)
             return
         rows = self._objects()
         while some := list(islice(rows, BATCH)):
             yield _Lines(_written(some), len(some))
-
-    def _repaired(self, lines: _Lines) -> _Lines:
-        """The lines without what JSON has not (NaN, Infinity). Raises ReadError for the first that is no object."""
-        if lines.line is None:
-            return lines
-        rows = list(self._objects_of(lines.data, lines.line))
-        return replace(lines, data=_written(rows), rows=len(rows), blank=lines.data.count(b"\n") - len(rows))
 
     def _line_objects(self) -> Iterator[dict[str, Any]]:
         for block in Blocks(self._chunks(FIRST), "", ","):
@@ -134,12 +142,12 @@ def _written(rows: list[dict[str, Any]]) -> bytes:
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
 
 
-def _parsed(lines: _Lines, schema: Mapping[str, Any]) -> pl.DataFrame | None:
-    """None where polars takes one of them for no JSON."""
-    if not lines.rows:
+def _parsed(data: bytes, schema: Mapping[str, Any]) -> pl.DataFrame | None:
+    """The objects on these lines; None where polars takes one for no JSON (NaN is none)."""
+    if not data:
         return pl.DataFrame(schema=dict(schema))
     try:
-        return pl.scan_ndjson(io.BytesIO(lines.data), schema=dict(schema)).collect()
+        return pl.scan_ndjson(io.BytesIO(data), schema=dict(schema)).collect()
     except pl.exceptions.PolarsError:
         return None
 

@@ -64,7 +64,7 @@ class Lookup:
                 by_right=KEY,
                 check_sortedness=False,
             )
-            .drop(AT)
+            .drop(AT, SINCE, strict=False)
         )
 
     def opened(self) -> Opened:

@@ -11,47 +11,38 @@ _RETURN = "\ufdd4"
 """Stands for a `\\r` within a line, which csv does not take. Unicode keeps it for use inside of programs."""
 
 
-def loose_rows(chunks: Iterable[bytes], line: int, head: Head, style: TextStyle) -> Iterator[list[str]]:
-    """The fields of each row, none of a blank line's; `line` is the number of the first.
+def loose_rows(lines: Iterable[bytes], most: int, line: int, head: Head, style: TextStyle) -> Iterator[list[str]]:
+    """The fields of each row, none of a blank line's, until so many lines are read, and those that a row goes on with.
 
-    A mark within an unquoted field is part of it. Raises ReadError where a quotation ends and its field goes on.
+    `line` is the number of the first line. A mark within an unquoted field is part of it. Raises ReadError where a
+    quotation ends and its field goes on.
     """
     held: list[str] = []
     quotations = Quotations(head, style)
     reader = csv.reader(
-        _kept(_lines(chunks), held),
+        _kept(lines, held),
         delimiter=style.separator,
         quotechar=style.quote,
         skipinitialspace=head.padded,
         strict=True,
     )
-    done = line
-    while True:
+    while reader.line_num < most:
+        begun = line + reader.line_num
         try:
             row = next(reader, None)
-        except csv.Error:
-            raise quotations.stray(held, done) from None
+        except csv.Error as error:
+            ended = "unexpected end of data" in str(error)
+            raise (quotations.unclosed(begun) if ended else quotations.stray(held, begun)) from None
         if row is None:
             return
         if len(held) > 1:
-            quotations.refuse_rows(held, done)
-        done += len(held)
+            quotations.refuse_rows(held, begun)
         held.clear()
         yield [field.replace(_RETURN, "\r") for field in row]
 
 
-def _kept(lines: Iterable[str], held: list[str]) -> Iterator[str]:
-    """The lines, each of which is held as well."""
+def _kept(lines: Iterable[bytes], held: list[str]) -> Iterator[str]:
+    """The lines as text that csv takes, each of which is held as well."""
     for line in lines:
-        held.append(line)
-        yield line
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.decode().removesuffix("\r").replace("\r", _RETURN) + "\n"
-    if rest:
-        yield rest.decode().removesuffix("\r").replace("\r", _RETURN) + "\n"
+        held.append(line.decode().removesuffix("\r").replace("\r", _RETURN) + "\n")
+        yield held[-1]

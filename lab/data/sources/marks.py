@@ -11,6 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+_PIECE = 1 << 17
+"""Bytes that are looked at together: they and what is made of them stay in a core's cache."""
+
 _ONE, _LAST = np.uint64(1), np.uint64(63)
 
 
@@ -55,8 +58,8 @@ class Marks:
 def marks_of(data: bytes, quote: bytes, separator: bytes) -> Marks:
     """The marks of a text (one byte each is a quotation mark and a separator)."""
     text = np.frombuffer(data, np.uint8)
-    quotes, lines = _bits(text == quote[0]), _bits(text == ord("\n"))
-    edges = _bits((text == separator[0]) | (text == ord("\r"))) | quotes | lines
+    quotes, lines, edges = _bits(text, quote), _bits(text, b"\n"), _bits(text, separator, b"\r")
+    edges |= quotes | lines
     odd = _parity(quotes)
     # An opening mark follows an edge, a closing one stands before an edge; the text's own two ends are edges.
     wrong = (quotes & odd & ~_after(edges)) | (quotes & ~odd & ~_before(edges, len(text)))
@@ -64,10 +67,17 @@ def marks_of(data: bytes, quote: bytes, separator: bytes) -> Marks:
     return Marks(not wrong.any(), open_, lines & ~odd, lines & odd)
 
 
-def _bits(mask: np.ndarray) -> np.ndarray:
-    """A word for 64 bytes, the first of them its lowest bit."""
-    packed = np.packbits(mask, bitorder="little")
-    return np.concatenate([packed, np.zeros(-len(packed) % 8, np.uint8)]).view("<u8")
+def _bits(text: np.ndarray, *wanted: bytes) -> np.ndarray:
+    """Where any of these characters stands: a word for 64 bytes, the first of them its lowest bit."""
+    packed = np.zeros(-(-len(text) // 64) * 8, np.uint8)
+    for begin in range(0, len(text), _PIECE):
+        piece = text[begin : begin + _PIECE]
+        found = piece == wanted[0][0]
+        for other in wanted[1:]:
+            found |= piece == other[0]
+        bits = np.packbits(found, bitorder="little")
+        packed[begin // 8 : begin // 8 + len(bits)] = bits
+    return packed.view("<u8")
 
 
 def _parity(bits: np.ndarray) -> np.ndarray:

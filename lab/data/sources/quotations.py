@@ -26,7 +26,9 @@ class Quotations:
 
     def never_closed(self, block: Block) -> ReadError:
         last = block.data.rfind(self._style.quote.encode())
-        line = block.line + block.data.count(b"\n", 0, last)
+        return self.unclosed(block.line + block.data.count(b"\n", 0, last))
+
+    def unclosed(self, line: int) -> ReadError:
         return ReadError(f"{self._head.file}: the quotation that line {line} opens is never closed", QUOTE)
 
     def refuse_swallowed(self, block: Block) -> None:

@@ -52,7 +52,7 @@ SAMPLE = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Source):
-    """A log of your own: CSV, TSV or any separator, gzip, Parquet, JSON lines, or a DataFrame.
+    """A log of your own: CSV or any separated text, Parquet, JSON, packed or not, or a DataFrame.
 
     A column is given by its name, or by its number (from 1) where the file has no header. Columns of a second table, as
     the category and price of an item, are joined in an experiment file (`lookups`: README.md, Your own log); one of
@@ -299,7 +299,7 @@ class Table(Source):
         return detect(times, self.timezone, _place(opened))
 
     def _others(self, table: pl.LazyFrame, columns: Mapping[str, str], opened: Opened | None) -> pl.LazyFrame | None:
-        """Numbers of rows, and the columns in which duplicates agree beside those of the schema that are compared themselves."""
+        """Numbers of rows, and the columns in which duplicates agree beside those of the schema."""
         schema = _schema(table, opened)
         if self.identity is not None:
             names = [self._column(name, "identity", schema, opened) for name in self.identity]
@@ -316,9 +316,11 @@ class Table(Source):
         table = opened.frame().select(opened.columns)
         schema = _schema(table, opened)
         user = self._column(self.attributes_user or self.user, "attributes_user", schema, opened)
-        rest = [name for name in opened.columns if name not in (user, "user")]
+        rest = [name for name in opened.columns if name != user]
+        # As where two tables are joined, the second's column of the same name has a name of its own.
+        named = [pl.col(name).alias("user_right" if name == "user" else name) for name in rest]
         dtype = pl.String() if is_text(schema[user]) else schema[user]
-        return table.select(identifier(as_text(pl.col(user), schema[user]), dtype).alias("user"), *rest)
+        return table.select(identifier(as_text(pl.col(user), schema[user]), dtype).alias("user"), *named)
 
 
 def _schema(table: pl.LazyFrame, opened: Opened | None) -> pl.Schema:
@@ -345,7 +347,8 @@ def _is_json(opened: Opened | None) -> bool:
 def _facts(
     columns: dict[str, str], times: TimeFormat, numbers: Mapping[str, NumberFormat], opened: Opened | None
 ) -> dict[str, Any]:
-    facts: dict[str, Any] = {"columns": columns, "time_format": times.kind, "time_zone": times.zone}
+    named = {ours: theirs for ours, theirs in columns.items() if theirs != ORDER}
+    facts: dict[str, Any] = {"columns": named, "time_format": times.kind, "time_zone": times.zone}
     facts |= {"numbers": said} if (said := {name: form.remark for name, form in numbers.items() if form.remark}) else {}
     if opened is not None and opened.style is not None:
         facts |= {"separator": opened.style.separator, "header": opened.style.header}
