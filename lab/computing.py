@@ -22,6 +22,7 @@ from lab.data.words import span_text
 from lab.errors import FaultError, LabError
 from lab.experiment import Experiment
 from lab.judging import Judge, Truth, judge_baseline, judge_oracle
+from lab.marks import computes
 from lab.progress import Progress
 from lab.resuming import ChunkKeeper, Going, going_on, together
 from lab.store import Columns, Store
@@ -205,6 +206,7 @@ def interleaved(assembled: Iterable[Assembly], store: Store) -> Iterator[tuple[A
         yield from (one for one in round_ if one is not None)
 
 
+@computes("model")
 def judge_trained(
     data: Dataset, assembly: Assembly, chunk: Sequence[Cell], trained: Sequence[Trained]
 ) -> list[Judge | None]:
@@ -224,6 +226,7 @@ def judge_trained(
     return judges
 
 
+@computes("model")
 def _outcome(
     assembly: Assembly, cell: Cell, result: Trained, judge: Judge | None, timing: dict[str, float]
 ) -> tuple[CellRecord, dict]:

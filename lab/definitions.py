@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from lab.evaluation import next_item
 from lab.evaluation.metrics import PER_QUERY, SLICES
+from lab.marks import no_numbers
 
 METRICS = {
     "ndcg@5, ndcg@10": "binary gain by label, discounted by log2(rank + 1), over the ideal ranking's",
@@ -35,11 +36,13 @@ NEXT_METRICS = {
 """The same for next items, or for what else is predicted next."""
 
 
+@no_numbers
 def of_interest() -> dict[str, Any]:
     """How scores of all categories are judged."""
     return {"slices": list(SLICES), "per_query": list(PER_QUERY), "definitions": METRICS, "candidates": CANDIDATES}
 
 
+@no_numbers
 def of_next_items(thing: Literal["item", "category"], repeats: bool) -> dict[str, Any]:
     """How it is judged what is next; without `repeats` what a user took before is no candidate."""
     left_out = "" if repeats else "; what the user took before is left out, and queries with such a label are not asked"

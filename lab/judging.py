@@ -15,6 +15,7 @@ from lab.errors import FaultError
 from lab.evaluation.calibration import BINS
 from lab.evaluation.metrics import SLICES, InterestMetrics, mean
 from lab.evaluation.next_item import Placed, log_probability, of_cell, per_query, place
+from lab.marks import computes
 from lab.targets.base import Target
 from lab.targets.next_item import DEPTH, NextAnswers, NextItem
 
@@ -165,6 +166,7 @@ def query_blocks(queries: int, candidates: int) -> Iterable[np.ndarray]:
     return (np.arange(first, min(first + size, queries)) for first in range(0, queries, size))
 
 
+@computes("baseline")
 def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
     """Fit a baseline on the training and valid splits and score the test queries."""
     split = data.splits
@@ -179,6 +181,7 @@ def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: i
     return judge
 
 
+@computes("oracle")
 def judge_oracle(data: Dataset, target: Target, source: Truth, horizon: int) -> Judge:
     """Score the test queries by the source's own truth."""
     view, queries = data.view, data.splits["test"].queries

@@ -8,6 +8,7 @@ from lab.cadence import Cadence
 from lab.cells import Cell
 from lab.claims import Claims
 from lab.errors import FaultError
+from lab.marks import computes
 from lab.store import Store
 from lab.training.checkpoints import Checkpoint, from_bytes, to_bytes
 
@@ -57,6 +58,7 @@ class Going:
         return Going(self.cells[:count], self.start[:count]), Going(self.cells[count:], self.start[count:])
 
 
+@computes("model")
 def going_on(cells: Sequence[Cell], store: Store, origin: str, say: Say) -> Iterator[Going]:
     """The cells by the place they can go on from together. What is damaged, or from elsewhere, is said and left."""
     found = [_checkpoints(cell, store, origin, say) for cell in cells]

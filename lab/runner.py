@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from lab.assembly import assemblies
+from lab.assembly import assemblies, dataset_of
 from lab.cadence import EVERY
 from lab.causality import check_encoders
 from lab.cell_record import CellRecord
@@ -19,8 +19,7 @@ from lab.command import command
 from lab.computing import Computation, OpenCells
 from lab.damage import refuse_damaged
 from lab.data.cache import prepare
-from lab.data.dataset import Dataset, build_dataset
-from lab.data.limits import Limits
+from lab.data.dataset import Dataset
 from lab.data.timeline import Fold, folds
 from lab.data.view import look
 from lab.data.words import counted
@@ -29,6 +28,7 @@ from lab.experiment import Experiment
 from lab.fingerprints import digest
 from lab.judging import Truth
 from lab.leaving import deaf
+from lab.marks import computes
 from lab.models.base import Model
 from lab.pins import build_pin, write_pin
 from lab.plan import late_end, print_estimate, print_fold, print_log, print_plan, print_waiting, say
@@ -273,19 +273,13 @@ class Run:
 
     def dataset(self, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> Dataset:
         """One fold made ready for cells that read the same rows; what it holds is printed."""
-        asked = cells[0].experiment
-        timeline, settings = asked.timeline, asked.training
-        fold = folds(timeline, asked.horizons, *self.histories.span)[fold.index]
-        limits = Limits(timeline.history_days, settings.share, settings.share_seed)
-        view, rule = look(self.histories, fold, asked.target.categories, timeline.shard_events, limits)
-        groups = [asked.group(name) for name in asked.group_names()]
-        shape = settings.row_length, settings.overlap, causal
-        self._candidates[fold.index] = view.candidates
-        data = build_dataset(view, timeline, asked.target, groups, *shape)
+        data, rule = dataset_of(self.histories, fold, cells, causal)
+        self._candidates[fold.index] = data.view.candidates
         print_fold(self.console, data, rule, list(dict.fromkeys(cell.variant for cell in cells if cell.variant)))
         return data
 
 
+@computes("model")
 def by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
     """The cells of a fold by the rows they read: of variants that read the same, those of causal models and the others.
 

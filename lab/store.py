@@ -24,8 +24,12 @@ from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
 from lab.errors import FaultError, InputError
 from lab.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_whole
 from lab.generations import Generations
+from lab.metric_ranges import impossible, is_possible
+from lab.sealed import DIGEST, is_whole, read_json, sealed
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
+VERSION = 2
+"""Of the records; raised whenever a reader of the last version could misread one."""
 RELIABILITY, UNFINISHED = "reliability.csv", "unfinished"
 
 Columns = Mapping[str, np.ndarray]
@@ -79,12 +83,14 @@ class Store:
         reliability: Columns | None = None,
         checkpoint: bytes | None = None,
     ) -> None:
-        """Keep a cell, in place of what was there under its id.
+        """Keep a cell, in place of what was there under its id. Raises FaultError for a metric that cannot be.
 
         `curve` has a column per quantity and a row per measured step; `users` has `user` (row numbers, never
         raw ids), `cutoff`, `slice` and a column per metric, a row per query and slice; `reliability` a row per
         slice and bin.
         """
+        if wrong := _impossible(record):
+            raise FaultError(f"{record.id}: {wrong}; what judged it is wrong.")
         tables = {CURVE: (_csv, curve), USERS: (_parquet, users), RELIABILITY: (_csv, reliability)}
         contents = {name: None if columns is None else form(columns) for name, (form, columns) in tables.items()}
         contents[CHECKPOINT] = checkpoint
@@ -98,7 +104,9 @@ class Store:
             self.unfinished(record.id).clear()
         digests = {name: xxhash.xxh3_128_hexdigest(content) for name, content in files.items()}
         sizes = {name: len(content) for name, content in files.items()}
-        write_whole(folder / RECORD, canonical_json(to_json(record) | {"files": digests, "bytes": sizes}))
+        content = {"version": VERSION} | to_json(record) | {"files": digests, "bytes": sizes}
+        # As it is read again, where no integer is a float and nothing has two orders.
+        write_whole(folder / RECORD, canonical_json(sealed(json.loads(canonical_json(content)))))
 
     def finished(self, cell: str) -> bool:
         """Whether the cell need not be computed again: it is there, and it is done or diverged."""
@@ -123,9 +131,12 @@ class Store:
     def read(self, cell: str) -> CellRecord:
         """A cell's record. Raises FaultError where it is absent or damaged."""
         try:
-            return from_json(self._content(cell))
+            record = from_json(self._content(cell))
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(cell, RECORD) from error
+        if record.id != cell or _impossible(record):
+            raise self._damaged(cell, RECORD)
+        return record
 
     def records(self) -> Iterator[CellRecord]:
         """Every cell on disk, in an order that depends on the cells alone."""
@@ -140,6 +151,10 @@ class Store:
             except DamageError:
                 continue
         return in_order(found)
+
+    def outdated(self) -> list[str]:
+        """The cells whose records are of another version of the lab, which nothing reads."""
+        return [cell for cell in self.kept() if self._is_outdated(cell)]
 
     def kept(self) -> list[str]:
         """The ids of every cell on disk."""
@@ -197,8 +212,8 @@ class Store:
         return dict(self._content(cell)["files"])
 
     def sizes(self, cell: str) -> dict[str, int]:
-        """The bytes of each file that is kept for a cell; of none where an earlier version kept it."""
-        return dict(self._content(cell).get("bytes", {}))
+        """The bytes of each file that is kept for a cell."""
+        return dict(self._content(cell)["bytes"])
 
     def has(self, cell: str, name: str) -> bool:
         """Whether a file of that name (CURVE, USERS, RELIABILITY, CHECKPOINT) is kept for the cell."""
@@ -229,19 +244,35 @@ class Store:
     def _content(self, cell: str) -> dict[str, Any]:
         path = self.folder(cell) / RECORD
         try:
-            content = json.loads(path.read_bytes())
-            _ = content["files"]
-        except (KeyError, TypeError, ValueError) as error:
+            content = read_json(path.read_bytes())
+        except ValueError as error:
             raise self._damaged(cell, RECORD) from error
         except OSError as error:
             raise _unreadable(path, error) from error
+        if not isinstance(content, dict) or not is_whole(content) or content.get("version") != VERSION:
+            raise self._damaged(cell, RECORD)
         return content
+
+    def _is_outdated(self, cell: str) -> bool:
+        """Whether a record says that it is of another version, or as those of the first, which had no digest."""
+        try:
+            content = read_json((self.folder(cell) / RECORD).read_bytes())
+        except (OSError, ValueError):
+            return False
+        of_first = isinstance(content, dict) and "files" in content and not {"version", DIGEST} & set(content)
+        return of_first or (isinstance(content, dict) and is_whole(content) and content.get("version") != VERSION)
 
     def _damaged(self, cell: str, name: str) -> DamageError:
         folder = self.folder(cell)
         return DamageError(
             f"{folder / name}: is missing, damaged or was changed; delete {folder} and run again to recompute it."
         )
+
+
+def _impossible(record: CellRecord) -> str:
+    """What is wrong with the first metric that cannot be; empty where all can."""
+    wrong = [one for one in record.metrics if not is_possible(one.metric, one.value)]
+    return f"{wrong[0].split} {wrong[0].slice} {impossible(wrong[0].metric, wrong[0].value)}" if wrong else ""
 
 
 def _unreadable(path: Path, error: OSError) -> FaultError:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lab.data.schema import Behaviour
 from lab.errors import FaultError
+from lab.marks import computes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +21,7 @@ COLUMNS = ("time", "item", "behaviour", "category", "price", "quantity")
 """The flat columns, one value an event."""
 
 
+@computes("model", "baseline", "oracle")
 @dataclass(frozen=True)
 class Histories:
     """U users and N events, sorted by (user, time, original row); columns may be memory-mapped.

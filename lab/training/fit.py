@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from lab.data.batch import Rows
+from lab.marks import computes
 from lab.training.checkpoints import Checkpoint, Looks, Spent, stacked_states, taken
 from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, batches, blocks, is_resident, spread_rows
@@ -55,6 +56,7 @@ class Keeper(Protocol):
         ...
 
 
+@computes("model")
 def train(
     program: Program,
     cells: list[CellArrays],
@@ -152,6 +154,7 @@ def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainS
     return judge
 
 
+@computes("model")
 def predict(
     program: Program, cells: list[CellArrays], params: list[np.ndarray], feed: Feed
 ) -> Iterator[tuple[np.ndarray, Any]]:
