@@ -54,6 +54,8 @@ class CellRecord:
     timing: Mapping[str, float] = field(default_factory=dict)
     """Seconds."""
     parameters: int = 0
+    devices: int = 0
+    """CPU devices of the process that trained it, by which last bits differ; 0 for none, or an accelerator's."""
     stale: tuple[str, ...] = ()
     """Of a cell that is shown in place of the one asked for: what differs. Never on disk, for it depends on what is
     asked."""

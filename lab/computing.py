@@ -28,6 +28,7 @@ from lab.resuming import ChunkKeeper, Going, going_on, together
 from lab.store import Columns, Store
 from lab.tracking import Tracker
 from lab.training.checkpoints import origin
+from lab.training.devices import cpu_devices
 from lab.training.fit import Report, predict, train
 from lab.training.outcome import Trained
 from lab.work import JUDGE, kind_of, start_of, units_of
@@ -233,7 +234,7 @@ def _outcome(
     """A trained cell's record and files."""
     curve = {name: np.array([asdict(look)[name] for look in result.curve]) for name in CURVE}
     timing = {"train": result.seconds, "waited": result.waited} | timing
-    known = {"timing": timing, "parameters": assembly.parameters}
+    known = {"timing": timing, "parameters": assembly.parameters, "devices": cpu_devices()}
     if judge is None:
         return cell.record("diverged", reason=diverged(result), **known), {"curve": curve}
     metrics, users = judge.result()

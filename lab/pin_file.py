@@ -35,6 +35,7 @@ CELL = {
     "features": str,
     "status": str,
     "metrics": list,
+    "devices": int,
     "digests": dict,
     "config": dict,
     "fingerprints": dict,

@@ -115,6 +115,7 @@ def pinned_cell(store: Store, record: CellRecord) -> dict[str, Any]:
     return {name: said[name] for name in (*names, "config", "fingerprints") if name in said} | {
         "reason": without_paths(record.reason),
         "parameters": record.parameters,
+        "devices": record.devices,
         "metrics": said["metrics"],
         "digests": {} if record.status == "missing" else store.digests(record.id),
         "timing": said["timing"],

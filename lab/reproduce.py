@@ -72,7 +72,7 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     if options.level == "statistical":
         check_seeds(chosen)
     require_files(pin, experiment, path)
-    prepare_backend(options.cache)
+    prepare_backend(options.cache, pinned_devices(chosen))
     with tempfile.TemporaryDirectory() as temporary:
         run = _prepared(pin, experiment, options, Path(temporary))
         level = _introduce(pin, chosen, options.level, moved)
@@ -129,6 +129,11 @@ def choose(cells: Sequence[Mapping[str, Any]], count: int | None) -> list[Mappin
     return rounds[:count]
 
 
+def pinned_devices(chosen: Sequence[Mapping[str, Any]]) -> int | None:
+    """On how many CPU devices the cells were trained: so many here too, whatever the cores. None for no CPU's."""
+    return max((one["devices"] for one in chosen), default=0) or None
+
+
 def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
     """What differs here, a line each, and whether any of it can move a bit."""
     from lab.environment import code, machine
@@ -136,6 +141,7 @@ def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
 
     here = {"code": code(), "machine": machine()}
     mute = {"code.commit", "code.dirty", "code.version", "code.lock_sha256", "machine.memory_bytes"}
+    mute |= {"machine.cores"}  # bits follow from the devices, of which there are as many as pinned
     pinned = flat({name: {k: v for k, v in pin[name].items() if k != "modules"} for name in here})
     found = {name: (pinned.get(name), now) for name, now in flat(here).items() if pinned.get(name) != now}
     found |= {name: (was, None) for name, was in pinned.items() if name not in flat(here)}

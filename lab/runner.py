@@ -41,6 +41,7 @@ from lab.status import print_states, states
 from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
+from lab.training.devices import cpu_devices
 from lab.work import DATA, work
 
 LOOK_EVERY = 0.5
@@ -225,7 +226,7 @@ class Run:
         total = work(part for fold in self.folds for _, part in by_rows(missing, fold))
         with (
             Progress(total, f"{self.experiment.name}: cells", self.console) as progress,
-            Claims(self.store.root) as claims,
+            Claims(self.store.root, devices=cpu_devices()) as claims,
         ):
             cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})
             left = list(missing)
