@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from lab.errors import LabError
+from lab.errors import FaultError, LabError
 from lab.paragraphs import fitted
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -38,6 +38,8 @@ def ended(work: Callable[[], int]) -> int:
         return work()
     except LabError as error:
         said = error
+    except MemoryError as error:
+        said = FaultError(f"The memory does not suffice ({error or 'for what was asked'}); ask for less of it.")
     except Exception as error:
         from lab.own_code import blamed
 

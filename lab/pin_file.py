@@ -71,11 +71,21 @@ def read_pin(path: Path) -> dict[str, Any]:
     return pin
 
 
+MOST_SILENT = 100
+"""Users that a made log is asked for, for each that it came to have: some do nothing in it."""
+
+
 def _check(path: Path, pin: Mapping[str, Any]) -> None:
     for part, wanted in SCHEMA.items():
         inside = pin if not part else _field(path, pin, part, dict)
         for name, kind in wanted.items():
             _field(path, inside, name, kind, part)
+    asked, found = pin["experiment"]["source"].get("users"), pin["data"].get("users")
+    if isinstance(asked, int) and isinstance(found, int) and asked > MOST_SILENT * max(found, 1):
+        raise InputError(
+            f"{path}: experiment.source.users asks for {asked:,} users, and the pinned log had {found:,}; the pin "
+            "contradicts itself."
+        )
     for index, cell in enumerate(_field(path, pin, "cells", list)):
         for name, kind in CELL.items():
             _field(path, cell, name, kind, f"cells[{index}]")

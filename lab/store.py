@@ -11,6 +11,7 @@ results/<experiment>/cells.csv                       one line per cell, split, s
 
 import io
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -53,6 +54,7 @@ class Store:
 
         FaultError where the disk is full. Leaves nothing behind, nor the folder itself.
         """
+        self.refuse_links()
         places = (self.root, *self.root.parents)
         for path in places:
             if path.is_file():
@@ -67,6 +69,19 @@ class Store:
             # What was tried to be written is no name that anybody gave.
             raise unwritable(self.root, cause) if isinstance(cause, OSError) else error from None
         probe.unlink(missing_ok=True)  # another process may have probed at the same time
+
+    def refuse_links(self) -> None:
+        """Raise InputError where a folder in here is a symbolic link: what is written there would be another folder's.
+
+        The results folder itself may be one.
+        """
+        inside = (entry for place in (self.root, self.root / "cells") for entry in _entries(place))
+        for entry in inside:
+            if entry.is_symlink() and entry.is_dir():
+                raise InputError(
+                    f"{entry.path}: is a link to {os.path.realpath(entry.path)}, which would be written to. Put a "
+                    "folder in its place; the whole results folder may be a link, or name another with --out."
+                )
 
     def folder(self, cell: str) -> Path:
         """Where a cell lies. Raises ValueError for an id that could not name a folder everywhere."""
@@ -267,6 +282,10 @@ class Store:
         return DamageError(
             f"{folder / name}: is missing, damaged or was changed; delete {folder} and run again to recompute it."
         )
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    return sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []
 
 
 def _impossible(record: CellRecord) -> str:

@@ -9,6 +9,7 @@ from lab.progress import Progress
 from lab.report.contents import read_contents
 from lab.report.figures import DRAWN, draw
 from lab.report.page import page
+from lab.store import Store
 from lab.tables import write_tables
 
 FIGURES, PAGE = "figures", "report.html"
@@ -28,6 +29,7 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
     Raises InputError for a folder without results, or with stale ones where `stale` does not ask for them; FaultError
     where one of its files is damaged.
     """
+    Store(root).refuse_links()
     with Progress({READ: 3, DRAW: len(DRAWN)}, "report", console) as progress:
         progress.advance(0, "reading cells")
         before = read_contents(root, stale)
@@ -39,6 +41,7 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
 
 def draw_report(root: Path, stale: bool = False, console: Console | None = None) -> Path:
     """Write figures/ and report.html of the cells and tables that are there; the page's path."""
+    Store(root).refuse_links()
     with Progress({READ: 1, DRAW: len(DRAWN)}, "report", console) as progress:
         progress.advance(0, "reading the tables")
         return _draw(root, stale, progress)

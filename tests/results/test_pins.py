@@ -171,6 +171,7 @@ def test_a_bit_flipped_in_a_pin_is_noticed_or_harmless(place: int) -> None:
     [
         (lambda pin: pin["cells"][0]["metrics"][1].__setitem__(3, 7.249), "is 7.249, and can only be from 0 to 1"),
         (lambda pin: pin["cells"][0]["config"].update(horizon=8), "is not of the settings and fingerprints beside it"),
+        (lambda pin: pin["experiment"]["source"].update(users=10**9), r"asks for 1,000,000,000 users, .* had 60"),
         (lambda pin: pin["cells"][0].pop("fingerprints"), r"the field `cells\[0\].fingerprints` is missing"),
         (lambda pin: pin["cells"][0]["metrics"][0].__setitem__(3, "many"), r"is not \[split, slice, metric, value\]"),
     ],

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
 from lab.damage import damage
 from lab.errors import FaultError, InputError, LabError
+from lab.report.write import draw_report, write_report
 from lab.sealed import sealed
 from lab.store import CHECKPOINT, CURVE, USERS, Store
 from tests.results.made import metrics, record, same_everywhere
@@ -254,6 +255,23 @@ def test_a_kill_at_any_moment_leaves_a_whole_cell_or_none(tmp_path: Path) -> Non
             assert {m.value for m in cell.metrics} == {value}
             found += 1
     assert found
+
+
+@pytest.mark.parametrize("name", ["figures", "cells", "claims", "wandb", "cells/some"])
+def test_a_folder_of_the_results_that_is_a_link_is_not_written_through(tmp_path: Path, name: str) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    root = tmp_path / "results"
+    (root / "cells").mkdir(parents=True)
+    if name == "cells":
+        (root / "cells").rmdir()
+    (root / name).symlink_to(elsewhere)
+    for write in (Store(root).check_writable, lambda: write_report(root), lambda: draw_report(root)):
+        with pytest.raises(InputError, match=f"results/{name}: is a link to {elsewhere}, which would be written to"):
+            write()
+    assert os.listdir(elsewhere) == []
+    (link := tmp_path / "link").symlink_to(tmp_path / "whole")
+    (tmp_path / "whole").mkdir()
+    Store(link).check_writable()  # the folder itself may lie elsewhere
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
