@@ -1,7 +1,8 @@
 # make run     sets up .venv and runs the main experiment
 # make setup   sets up .venv alone
 # make results runs the experiments of the embedded shop; tables, pins, figures and pages are left in results/
-# make test    sets up .venv and runs the whole gate: ruff, pyright, pytest
+# make test    sets up .venv and runs the whole gate: ruff, import-linter, pyright, pytest
+# make quick   checks what changed, and the tests nearest to it, in under 90 seconds
 # make lock    renews requirements.lock, needed after a change of dependencies in pyproject.toml (uses uv)
 #
 # Another interpreter: make test PYTHON=python3.12. Other tests: make test PYTEST="-k store"
@@ -20,7 +21,7 @@ PYTEST ?= -n 2
 # What is imported is compiled then, and once: where a container says not to keep that, each process would do it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run results test setup format lock clean
+.PHONY: run results test quick setup format lock clean
 
 run: $(READY)
 	$(BIN)/python -m lab.run experiments/lstm_vs_transformer.py
@@ -33,8 +34,13 @@ results: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pyright --threads --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest $(PYTEST)
+
+# What changed, and the tests nearest to it, in a minute and a half.
+quick: $(READY)
+	$(BIN)/python -m tests.affected
 
 setup: $(READY)
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from benchmarks.command import command, require
-from benchmarks.packed import Dtype, steps_here
 from benchmarks.roofline import in_turn
-from lab.errors import InputError
+from benchmarks.shared.command import command, require
+from benchmarks.shared.packed import Dtype, steps_here
+from lab.core.errors import InputError
 from lab.models.attention import attend, visible
 
 ROUNDS = 7

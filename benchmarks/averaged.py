@@ -5,7 +5,7 @@ Of every model and feature set of a finished run, at each horizon, a row for
 - a single seed: the mean over the seeds;
 - N seeds averaged: the mean of their probabilities, a deep ensemble;
 - new as in N days: the same with what is new to a user shared out, in part, as
-  by the longest horizon's ensemble (lab.ensemble); the part is the one with the
+  by the longest horizon's ensemble (lab.predicting.ensemble); the part is the one with the
   lowest log loss there on the fold's valid cutoff.
 
 Each has its NDCG@10 over all folds: over all categories, those the user had
@@ -31,21 +31,21 @@ from typing import Any
 import numpy as np
 import tyro
 
-from benchmarks.command import command
-from benchmarks.finished import baseline_of, done, experiment_at, line_of, require_log
 from benchmarks.interest import paired, per_query, said, times
-from lab.backend import prepare_backend
-from lab.cell_record import CellRecord, line_name
-from lab.data.dataset import Dataset
-from lab.data.seen import seen_by
-from lab.data.words import counted
-from lab.ensemble import novel_as, predictions
-from lab.errors import InputError
-from lab.evaluation.metrics import SLICES, InterestMetrics
+from benchmarks.shared.command import command
+from benchmarks.shared.finished import baseline_of, done, experiment_at, line_of, require_log
+from lab.core.errors import InputError
+from lab.core.words import counted
+from lab.data.fold.seen import seen_by
+from lab.dataset.dataset import Dataset
+from lab.experiment.cell_record import CellRecord, line_name
+from lab.predicting.ensemble import novel_as, predictions
+from lab.predicting.trained_cell import TrainedCell, load_cells
+from lab.results.store import Store
+from lab.running.backend import prepare_backend
 from lab.statistics.intervals import over_users
-from lab.store import Store
-from lab.tables import METRIC
-from lab.trained_cell import TrainedCell, load_cells
+from lab.targets.interest.measures import MEASURES
+from lab.targets.interest.metrics import SLICES, InterestMetrics
 
 PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Which part of what is new may be shared out as by the longest horizon."""
@@ -54,6 +54,8 @@ Values = dict[str, dict[tuple[int, int], list[float]]]
 """Slice -> (user, cutoff) -> the metric, from each seed where these are apart."""
 Row = tuple[str, float, str]
 """Split, horizon, name."""
+
+METRIC = MEASURES.leading
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,15 @@ import numpy as np
 import polars as pl
 from rich.console import Console
 
-from benchmarks.command import command, require
+from benchmarks.shared.command import command, require
 from lab import Experiment, Timeline, Training
+from lab.core.errors import InputError
 from lab.data.sources import Table
-from lab.errors import InputError
 from lab.models import GRU
 from lab.models.base import Model
-from lab.runner import Place, Run
+from lab.running.runner import Place, Run
 from lab.targets import NextItem
-from lab.tracking import Tracking
+from lab.tracking.tracker import Tracking
 
 LENGTH = 50
 """Events of a user."""

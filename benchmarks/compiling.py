@@ -22,8 +22,8 @@ from pathlib import Path
 
 import tyro
 
-from benchmarks.command import command
-from lab.errors import InputError
+from benchmarks.shared.command import command
+from lab.core.errors import InputError
 
 PREFIX = "/jax/core/compile/"
 BACKEND = "backend_compile_duration"

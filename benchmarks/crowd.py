@@ -25,20 +25,20 @@ from pathlib import Path
 import jax
 import tyro
 
-from benchmarks.command import command, require
 from benchmarks.judging import dataset
-from benchmarks.packed import Dtype
-from lab.assembly import assemble
-from lab.backend import prepare_backend
-from lab.cells import grid
-from lab.computing import is_of_memory
-from lab.data.dataset import Dataset
+from benchmarks.shared.command import command, require
+from benchmarks.shared.packed import Dtype
+from lab.core.errors import InputError
 from lab.data.sources import Table
-from lab.errors import InputError
-from lab.estimate import Trial
-from lab.experiment import Experiment
-from lab.loading import load_experiment
+from lab.dataset.dataset import Dataset
+from lab.experiment.cells import grid
+from lab.experiment.experiment import Experiment
+from lab.experiment.loading import load_experiment
 from lab.models.base import Model
+from lab.running.assembly import assemble
+from lab.running.backend import prepare_backend
+from lab.running.computing import is_of_memory
+from lab.running.estimate import Trial
 
 UPDATES = 20
 """In a dispatch; of runs it is many more."""

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.command import command, require, require_folder
-from benchmarks.large_log import write_log
-from benchmarks.memory import resident
-from lab.errors import FaultError, LabError
+from benchmarks.shared.command import command, require, require_folder
+from benchmarks.shared.large_log import write_log
+from benchmarks.shared.memory import resident
+from lab.core.errors import FaultError, LabError
 
 EVENTS = 2_000_000
 
@@ -116,7 +116,7 @@ def _apart(work: Callable[..., object], *arguments: object) -> Cost:
 
 def _timed(connection, work: Callable[..., object], arguments: tuple[object, ...]) -> None:
     # Imports are not what is measured.
-    for module in ("pandas", "polars", "lab.data.cache", "lab.data.sources.table"):
+    for module in ("pandas", "polars", "lab.data.log.cache", "lab.data.sources.table"):
         import_module(module)
     own = [resident("RssAnon")]
     threading.Thread(target=_watch, args=(own,), daemon=True).start()
@@ -144,7 +144,7 @@ def read_and_sort(log: Path) -> None:
 
 def prepare_log(log: Path, cache: Path) -> None:
     """The lab's way."""
-    from lab.data.cache import prepare
+    from lab.data.log.cache import prepare
     from lab.data.sources import Table
 
     prepare(Table(path=str(log)), horizons=HORIZONS, cache=cache)
@@ -155,13 +155,13 @@ def train_on(log: Path, cache: Path, results: Path, steps: int) -> None:
     from rich.console import Console
 
     from lab import Experiment, Training
-    from lab.backend import prepare_backend
     from lab.baselines import DecayedPersonal, RecentPopularity
     from lab.data.sources import Table
     from lab.models import LSTM
-    from lab.runner import Place, Run
+    from lab.running.backend import prepare_backend
+    from lab.running.runner import Place, Run
     from lab.targets import Interest
-    from lab.tracking import Tracking
+    from lab.tracking.tracker import Tracking
 
     prepare_backend(cache)
     experiment = Experiment(

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.clock import RUNS, seconds
-from benchmarks.command import command
+from benchmarks.shared.clock import RUNS, seconds
+from benchmarks.shared.command import command
 from lab.data.sources import SyntheticShop
 
 

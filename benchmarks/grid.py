@@ -19,15 +19,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.command import command, require
-from lab.backend import prepare_backend
-from lab.cadence import EVERY
+from benchmarks.shared.command import command, require
 from lab.data.sources import SyntheticShop
-from lab.experiment import Experiment
+from lab.experiment.experiment import Experiment
 from lab.models import LSTM
-from lab.runner import Place, Run
+from lab.running.backend import prepare_backend
+from lab.running.checkpoint_schedule import EVERY
+from lab.running.runner import Place, Run
 from lab.targets import Interest
-from lab.tracking import Tracking
+from lab.tracking.tracker import Tracking
 from lab.training.settings import Training
 
 FULL = ("category", "behaviour", "time", "habit", "popularity")

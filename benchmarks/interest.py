@@ -18,17 +18,19 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from benchmarks.command import command
-from benchmarks.finished import baseline_of, done
-from lab.answers import span
-from lab.cell_record import CellRecord
-from lab.evaluation.metrics import SLICES
+from benchmarks.shared.command import command
+from benchmarks.shared.finished import baseline_of, done
+from lab.evaluation.familiarity import SLICES
+from lab.experiment.cell_record import CellRecord
+from lab.results.conclusions import span
+from lab.results.store import Store
 from lab.statistics.intervals import Interval, over_users
-from lab.store import Store
-from lab.tables import METRIC
+from lab.targets.interest.measures import MEASURES
 
 Who = tuple[str, str]
 """A model and its feature set."""
+
+METRIC = MEASURES.leading
 
 
 def per_query(store: Store, cells: list[CellRecord], part: str) -> dict[tuple[int, int], float]:

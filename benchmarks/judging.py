@@ -8,19 +8,19 @@ Run:
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.clock import seconds
-from benchmarks.command import command
-from lab.assembly import assemble, cell_arrays, feed
-from lab.backend import prepare_backend
-from lab.cells import Cell, grid
-from lab.computing import judge_trained
-from lab.data.cache import prepare
-from lab.data.dataset import Dataset, build_dataset
+from benchmarks.shared.clock import seconds
+from benchmarks.shared.command import command
+from lab.data.fold.view import look
+from lab.data.log.cache import prepare
 from lab.data.timeline import folds
-from lab.data.view import look
-from lab.experiment import Experiment
-from lab.loading import load_experiment
+from lab.dataset.dataset import Dataset, build_dataset
+from lab.experiment.cells import Cell, grid
+from lab.experiment.experiment import Experiment
+from lab.experiment.loading import load_experiment
 from lab.models.base import Model
+from lab.running.assembly import assemble, cell_arrays, feed
+from lab.running.backend import prepare_backend
+from lab.running.computing import judge_trained
 from lab.training.fit import train
 
 

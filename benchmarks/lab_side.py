@@ -42,9 +42,9 @@ def learn(asked: argparse.Namespace) -> None:
 
     from benchmarks.judging import dataset
     from lab import models
-    from lab.assembly import assemble, cell_arrays, feed
-    from lab.backend import prepare_backend
-    from lab.cells import grid
+    from lab.experiment.cells import grid
+    from lab.running.assembly import assemble, cell_arrays, feed
+    from lab.running.backend import prepare_backend
     from lab.training.fit import train
 
     prepare_backend(Path.cwd())

@@ -41,10 +41,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.command import command, require, require_folder
-from benchmarks.courses import Course, Epoch, Failed, draw, follow
-from lab.errors import InputError
-from lab.kinds import check_distinct
+from benchmarks.shared.command import command, require, require_folder
+from benchmarks.shared.courses import Course, Epoch, Failed, draw, follow
+from lab.core.errors import InputError
+from lab.core.setting_types import check_distinct
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ".venv-recbole/bin/python"

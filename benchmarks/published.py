@@ -45,14 +45,14 @@ from statistics import median
 import numpy as np
 from rich.console import Console
 
-from benchmarks.command import command, require, require_folder
-from benchmarks.courses import Line, draw
-from lab.cell_record import CellRecord
-from lab.command_line import parse
-from lab.errors import InputError
-from lab.loading import load_experiment
-from lab.runner import Place, Run
-from lab.store import Store
+from benchmarks.shared.command import command, require, require_folder
+from benchmarks.shared.courses import Line, draw
+from lab.commands.command_line import parse
+from lab.core.errors import InputError
+from lab.experiment.cell_record import CellRecord
+from lab.experiment.loading import load_experiment
+from lab.results.store import Store
+from lab.running.runner import Place, Run
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENT = "experiments/ml1m.py"

@@ -4,7 +4,7 @@ machine does at its barest.
 Each of the lab's encoders makes the step that `benchmarks.training` times (256
 rows of 50 ids, 100 classes), on one device, for one cell or for several side by
 side. Floating-point operations and bytes are counted from the compiled program
-(`benchmarks.hlo`), each loop as often as it runs; matrix products are checked
+(`benchmarks.shared.hlo`), each loop as often as it runs; matrix products are checked
 against a formula written out by hand, and XLA's own count, which takes each
 loop once, stands beside. The machine's limits are a bare matrix product in the
 step's own numbers and bare copies, of an array that fits no cache and of one
@@ -44,9 +44,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.command import command, require
-from benchmarks.hlo import Dot, Work, work
-from benchmarks.packed import (
+from benchmarks.shared.command import command, require
+from benchmarks.shared.hlo import Dot, Work, work
+from benchmarks.shared.packed import (
     BATCH,
     CLASSES,
     ENCODERS,
@@ -58,11 +58,11 @@ from benchmarks.packed import (
     stepper,
     steps_here,
 )
-from lab.backend import prepare_backend
 from lab.models import HSTU, Transformer
 from lab.models.base import Model
 from lab.models.gru import CELL
 from lab.models.recurrence import Cell, RecurrentModel
+from lab.running.backend import prepare_backend
 from lab.training.devices import Layout
 
 PRODUCT = {"cpu": 2048, "gpu": 8192}

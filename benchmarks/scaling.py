@@ -4,7 +4,7 @@ width, cells and devices, each doubled.
 `users`: an epoch of the main job's shop of so many users, and laying the shop
 out as histories, rows and queries. `items`: an update of a next-item model by
 full and by sampled softmax, on the log of `benchmarks.catalogue`. All other
-axes: an update on full rows of ids (`benchmarks.packed`), where one thing
+axes: an update on full rows of ids (`benchmarks.shared.packed`), where one thing
 doubles and the rest stays. `devices` share one batch whose size stays, so that
 more of them than cores can only cost. Each size, and of `items` each softmax,
 is a process of its own. Its memory is the most that it holds, with Python and
@@ -34,10 +34,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from benchmarks.clock import RUNS, seconds
-from benchmarks.command import command, require, require_folder
-from benchmarks.memory import forget, resident
-from benchmarks.packed import IDS
+from benchmarks.shared.clock import RUNS, seconds
+from benchmarks.shared.command import command, require, require_folder
+from benchmarks.shared.memory import forget, resident
+from benchmarks.shared.packed import IDS
 
 Axis = Literal["users", "length", "items", "categories", "width", "cells", "devices"]
 AXES: dict[Axis, tuple[int, int]] = {
@@ -171,7 +171,7 @@ def of_update(axis: Axis, size: int, model: Name) -> float:
     shape = SHAPE | {axis: size}
     jax.config.update("jax_num_cpu_devices", shape["devices"])
 
-    from benchmarks.packed import packed_rows, stepper, steps_here
+    from benchmarks.shared.packed import packed_rows, stepper, steps_here
     from lab import models
     from lab.training.devices import Layout
 
@@ -191,10 +191,10 @@ def of_items(items: int, model: Name, objective: Objective) -> float:
     from benchmarks.catalogue import declared
     from benchmarks.judging import dataset
     from lab import models
-    from lab.assembly import assemble
-    from lab.backend import prepare_backend
-    from lab.cells import grid
-    from lab.estimate import Trial
+    from lab.experiment.cells import grid
+    from lab.running.assembly import assemble
+    from lab.running.backend import prepare_backend
+    from lab.running.estimate import Trial
 
     experiment = declared(items, objective, getattr(models, model)(width=SHAPE["width"]))
     (cell,) = (cell for cell in grid(experiment, "none", False) if cell.kind == "model")
@@ -215,10 +215,10 @@ def of_shop(users: int, model: str) -> dict[str, float]:
     import tempfile
 
     from benchmarks.judging import dataset, epoch
-    from lab.backend import prepare_backend
-    from lab.cells import grid
     from lab.data.sources import SyntheticShop
-    from lab.loading import load_experiment
+    from lab.experiment.cells import grid
+    from lab.experiment.loading import load_experiment
+    from lab.running.backend import prepare_backend
 
     shipped, _ = load_experiment(Path("experiments/lstm_vs_transformer.py"))
     experiment = replace(shipped, source=SyntheticShop(users=users, days=180))

@@ -10,14 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.command import command, require
-from benchmarks.truths import MIDDLE, Sample, ahead, by_user, heavy, limits, lopsided, often, paired, rarely, runs
-from lab.errors import InputError
+from benchmarks.shared.command import command, require
+from benchmarks.shared.truths import (
+    MIDDLE,
+    Sample,
+    ahead,
+    by_user,
+    heavy,
+    limits,
+    lopsided,
+    often,
+    paired,
+    rarely,
+    runs,
+)
+from lab.core.errors import InputError
+from lab.pins.comparison import ALPHA, equivalence_p
 from lab.statistics.across_runs import over_runs
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.statistics.permutation import flip_p_each, holm, users_p_each
 from lab.statistics.ranks import critical_difference, mean_ranks
-from lab.verdicts import ALPHA, equivalence_p
 
 AT_ONCE = 100
 

@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.command import command, require
+from benchmarks.shared.command import command, require
 
 EXPERIMENT = """
 from lab import Experiment, Training, register

@@ -53,16 +53,16 @@ from typing import Literal
 import jax
 import numpy as np
 
-from benchmarks.command import command, require
-from benchmarks.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, Dtype, Name, packed_rows, stepper, steps_here
-from benchmarks.ratios import CELLS, ratios, read_again
 from benchmarks.roofline import in_turn
-from lab.backend import prepare_backend
-from lab.data.batch import Rows
-from lab.data.cache import prepare
+from benchmarks.shared.command import command, require
+from benchmarks.shared.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, Dtype, Name, packed_rows, stepper, steps_here
+from benchmarks.shared.ratios import CELLS, ratios, read_again
+from lab.core.errors import InputError
+from lab.data.log.cache import prepare
+from lab.data.rows.batch import Rows
 from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Taobao
-from lab.errors import InputError
 from lab.models.base import Model
+from lab.running.backend import prepare_backend
 from lab.training.devices import Layout
 
 LONGEST = 200
@@ -96,7 +96,7 @@ def main(asked: Asked) -> None:
     """Print a table for equal shapes and one for each log."""
     if find_spec("torch") is None:
         raise InputError("PyTorch is not installed here: pip install -r benchmarks/requirements-torch.txt")
-    from benchmarks.pytorch import prepared
+    from benchmarks.shared.pytorch import prepared
 
     prepare_backend(None)
     on = jax.devices()[0].device_kind
@@ -154,7 +154,7 @@ def of_torch(
     model: Model, histories: list[np.ndarray], labels: np.ndarray, length: int, batch: int, dtype: Dtype
 ) -> Contenders:
     """PyTorch on a batch of padded histories whose fill is that of the log."""
-    from benchmarks.pytorch import updating
+    from benchmarks.shared.pytorch import updating
 
     chosen = typical(np.array([len(history) for history in histories]), min(batch, len(histories)))
     ids = np.zeros((len(chosen), length), np.int64)

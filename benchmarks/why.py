@@ -30,22 +30,22 @@ import pandas as pd
 import tyro
 from jaxtyping import Float
 
-from benchmarks.command import command
-from benchmarks.finished import baseline_of, done, experiment_at, leader, line_of, require_log
 from benchmarks.interest import per_query, said
-from lab.answers import span
-from lab.backend import prepare_backend
-from lab.cell_record import CellRecord, line_name
-from lab.data.queries import FoldView, Queries
-from lab.data.seen import seen_by
-from lab.data.words import counted
-from lab.errors import InputError
-from lab.evolution import label_shares, softmax
+from benchmarks.shared.command import command
+from benchmarks.shared.finished import baseline_of, done, experiment_at, leader, line_of, require_log
+from lab.core.errors import InputError
+from lab.core.words import counted
+from lab.data.fold.queries import FoldView, Queries
+from lab.data.fold.seen import seen_by
+from lab.experiment.cell_record import CellRecord, line_name
 from lab.features.weights import PACE
+from lab.predicting.interests import label_shares, softmax
+from lab.predicting.trained_cell import TrainedCell, load_cell
 from lab.report.by_history import quartiles
+from lab.results.conclusions import span
+from lab.results.store import Store
+from lab.running.backend import prepare_backend
 from lab.statistics.intervals import over_users
-from lab.store import Store
-from lab.trained_cell import TrainedCell, load_cell
 
 EDGES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Of the classes of probability, whose logarithms are about as far apart."""

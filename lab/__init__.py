@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from lab.lazy import lazily
+from lab.core.lazy import lazily
 
 if TYPE_CHECKING:
-    from lab.data.cleaning import Cleaning
+    from lab.data.log.cleaning import Cleaning
     from lab.data.timeline import Timeline
-    from lab.experiment import Experiment
-    from lab.registry import register
+    from lab.experiment.experiment import Experiment
+    from lab.experiment.registry import register
     from lab.training.settings import Training
 
 __all__ = ["Cleaning", "Experiment", "Timeline", "Training", "register"]
@@ -16,10 +16,10 @@ __all__ = ["Cleaning", "Experiment", "Timeline", "Training", "register"]
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "Cleaning": "data.cleaning",
-        "Experiment": "experiment",
+        "Cleaning": "data.log.cleaning",
+        "Experiment": "experiment.experiment",
         "Timeline": "data.timeline",
         "Training": "training.settings",
-        "register": "registry",
+        "register": "experiment.registry",
     },
 )

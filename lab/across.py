@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import InputError
-from lab.leaving import asked, ended
+from lab.core.errors import InputError
+from lab.core.process import asked, ended
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lab.across_logs import Across
+    from lab.report.across_logs import Across
 
 OUT = Path("results/across")
 
@@ -32,12 +32,11 @@ def compare(folders: list[Path], out: Path) -> int:
     """Print what the folders say together, and write it into `out`; the exit code."""
     from rich.console import Console
 
-    from lab.across_logs import pairs_csv, ranks_csv, read_across, said
-    from lab.files import write_whole
+    from lab.core.files import write_whole
+    from lab.report.across_logs import pairs_csv, ranks_csv, read_across, said
     from lab.report.ranks import draw_ranks
-    from lab.tables import METRIC
 
-    across = read_across(folders, METRIC)
+    across = read_across(folders)
     files = {"ranks.csv": ranks_csv(across), "pairs.csv": pairs_csv(across)}
     if across.ranking is not None:
         files |= {f"ranks.{kind}": content for kind, content in draw_ranks(across.names, across.ranking).items()}
@@ -72,12 +71,12 @@ def _read(arguments: list[str]) -> tuple[list[Path], Path]:
 def _table(across: "Across") -> "Table":
     from rich.table import Table
 
-    from lab.answers import number
+    from lab.results.conclusions import number
 
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("mean rank", justify="right")
-    table.add_column(f"interquartile mean of {across.metric.upper()}")
+    table.add_column(f"interquartile mean of {across.metric.label}")
     for i in across.ranks.argsort(kind="stable"):
         middle, over = across.interquartile(across.names[i])
         limits = f" ({number(over.low)} to {number(over.high)})" if over else ""

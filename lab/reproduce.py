@@ -19,12 +19,12 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from lab.errors import InputError
-from lab.leaving import asked, ended
+from lab.core.errors import InputError
+from lab.core.process import asked, ended
 
 if TYPE_CHECKING:
-    from lab.experiment import Experiment
-    from lab.runner import Run
+    from lab.experiment.experiment import Experiment
+    from lab.running.runner import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +57,11 @@ def main() -> None:
 
 
 def _reproduce(path: Path, arguments: list[str]) -> int:
-    from lab.backend import prepare_backend
-    from lab.loading import load_experiment
-    from lab.pins import read_pin
-    from lab.settings import experiment_of
-    from lab.verdicts import check_seeds
+    from lab.experiment.loading import load_experiment
+    from lab.experiment.settings import experiment_of
+    from lab.pins.comparison import check_seeds
+    from lab.pins.pin import measures_of, read_pin
+    from lab.running.backend import prepare_backend
 
     pin = read_pin(path)
     file, arguments = _with(arguments)
@@ -70,7 +70,7 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     chosen = choose(pin["cells"], options.cells)
     moved = _moved(pin, chosen, experiment)
     if options.level == "statistical":
-        check_seeds(chosen)
+        check_seeds(chosen, measures_of(pin))
     require_files(pin, experiment, path)
     prepare_backend(options.cache, pinned_devices(chosen))
     with tempfile.TemporaryDirectory() as temporary:
@@ -94,8 +94,8 @@ def _parse(experiment: "Experiment", path: Path, arguments: list[str]) -> tuple[
 
     import tyro
 
-    from lab.arguments import read_arguments
-    from lab.command_line import field_docs
+    from lab.commands.arguments import read_arguments
+    from lab.commands.command_line import field_docs
 
     source, told = experiment.source, field_docs(Options)
     columns: list[Any] = [
@@ -136,8 +136,8 @@ def pinned_devices(chosen: Sequence[Mapping[str, Any]]) -> int | None:
 
 def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
     """What differs here, a line each, and whether any of it can move a bit."""
-    from lab.environment import code, machine
-    from lab.nested import flat
+    from lab.core.nested import flat
+    from lab.pins.environment import code, machine
 
     here = {"code": code(), "machine": machine()}
     mute = {"code.commit", "code.dirty", "code.version", "code.lock_sha256", "machine.memory_bytes"}
@@ -159,13 +159,12 @@ def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experime
 
     Raises InputError where a cell is not the pinned one: another level would not make it so.
     """
-    from lab.cell_record import place_of
-    from lab.cells import grid
-    from lab.judging import Truth
-    from lab.stale import moved_modules
-    from lab.verdicts import moved_settings
+    from lab.experiment.cell_record import place_of
+    from lab.experiment.cells import grid
+    from lab.pins.comparison import moved_settings
+    from lab.results.stale import moved_modules
 
-    cells = grid(experiment, pin["data"]["fingerprint"], isinstance(experiment.source, Truth))
+    cells = grid(experiment, pin["data"]["fingerprint"], experiment.target.truth(experiment.source) is not None)
     here = {place_of(record): record for record in (cell.record("missing") for cell in cells)}
     modules: dict[str, None] = {}
     for one in chosen:
@@ -182,7 +181,7 @@ def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experime
 
 def _introduce(pin: Mapping[str, Any], chosen: Sequence[Any], asked: str, moved: list[str]) -> str:
     """Say what differs, and at which level is judged."""
-    from lab.verdicts import LEVELS
+    from lab.pins.comparison import LEVELS
 
     lines, bits = differences(pin)
     lines += moved
@@ -204,9 +203,9 @@ def _say(line: str) -> None:
 
 def require_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) -> None:
     """Raise InputError, with the line to run, where the pinned files are not here, or others in their place."""
-    from lab.command import command
-    from lab.pins import check_files
-    from lab.settings import flags_of_files
+    from lab.core.shell import command
+    from lab.experiment.settings import flags_of_files
+    from lab.pins.pin import check_files
 
     try:
         check_files(experiment.source, pin)
@@ -220,8 +219,8 @@ def _prepared(pin: Mapping[str, Any], experiment: "Experiment", options: Options
     """The run, its log ready. Raises InputError where that is not the pinned one, whatever its files are."""
     from rich.console import Console
 
-    from lab.runner import Place, Run
-    from lab.tracking import Tracking
+    from lab.running.runner import Place, Run
+    from lab.tracking.tracker import Tracking
 
     run = Run(experiment, Place(options.out or folder, options.cache, Tracking(mode="off"), Console()))
     was, now = pin["data"]["fingerprint"], run.histories.fingerprint
@@ -232,8 +231,8 @@ def _prepared(pin: Mapping[str, Any], experiment: "Experiment", options: Options
 
 def _computed(run: "Run", chosen: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The chosen cells computed here, each as a pin holds it."""
-    from lab.cell_record import place_of
-    from lab.pins import pinned_cell
+    from lab.experiment.cell_record import place_of
+    from lab.pins.pin import pinned_cell
 
     mine = {place_of(cell.record("missing")): cell for cell in run.cells}
     cells = [mine[place_of(one)] for one in chosen]
@@ -245,20 +244,23 @@ def _computed(run: "Run", chosen: Sequence[Mapping[str, Any]]) -> list[dict[str,
 
 def _judge(pin: Mapping[str, Any], chosen: Sequence[Any], level: str, got: Sequence[Mapping[str, Any]]) -> int:
     """Print the table; 0 where all matched, else 1."""
-    from lab.verdicts import judge_cell, judge_lines
+    from lab.pins.comparison import judge_cell, judge_lines
+    from lab.pins.pin import measures_of
 
+    measures = measures_of(pin)
     rows = [_row("cell", "expected", "got", "verdict")]
     if level == "statistical":
-        verdicts = judge_lines(chosen, got)
+        verdicts = judge_lines(chosen, got, measures)
     else:
-        verdicts = [(cell["id"], judge_cell(level, cell, new)) for cell, new in zip(chosen, got, strict=True)]  # type: ignore[arg-type]
+        pairs = zip(chosen, got, strict=True)
+        verdicts = [(cell["id"], judge_cell(level, cell, new, measures)) for cell, new in pairs]  # type: ignore[arg-type]
     for name, verdict in verdicts:
         rows.append(_row(name, verdict.expected, verdict.got, level if verdict.matched else "differs"))
         if verdict.why and not verdict.matched:
             rows.append(f"  {verdict.why}"[:80])
     matched = sum(verdict.matched for _, verdict in verdicts)
     print("\n".join(rows))
-    print(f"{matched} of {len(verdicts)} matched at level {level}; shown: ndcg@10 on test, or what differs.")
+    print(f"{matched} of {len(verdicts)} matched at level {level}; shown: {measures.leading} on test, or what differs.")
     return int(matched < len(verdicts))
 
 

@@ -26,8 +26,8 @@ import sys
 import time
 from pathlib import Path
 
-from lab.command import command
-from lab.leaving import SOON, answer_stops, asked, ended
+from lab.core.process import SOON, answer_stops, asked, ended
+from lab.core.shell import command
 
 
 def main() -> None:
@@ -57,24 +57,24 @@ def _piped(file: str, arguments: list[str]) -> int:
 
 def _run(file: str, arguments: list[str]) -> int:
     if "--list" in (file, *arguments):
-        from lab.catalogue import catalogue
+        from lab.commands.catalogue import catalogue
 
         print("\n".join(catalogue(None if file == "--list" else Path(file))).rstrip())
         return 0
 
-    from lab.command_line import parse
-    from lab.loading import load_experiment
+    from lab.commands.command_line import parse
+    from lab.experiment.loading import load_experiment
 
     declared, about = load_experiment(Path(file))
     experiment, options = parse(declared, f"python -m lab.run {file}", about, arguments)
 
     from rich.console import Console
 
-    from lab.backend import prepare_backend
-    from lab.device_count import devices_for, said
-    from lab.plan import say
-    from lab.runner import Place, Run
-    from lab.store import Store
+    from lab.results.store import Store
+    from lab.running.backend import prepare_backend
+    from lab.running.device_count import devices_for, said
+    from lab.running.plan import say
+    from lab.running.runner import Place, Run
 
     store, console = Store(options.out / experiment.name), Console()
     devices = devices_for(store)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,31 @@ def real_data(name: str) -> Path:
 
 LONG = ("test_run", "training", "test_notebooks", "test_kills", "test_online", "test_report")
 """What takes longest and begins first where workers share the tests, so that none works on alone for long."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--budget", type=float, default=0.0, help="seconds after which no further test is begun (0: none)")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """End a session whose time is up; the files of which nothing was begun are named at its end."""
+    budget = item.config.getoption("--budget")
+    item.config.stash.setdefault(BEGUN, set()).add(item.path)
+    if budget and time.monotonic() - STARTED > budget:
+        item.session.shouldstop = f"{budget:.0f} s are over; the rest is for `make test`"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--budget"):
+        begun = config.stash.get(BEGUN, set())
+        left = [name for name in config.args if Path(name).resolve() not in begun]
+        if left:
+            terminalreporter.write_line(f"left to `make test`: {', '.join(left)}")
+
+
+STARTED = time.monotonic()
+BEGUN = pytest.StashKey[set[Path]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

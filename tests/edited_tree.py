@@ -15,17 +15,17 @@ from typing import Any
 import lab
 import lab.report
 from lab.baselines import Markov
-from lab.cells import Cell, grid
-from lab.code_used import forget
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import folds
-from lab.evaluation.next_item import per_query
+from lab.experiment.cells import Cell, grid
+from lab.experiment.code_used import forget
+from lab.experiment.registry import PACKAGES
+from lab.experiment.settings import settings_of
 from lab.features import Habit
 from lab.models import GRU, LSTM, Transformer
 from lab.models.recurrence import recur
-from lab.registry import PACKAGES
-from lab.settings import settings_of
 from lab.targets import Interest, NextItem
+from lab.targets.next_item.metrics import per_query
 from lab.training.fit import train
 from lab.training.settings import Training
 from tests.small_experiment import asked

@@ -136,7 +136,14 @@ PATIENCE = 300
 
 
 IMPORTED = (
-    *("lab.backend", "lab.command_line", "lab.loading", "lab.runner", "lab.verdicts", "lab.report.write"),
+    *(
+        "lab.running.backend",
+        "lab.commands.command_line",
+        "lab.experiment.loading",
+        "lab.running.runner",
+        "lab.pins.comparison",
+        "lab.report.write",
+    ),
     # What these import only when it is needed.
     *("lab.baselines", "lab.data.sources", "lab.features", "lab.models", "lab.targets", "lab.report.figures"),
     *("jaxlib.mlir.dialects.mhlo", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),

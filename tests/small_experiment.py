@@ -3,7 +3,7 @@
 from typing import Any
 
 from lab.data.sources import SyntheticShop
-from lab.experiment import Experiment
+from lab.experiment.experiment import Experiment
 from lab.models import GRU, LSTM
 from lab.targets import Interest
 

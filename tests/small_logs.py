@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from lab.data.histories import Histories
-from lab.data.queries import FoldView, Labels, Queries
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.log.histories import Histories
 from lab.data.schema import CANCELLATION, Behaviour
 from lab.data.timeline import Fold, microseconds
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lab.loading import load_experiment
+from lab.experiment.loading import load_experiment
 from tests.forking import Home, Server
 
 ROOT = Path(__file__).parents[1]
@@ -18,10 +18,14 @@ from lab.targets import Interest
 
 register(Experiment(
     name="docs", source=SyntheticShop(users=60, days=60, categories=6, items=30), target=Interest(), horizons=(7,),
-    models=(Fade(width=8),), features={"mine": ("category", "weekend")}, seeds=1, baselines=(RecentPopularity(),),
-    timeline=Timeline(min_events=1), training=Training(steps=2, batch=2, row_length=32, overlap=8),
+    models=(Fade(width=8),), features={"mine": ("category", "weekend")}, seeds=1,
+    baselines=(RecentPopularity(), Fortnight()), timeline=Timeline(min_events=1),
+    training=Training(steps=2, batch=2, row_length=32, overlap=8),
 ))
 """
+COUNTED = EXPERIMENT.replace("target=Interest()", "target=Activity()").replace(
+    "baselines=(RecentPopularity(), Fortnight()), ", ""
+)
 
 
 def blocks(name: str) -> list[str]:
@@ -41,4 +45,11 @@ def test_the_classes_of_contributing_train(tmp_path: Path, forks: Server) -> Non
     ran = Home(forks, tmp_path).run("lab.run", "mine.py", "--out", "out", "--no-report")
     assert ran.code == 0, ran.complained
     cells = pd.read_csv(tmp_path / "out" / "docs" / "cells.csv")
-    assert set(cells[cells.features == "mine"].status) == {"done"}
+    assert set(cells.status) == {"done"} and "fortnight" in set(cells.model)
+
+
+def test_the_target_of_contributing_trains_beside_its_baseline(tmp_path: Path, forks: Server) -> None:
+    (tmp_path / "mine.py").write_text("\n".join([*blocks("CONTRIBUTING.md"), COUNTED]))
+    ran = Home(forks, tmp_path).run("lab.run", "mine.py", "--out", "out", "--no-report")
+    assert ran.code == 0 and "Next 7 days: " in ran.said, ran.complained
+    assert "deviance at the test cutoff: mean" in ran.said and "same again" in ran.said

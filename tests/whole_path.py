@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from lab.data.cache import prepare
-from lab.data.categories import Categories
-from lab.data.cleaning import Cleaning
-from lab.data.dataset import Dataset, build_dataset
-from lab.data.histories import Histories
-from lab.data.limits import Limits
+from lab.data.fold.categories import Categories
+from lab.data.fold.limits import Limits
+from lab.data.fold.view import look
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
+from lab.data.log.histories import Histories
 from lab.data.sources import Table
 from lab.data.timeline import DAY, SHARD_EVENTS, Timeline, folds, microseconds
-from lab.data.view import look
+from lab.dataset.dataset import Dataset, build_dataset
+from lab.experiment.registry import shipped
 from lab.features.base import FeatureGroup
-from lab.registry import shipped
 from lab.targets import Interest
 from lab.targets.base import Target
 

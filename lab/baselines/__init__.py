@@ -8,7 +8,7 @@ for baseline in default_baselines():
 
 from typing import TYPE_CHECKING
 
-from lab.lazy import lazily
+from lab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from lab.baselines.base import Asked, Baseline, Fitted

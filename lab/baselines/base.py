@@ -1,13 +1,13 @@
 """What every baseline is: frozen settings, a fit on what was known at the valid cutoff, and scores."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from lab.data.queries import FoldView, Labels, Queries
-from lab.data.seen import seen_by
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.fold.seen import seen_by
 from lab.evaluation.ranking import label_ranks, rank_candidates, ranking_metrics
 
 SMOOTHINGS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4)
@@ -95,16 +95,61 @@ class Fitted:
         return np.log(_smooth(_shares(scores), self.smoothing)).astype(np.float32)
 
 
+class Predictor(Protocol):
+    """A fitted baseline of numbers. Its fields are what was fitted."""
+
+    def predict(self, view: FoldView, queries: Queries) -> np.ndarray:
+        """float[Q, K], as the target's answers; at each query from events with time <= its cutoff alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class FittedNumbers:
+    """A fitted baseline that predicts numbers."""
+
+    name: str
+    predictor: Predictor
+
+    def numbers(self, view: FoldView, queries: Queries) -> np.ndarray:
+        """float[Q, K]. Raises InputError where a number is not finite, or the rows are not the queries."""
+        found = np.asarray(self.predictor.predict(view, queries))
+        if found.ndim != 2 or len(found) != len(queries) or found.dtype.kind not in "fiu":
+            raise InputError(
+                f"baseline {self.name}: its numbers have the shape {found.shape} and the type {found.dtype}; numbers "
+                f"of the shape ({len(queries)}, K) are wanted, a row for each query."
+            )
+        if not np.isfinite(found).all():
+            raise InputError(f"baseline {self.name}: predicts {found[~np.isfinite(found)][0]}; use finite numbers.")
+        return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """Settings of a baseline. A subclass states its formula and fits a Scorer."""
+    """Settings of a baseline. A subclass states its formula and fits a Scorer, or a Predictor where it predicts
+    numbers."""
 
     name: ClassVar[str]
     """What tables call it."""
     asked: ClassVar[tuple[str, ...]] = ("ticks", "events")
     """The targets it serves: those that ask on the calendar, those that ask after each event."""
+    predicts: ClassVar[Literal["scores", "numbers"]] = "scores"
+    """What it predicts: scores of all candidates, or the numbers of a target that asks for numbers."""
+    targets: ClassVar[tuple[str, ...]] = ()
+    """Names of the targets that it serves, where it serves not all that ask for what it predicts."""
     orders_taken: ClassVar[bool] = False
     """Whether it orders what the user took before and nothing else: all the rest it leaves to popularity."""
+
+    def unsuited(self, target: Any) -> str:
+        """Why it cannot serve a target (`lab.targets.Target`), to stand behind `baseline X`; empty where it can."""
+        if self.targets and target.name not in self.targets:
+            return f"serves target {' and '.join(self.targets)}, not {target.name}"
+        if target.asks not in self.asked:
+            return f"cannot be asked after each event, as target {target.name} does"
+        if self.predicts == "scores" and not target.ranks:
+            return f"ranks candidates, and target {target.name} predicts numbers"
+        if self.predicts == "numbers" and not target.head.numbers:
+            return f"predicts numbers, and target {target.name} ranks candidates"
+        return ""
 
     def fit(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Fitted:
         """Fit on events up to the valid cutoff, on training windows closed by then, and on valid labels.
@@ -114,19 +159,30 @@ class Baseline:
         chosen by what the test will rank (`Asked.ndcg`). Raises InputError when no valid query has a label,
         since nothing can be chosen then.
         """
-        closed = train.queries.cutoff + horizon <= view.fold.valid_cutoff
         valid = valid.thinned(max(1, TUNING_SCORES // view.candidates))
         if not len(valid):
             raise InputError(
                 f"baseline {self.name}: no query at the valid cutoff has a label within the horizon, so its settings "
                 f"cannot be chosen; use a longer horizon or a log with more users."
             )
-        scorer = self.fit_scorer(view, train[np.flatnonzero(closed)], valid, horizon)
+        scorer = self.fit_scorer(view, _closed(view, train, horizon), valid, horizon)
         scores = checked(self.name, scorer.scores(view, valid.queries), len(valid), view.candidates)
         return Fitted(scorer, _best_smoothing(scores, valid, valid.left_out(view)))
 
+    def predictor(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> FittedNumbers:
+        """The same for a baseline that predicts numbers."""
+        return FittedNumbers(self.name, self.fit_numbers(view, _closed(view, train, horizon), valid, horizon))
+
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Scorer:
-        raise TypeError(f"{type(self).__name__} fits nothing")
+        raise TypeError(f"{type(self).__name__} fits no scorer")
+
+    def fit_numbers(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Predictor:
+        raise TypeError(f"{type(self).__name__} fits no predictor of numbers")
+
+
+def _closed(view: FoldView, train: Asked, horizon: int) -> Asked:
+    """The training queries whose windows close by the valid cutoff."""
+    return train[np.flatnonzero(train.queries.cutoff + horizon <= view.fold.valid_cutoff)]
 
 
 def checked(name: str, scores: np.ndarray, queries: int, candidates: int) -> np.ndarray:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.data.queries import FoldView, Queries
-from lab.data.search import events_until, expand
+from lab.data.fold.queries import FoldView, Queries
+from lab.data.fold.search import events_until, expand
 from lab.data.timeline import DAY
 
 

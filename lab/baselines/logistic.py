@@ -8,8 +8,8 @@ import numpy as np
 from lab.baselines.base import Asked, Baseline
 from lab.baselines.known import past, popularity_at
 from lab.baselines.markov import Transitions, count_transitions
-from lab.data.queries import FoldView, Queries
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.data.fold.queries import FoldView, Queries
 
 PAIRS = 1 << 20
 """Pairs whose features are in memory at once."""

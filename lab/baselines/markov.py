@@ -8,7 +8,7 @@ import numpy as np
 from lab.baselines.base import Asked
 from lab.baselines.known import Past, past, popularity
 from lab.baselines.popularity import Windowed
-from lab.data.queries import FoldView, Queries
+from lab.data.fold.queries import FoldView, Queries
 
 USERS_AT_ONCE = 1 << 16
 """Users whose pasts are in memory at once while transitions are counted."""

@@ -8,7 +8,7 @@ import numpy as np
 from lab.baselines.base import Asked
 from lab.baselines.known import past, popularity
 from lab.baselines.popularity import Windowed
-from lab.data.queries import FoldView, Queries
+from lab.data.fold.queries import FoldView, Queries
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.baselines.base import Asked, Baseline
 from lab.baselines.known import popularity
-from lab.data.queries import FoldView, Queries
+from lab.data.fold.queries import FoldView, Queries
 
 
 @dataclass(frozen=True)

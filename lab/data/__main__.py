@@ -2,6 +2,6 @@
 
 import sys
 
-from lab.data.describe import main
+from lab.commands.describe_log import main
 
 sys.exit(main())

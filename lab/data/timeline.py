@@ -10,7 +10,7 @@ days. A log that ends at `end` and is asked about horizons up to H days has
 and fold f moves all three back by f * H. Cutoffs are the same for every user.
 
 With the protocol `leave_one_out` instants count a user's events from the last one, which is at 0, a day each
-(`lab.data.order`), and the one horizon is one event long: the same three rules give the usual split.
+(`lab.data.log.event_order`), and the one horizon is one event long: the same three rules give the usual split.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from typing import Literal
 
 import numpy as np
 
-from lab.errors import InputError
-from lab.kinds import check_kinds
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
 
 DAY = 86_400_000_000
 """Microseconds in a day."""
@@ -227,3 +227,9 @@ def _too_short(span: int, horizons: tuple[float, ...], timeline: Timeline) -> st
         f"{(2 + timeline.folds) * longest:g} (a training, a valid and a test window each); {said}. "
         f"The longest that fits is {most} days."
     )
+
+
+def span_text(span: int) -> str:
+    """A span in microseconds: `1 day`, `0.5 days`."""
+    days = days_text(span)
+    return f"{days} day{'' if days == '1' else 's'}"

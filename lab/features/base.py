@@ -11,16 +11,13 @@ exactly nothing, and linen draws each group's parameters from a random stream of
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from flax import linen as nn
 
-from lab.data.queries import FoldView
-from lab.data.steps import Steps
-
-if TYPE_CHECKING:
-    from lab.targets.base import Target
+from lab.data.fold.queries import FoldView
+from lab.data.rows.steps import Steps
 
 State = dict[str, Any]
 """What a group has fitted: plain arrays and numbers."""
@@ -49,8 +46,8 @@ class FeatureGroup:
     one that speaks of the clock or of days, which a log in order, or timeline.protocol='leave_one_out', does not have.
     """
 
-    def needs_for(self, target: "Target") -> tuple[str, ...]:
-        """The same where some target is asked."""
+    def needs_for(self, *, items: bool) -> tuple[str, ...]:
+        """The same for one target; `items`: whether what it predicts are the items themselves."""
         return self.needs
 
     def fit(self, known: FoldView) -> State:

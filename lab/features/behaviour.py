@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 from flax import linen as nn
 
-from lab.data.queries import FoldView
-from lab.data.steps import Steps
+from lab.data.fold.queries import FoldView
+from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.category import Lookup, of_events
 

@@ -1,19 +1,16 @@
 """The category group: which category a step touched."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
-from lab.data.queries import FoldView
-from lab.data.steps import Steps
-from lab.data.vocabulary import fit_vocabulary
+from lab.data.fold.queries import FoldView
+from lab.data.fold.vocabulary import fit_vocabulary
+from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
-
-if TYPE_CHECKING:
-    from lab.targets.base import Target
 
 
 def of_events(values: np.ndarray, steps: Steps) -> np.ndarray:
@@ -56,9 +53,9 @@ class Category(FeatureGroup):
     name: ClassVar[str] = "category"
     side: ClassVar = "step"
 
-    def needs_for(self, target: "Target") -> tuple[str, ...]:
+    def needs_for(self, *, items: bool) -> tuple[str, ...]:
         # Without a column of the log's own it would be the item group once more.
-        return ("category",) if target.factored and target.categories.rule == "item" else ()
+        return ("category",) if items else ()
 
     def fit(self, known: FoldView) -> State:
         histories = known.histories

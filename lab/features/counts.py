@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from lab.data.queries import FoldView
+from lab.data.fold.queries import FoldView
 from lab.data.timeline import DAY
 
 if TYPE_CHECKING:

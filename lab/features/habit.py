@@ -11,12 +11,12 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from lab.data.queries import FoldView
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
+from lab.data.fold.queries import FoldView
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.counts import at_queries, decayed_counts
 from lab.features.weights import weights
-from lab.kinds import check_kinds
 from lab.models.layers import dropout
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import xxhash
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
-from lab.data.queries import FoldView
-from lab.data.steps import Steps
-from lab.data.vocabulary import fit_vocabulary
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
+from lab.data.fold.queries import FoldView
+from lab.data.fold.vocabulary import fit_vocabulary
+from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.category import Lookup, candidate_ids, of_events
-from lab.kinds import check_kinds
 
 _HASHES = 2
 

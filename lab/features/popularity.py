@@ -8,13 +8,13 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from lab.data.queries import FoldView
-from lab.data.steps import Steps
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
+from lab.data.fold.queries import FoldView
+from lab.data.rows.steps import Steps
 from lab.data.timeline import microseconds
-from lab.errors import InputError
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.weights import weights
-from lab.kinds import check_kinds
 
 if TYPE_CHECKING:
     from lab.models.network import Asking

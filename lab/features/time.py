@@ -7,8 +7,8 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from lab.data.queries import FoldView
-from lab.data.steps import Steps
+from lab.data.fold.queries import FoldView
+from lab.data.rows.steps import Steps
 from lab.data.timeline import DAY
 from lab.features.base import FeatureGroup, Shape, State
 

@@ -16,7 +16,7 @@ little smaller, and LSTM() is the size of Transformer(layers=1, mlp_ratio=2), wi
 
 from typing import TYPE_CHECKING
 
-from lab.lazy import lazily
+from lab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from lab.models.base import Model

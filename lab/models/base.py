@@ -6,8 +6,8 @@ from typing import ClassVar
 import jax.numpy as jnp
 from flax import linen as nn
 
-from lab.errors import InputError
-from lab.kinds import check_kinds
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
 
 
 @dataclass(frozen=True, kw_only=True)

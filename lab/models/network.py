@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
-from lab.data.batch import Columns, EntryArrays, Rows
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.data.rows.batch import Columns, EntryArrays, Rows
+from lab.models.head import Both, Factors, Head
 
 
 class Asking(NamedTuple):
@@ -45,22 +46,12 @@ class Asking(NamedTuple):
         return jax.vmap(one_row)(score, self.entry.candidate)
 
 
-class Factors(NamedTuple):
-    """Logits as the products that give them: hidden @ kernel.T + bias."""
-
-    hidden: Float[Array, "B Q D"]
-    """The encoder's output at each query, normalised."""
-    kernel: Float[Array, "C D"]
-    bias: Float[Array, " C"]
-    prior: Float[Array, " C"]
-    """Log share of each candidate in the known log."""
-
-
 class Network(nn.Module):
-    """Scores of all C candidates at every query of a batch of rows, or the factors of these scores.
+    """What a target's head asks for at every query of a batch of rows: scores of all C candidates, numbers, or both.
 
     embedding = sum over step-side groups of on[g] * embed_g(x_g)  (+ one learned vector at ticks)
     logits    = head(encoder(embedding) at the queries) + sum over candidate-side groups of on[g] * score_g
+    numbers   = Dense(encoder(embedding) at the queries), begun at what the target says is a first guess
     """
 
     encoder: nn.Module
@@ -71,8 +62,8 @@ class Network(nn.Module):
     candidates: int
     width: int
     dtype: Any
-    factored: bool = False
-    """Whether to give factors; there are no candidate-side groups then."""
+    head: Head = Head()
+    """With factors, and without scores, there are no candidate-side groups."""
     tied: str = ""
     """The step-side group whose vectors of the candidates score them too; empty for vectors of their own."""
 
@@ -83,15 +74,28 @@ class Network(nn.Module):
         tables: Columns,
         on: Float[Array, " G"],
         dropout: Float[Array, ""] | None,
-    ) -> Float[Array, "B Q C"] | Factors:
+    ) -> Float[Array, "B Q C"] | Factors | Float[Array, "B Q K"] | Both:
         switch = {name: on[place] for place, name in enumerate(self.order)}
         steps = self._embed(rows, switch)
         hidden = self.encoder(steps, rows.start, rows.time, dropout)
         asked = jnp.take_along_axis(hidden, rows.query.position[..., None], axis=1)
         asked = nn.LayerNorm(dtype=jnp.float32, name="norm")(asked.astype(jnp.float32)).astype(self.dtype)
-        if self.factored:
+        if self.head.scores is None:
+            return self._numbers(asked, tables["head"]["numbers"])
+        scores = self._scores(rows, asked, tables, switch, dropout)
+        return Both(scores, self._numbers(asked, tables["head"]["numbers"])) if self.head.numbers else scores
+
+    def _scores(
+        self,
+        rows: Rows,
+        asked: Float[Array, "B Q D"],
+        tables: Columns,
+        switch: dict[str, Array],
+        dropout: Float[Array, ""] | None,
+    ) -> Float[Array, "B Q C"] | Factors:
+        if self.head.scores == "factors":
             return self._factors(asked, tables["head"]["prior"])
-        logits = self._head(asked, tables["head"]["prior"])
+        logits = self._logits(asked, tables["head"]["prior"])
         asking = self._asking(rows, asked, tables["head"]["prior"], dropout)
         for name in sorted(self.candidate_groups):
             columns = rows.entry_columns.get(name, {})
@@ -108,7 +112,13 @@ class Network(nn.Module):
             steps = steps + switch[name].astype(self.dtype) * embedded
         return steps
 
-    def _head(self, asked: Float[Array, "B Q D"], prior: Float[Array, " C"]) -> Float[Array, "B Q C"]:
+    def _numbers(self, asked: Float[Array, "B Q D"], first_guess: Float[Array, " K"]) -> Float[Array, "B Q K"]:
+        """K numbers a query; without what the network learns they are the first guess."""
+        kernel = self.param("numbers_kernel", nn.initializers.normal(0.02), (self.width, self.head.numbers))
+        bias = self.param("numbers_bias", lambda _: jnp.asarray(first_guess, jnp.float32))
+        return (asked @ kernel.astype(self.dtype)).astype(jnp.float32) + bias
+
+    def _logits(self, asked: Float[Array, "B Q D"], prior: Float[Array, " C"]) -> Float[Array, "B Q C"]:
         """One score for each candidate; the bias starts at the log shares of the known log."""
         kernel = self.param("kernel", nn.initializers.normal(0.02), (self.width, self.candidates))
         bias = self.param("bias", lambda _: jnp.asarray(prior, jnp.float32))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from lab.errors import InputError
+from lab.core.errors import InputError
 from lab.models.attention import attend, visible
 from lab.models.base import Model
 from lab.models.layers import LayerNorm, Linear, dropout

@@ -11,7 +11,7 @@ of the others.
 import sys
 from pathlib import Path
 
-from lab.leaving import asked, ended, helped
+from lab.core.process import asked, ended, helped
 
 STALE = "--stale"
 

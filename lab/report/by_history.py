@@ -11,9 +11,8 @@ from jaxtyping import Float, Int
 from lab.report.contents import Contents
 from lab.report.curves import beside, curve
 from lab.report.panels import legend, panel_each, place_of
+from lab.results.summary import Line, answered
 from lab.statistics.intervals import Interval, over_users
-from lab.summary import Line, answered
-from lab.tables import METRIC
 
 PARTS = 4
 
@@ -46,7 +45,7 @@ def served(contents: Contents, line: Line) -> Served | None:
     parts = []
     for same in folds.values():
         here = same[0]["slice"] == "all"
-        values = np.mean([table[METRIC][here] for table in same], axis=0)
+        values = np.mean([table[contents.lead.name][here] for table in same], axis=0)
         parts.append((same[0]["user"][here], same[0]["history"][here], values))
     return Served(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
@@ -59,7 +58,10 @@ def quartiles(history: Int[np.ndarray, "Q"]) -> list[int]:
 
 
 def by_history(contents: Contents) -> Any:
-    """A panel for each horizon, a line for each of the table's; None where no cell keeps histories."""
+    """A panel for each horizon, a line for each of the table's; None where no cell keeps histories, or where the metric
+    is not one of queries."""
+    if contents.lead.per == "cell":
+        return None
     found = [(line, one) for line in contents.lines if (one := served(contents, line)) is not None]
     if not found:
         return None
@@ -75,7 +77,7 @@ def by_history(contents: Contents) -> Any:
             where = beside(range(len(bins)), index, len(names))[[part for part, _ in known]]
             curve(panel, where, [each for _, each in known], index, line.name)
         _label(panel, mine[0][1], edges)
-    next(iter(places.values())).set_ylabel(METRIC.upper())
+    next(iter(places.values())).set_ylabel(contents.lead.label)
     legend(figure, places.values())
     return figure
 

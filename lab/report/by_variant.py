@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from lab.answers import span
-from lab.cell_record import line_name
+from lab.experiment.cell_record import line_name
 from lab.report.contents import Contents
 from lab.report.curves import beside, curve
 from lab.report.means import interval
 from lab.report.panels import Place, legend, panels, place_of
+from lab.results.conclusions import span
 from lab.statistics.intervals import Interval
-from lab.tables import METRIC
 
 
 def over_variants(contents: Contents) -> Any:
@@ -36,7 +35,7 @@ def over_variants(contents: Contents) -> Any:
         panel.set(title=f"{part}, next {span(place[1])}" if len(asked) > 1 else part)
         panel.set_xticks(range(len(variants)), variants, rotation=30, ha="right")
     for panel in drawn[:: len(slices)]:
-        panel.set_ylabel(METRIC.upper())
+        panel.set_ylabel(contents.lead.label)
     legend(figure, drawn)
     return figure
 
@@ -44,6 +43,6 @@ def over_variants(contents: Contents) -> Any:
 def _varied(contents: Contents, name: str, place: Place, part: str, variants: Sequence[str]) -> list[Interval | None]:
     """One name's numbers over the variants, None where it has none; of what has no variants, the same for all."""
     own = [one for one in contents.lines if line_name(one.model, one.features, "") == name and place_of(one) == place]
-    found = [(line.variant, contents.summary.estimate(line, part, METRIC)) for line in own]
+    found = [(line.variant, contents.summary.estimate(line, part, contents.lead.name)) for line in own]
     at = {variant: interval(one) for variant, one in found if one is not None and np.isfinite(one.mean)}
     return [at.get(variant, at.get("")) for variant in variants]

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from lab.answers import horizon_text, number, probability
-from lab.comparisons import Comparison
 from lab.report.contents import Contents
+from lab.results.comparisons import Comparison
+from lab.results.conclusions import horizon_text, number, probability
 
 Entry = tuple[str, str | float]
 """What is shown, and what it sorts by."""

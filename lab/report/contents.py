@@ -3,20 +3,21 @@
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lab.cell_record import CellRecord, Kind
-from lab.comparisons import Comparison, from_row
-from lab.damage import refuse_damaged
-from lab.errors import FaultError, InputError
-from lab.slices import told
-from lab.store import CURVE, Store
-from lab.summary import Line, Summary, summarise
+from lab.core.errors import FaultError, InputError
+from lab.evaluation.measures import Measures, MetricSpec
+from lab.experiment.cell_record import CellRecord, Kind
+from lab.results.comparisons import Comparison, from_row
+from lab.results.damage import refuse_damaged
+from lab.results.slices import shown_slices
+from lab.results.store import CURVE, Store
+from lab.results.summary import Line, Summary, summarise
 
 PIN = "pin.json"
 """Where a folder says what its results are of."""
@@ -45,17 +46,30 @@ class Contents:
     @cached_property
     def slices(self) -> tuple[str, ...]:
         """Those that have something of their own to say."""
-        return told(self.summary)
+        return shown_slices(self.summary)
+
+    @property
+    def measures(self) -> Measures:
+        """How its one target judges; of several see `by_target`."""
+        return self.summary.judged_by
+
+    @property
+    def lead(self) -> MetricSpec:
+        """The metric that tables and figures go by."""
+        return self.measures.lead
+
+    def by_target(self) -> "dict[str, Contents]":
+        """The same for each target alone."""
+        return {target: self._of_target(target) for target in self.summary.targets}
+
+    def _of_target(self, target: str) -> "Contents":
+        rows = tuple(row for row in self.comparisons if row.get("target") == target)
+        return replace(self, summary=self.summary.of_target(target), comparisons=rows)
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """What of the experiment the log had no column for, a sentence each."""
         return tuple((self.facts.get("data") or {}).get("left_out", ()))
-
-    @property
-    def things(self) -> str:
-        """What is ranked, in a word."""
-        return "items" if (self.asked("target").get("categories") or {}).get("rule") == "item" else "categories"
 
     @property
     def leaves_one_out(self) -> bool:
@@ -110,7 +124,16 @@ def read_contents(root: Path, stale: bool = False) -> Contents:
             "again to compute them anew, or add --stale to show them as stale."
         )
     facts, pin = _facts(root)
-    return Contents(store, planned, summarise(store, planned), facts, pin, _rows(root / "comparisons.csv"))
+    summary = summarise(store, planned, measures=pinned_measures(facts))
+    return Contents(store, planned, summary, facts, pin, _rows(root / "comparisons.csv"))
+
+
+def pinned_measures(facts: Mapping[str, Any]) -> dict[str, Measures]:
+    """How the target of a pin judges, by its name; none where the pin is absent or of an older version."""
+    try:
+        return {str(facts["metrics"]["target"]): Measures.from_json(facts["metrics"]["measures"])}
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def _planned(path: Path) -> list[CellRecord]:

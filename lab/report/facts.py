@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.answers import span
-from lab.data.removed import removals
-from lab.data.timeline import LAST_EVENT, date_text
-from lab.data.words import counted, span_text
-from lab.protocol import leave_one_out
-from lab.remarks import cold
+from lab.core.words import counted
+from lab.data.fold.leave_one_out import leave_one_out
+from lab.data.log.removed import removals
+from lab.data.timeline import LAST_EVENT, date_text, span_text
 from lab.report.contents import Contents
+from lab.results.conclusions import span
+from lab.results.query_notes import counts
 
 Fact = tuple[str, str]
 """What is told, and what is told of it."""
@@ -53,15 +53,17 @@ def of_folds(contents: Contents) -> Iterator[Fact]:
         start = f"fold {fold['fold']}, " if len(split["folds"]) > 1 else ""
         if not contents.leaves_one_out:
             yield from ((f"{start}{name} cutoff", date_text(fold[f"{name}_cutoff"])) for name in ("valid", "test"))
-        yield f"{start}ranked", f"{fold['candidates']:,} {contents.things}"
-        yield from ((f"{start}{name}", value) for name, value in _cold(contents, fold["fold"]))
+        yield f"{start}known", f"{fold['candidates']:,} {contents.measures.things}"
+        yield from ((f"{start}{name}", value) for name, value in _remarked(contents, fold["fold"]))
     yield "fingerprint of the cutoffs", str(split.get("fingerprint"))
 
 
-def _cold(contents: Contents, fold: int) -> Iterator[Fact]:
-    found = {line.horizon: counts[fold] for line in contents.lines if fold in (counts := cold(line))}
-    for horizon, (none, every) in found.items():
-        yield f"cold, next {span(horizon)}", f"{none:,} of {counted(every, 'event')} asked for"
+def _remarked(contents: Contents, fold: int) -> Iterator[Fact]:
+    for remark in contents.measures.remarks:
+        metric = remark.metric
+        found = {line.horizon: own[fold] for line in contents.lines if fold in (own := counts(line, metric))}
+        for horizon, (none, every) in found.items():
+            yield f"{metric}, next {span(horizon)}", f"{none:,} of {counted(every, 'event')} asked for"
 
 
 def of_machine(contents: Contents) -> Iterator[Fact]:

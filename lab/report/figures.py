@@ -2,22 +2,22 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from lab.answers import SURE, horizon_text
+from lab.evaluation.measures import Panel
 from lab.report.by_history import by_history
 from lab.report.by_variant import over_variants
 from lab.report.contents import Contents
 from lab.report.forest import forest
 from lab.report.learning import learning
-from lab.report.means import estimates, named, over_horizons, row_by_row
-from lab.report.panels import label_rows, legend, panels, room_for
-from lab.report.reliability import reliability
-from lab.report.style import look, png, style, svg
-from lab.summary import Line
-from lab.tables import METRIC
+from lab.report.means import estimates, over_horizons, row_by_row
+from lab.report.panels import label_rows, panels, room_for
+from lab.report.style import png, style, svg
+from lab.report.target_panels import KINDS
+from lab.results.conclusions import SURE, horizon_text
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,34 @@ class Drawing:
     png: bytes
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A figure that a report draws where the folder has numbers for it."""
+
+    name: str
+    title: str
+    words: str
+    """{metric} and {things} stand for the leading metric and for what is predicted."""
+    make: Callable[[Contents], Any]
+
+
+def wanted(contents: Contents) -> list[Wanted]:
+    """The figures of every report, and among them those that the target declares."""
+    own = [Wanted(one.name, one.title, one.words, partial(_panel, panel=one)) for one in contents.measures.panels]
+    return [*COMPARED, *own, *EXPLAINED]
+
+
+def _panel(contents: Contents, panel: Panel) -> Any:
+    return KINDS[panel.kind](contents, panel)
+
+
 def draw(contents: Contents) -> Iterator[tuple[str, Drawing | None]]:
-    """The title of each of DRAWN and the figure, None where the folder has no numbers for it."""
+    """The title of each wanted figure and the figure, None where the folder has no numbers for it."""
     with style():
-        for name, title, words, make in DRAWN:
-            figure = make(contents)
-            said = words.format(things=contents.things)
-            yield title, None if figure is None else Drawing(name, title, said, svg(figure), png(figure))
+        for one in wanted(contents):
+            figure = one.make(contents)
+            said = one.words.format(metric=contents.lead.label, things=contents.measures.things)
+            yield one.title, None if figure is None else Drawing(one.name, one.title, said, svg(figure), png(figure))
 
 
 def _heat(contents: Contents) -> Any:
@@ -65,52 +86,8 @@ def _heat(contents: Contents) -> Any:
     when = [f"{target},\n{horizon_text(h)}" if several else horizon_text(h) for target, h in columns]
     panel.set_xticks(range(len(columns)), when)
     panel.grid(False)
-    figure.colorbar(image, label=METRIC.upper())
+    figure.colorbar(image, label=contents.lead.label)
     return figure
-
-
-def _novel(contents: Contents) -> Any:
-    figure, (panel,) = panels(5.8)
-    for index, (name, lines) in enumerate(named(contents).items()):
-        repeat, novel = (dict(estimates(contents, lines, part)) for part in ("repeat", "novel"))
-        both = [horizon for horizon in repeat if horizon in novel]
-        if both:
-            x, y = [repeat[h].mean for h in both], [novel[h].mean for h in both]
-            how = look(index) | {"linewidth": 0.9, "markersize": 7, "markevery": [-1]}
-            # Of one horizon there is a point alone, and so in the legend.
-            panel.plot(x, y, label=name, **how | ({"linestyle": "none"} if len(both) == 1 else {}))
-    if not panel.lines:
-        return None
-    panel.set(xlabel=f"{METRIC.upper()} on repeat", ylabel=f"{METRIC.upper()} on novel")
-    legend(figure, [panel])
-    return figure
-
-
-def _calibration(contents: Contents) -> Any:
-    found = {
-        name: [(h, _mean(contents, line, "calibration_error")) for h, line in ((one.horizon, one) for one in lines)]
-        for name, lines in named(contents).items()
-    }
-    found = {name: [(h, v) for h, v in values if np.isfinite(v)] for name, values in found.items()}
-    found = {name: values for name, values in found.items() if values}
-    if not found:
-        return None
-    horizons = sorted({horizon for values in found.values() for horizon, _ in values})
-    figure, (panel,) = panels(1.6 + max(0.36, room_for(found)) * len(found))
-    for index, horizon in enumerate(horizons):
-        places = [p for p, values in enumerate(found.values()) if horizon in dict(values)]
-        errors = [dict(values)[horizon] for values in found.values() if horizon in dict(values)]
-        panel.plot(errors, places, label=horizon_text(horizon), **look(index) | {"linestyle": "none"})
-    label_rows(panel, found)
-    panel.set(xlabel="calibration error (0 is best)")
-    panel.set_xlim(left=0)
-    legend(figure, [panel])
-    return figure
-
-
-def _mean(contents: Contents, line: Line, metric: str) -> float:
-    one = contents.summary.estimate(line, "all", metric)
-    return one.mean if one else float("nan")
 
 
 BARS = (
@@ -119,28 +96,28 @@ BARS = (
 )
 """Of figures drawn by lab.report.curves."""
 
-DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
-    (
+COMPARED: Sequence[Wanted] = (
+    Wanted(
         "horizon",
         "How far ahead",
-        f"{METRIC.upper()} against the horizon, a line for each model or baseline, a panel on a scale of its own for "
+        "{metric} against the horizon, a line for each model or baseline, a panel on a scale of its own for "
         f"each slice; {BARS}",
         over_horizons,
     ),
-    (
+    Wanted(
         "means",
         "Models and baselines",
-        f"{METRIC.upper()} of each line, a panel for each slice; bars are 95 % intervals over users.",
+        "{metric} of each line, a panel for each slice; bars are 95 % intervals over users.",
         row_by_row,
     ),
-    (
+    Wanted(
         "variants",
         "Variants",
-        f"{METRIC.upper()} against the variants in their order, a line for each model or baseline, a panel on a scale "
+        "{metric} against the variants in their order, a line for each model or baseline, a panel on a scale "
         f"of its own for each slice; {BARS} What is the same to all variants goes straight across.",
         over_variants,
     ),
-    (
+    Wanted(
         "comparisons",
         "Paired differences",
         "How far the best line of each horizon is ahead of every other, query by query, with 95 % intervals over users "
@@ -150,40 +127,24 @@ DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
         "lines.",
         forest,
     ),
-    (
+    Wanted(
         "ablation",
         "Models and feature sets",
-        f"{METRIC.upper()} over all {{things}}: a row for each model and feature set, a column for each horizon.",
+        "{metric} over all {things}: a row for each model and feature set, a column for each horizon.",
         _heat,
     ),
-    (
-        "novel",
-        "Novel against repeat",
-        "How well each line ranks {things} never touched before (upwards) against those touched before (to the "
-        "right); several horizons are joined, and the longest marked.",
-        _novel,
-    ),
-    (
-        "calibration",
-        "Calibration",
-        "The share of predicted probability that sits in bins of the wrong size, for each line and horizon.",
-        _calibration,
-    ),
-    (
-        "reliability",
-        "Reliability",
-        "Observed against predicted shares, in bins of a factor of two; on the dotted line what is predicted comes "
-        "true. Below, how many pairs of a query and a category each point stands on.",
-        reliability,
-    ),
-    (
+)
+"""Which row is ahead, and of what it is made."""
+
+EXPLAINED: Sequence[Wanted] = (
+    Wanted(
         "history",
         "By length of history",
-        f"{METRIC.upper()} over all {{things}} for quarters of the queries, by how many events of the user were known; "
+        "{metric} over all {things} for quarters of the queries, by how many events of the user were known; "
         f"{BARS}",
         by_history,
     ),
-    (
+    Wanted(
         "learning",
         "Learning curves",
         "Loss on the valid split, or what else training stops by, against training steps, a line for each cell, a "
@@ -192,3 +153,4 @@ DRAWN: Sequence[tuple[str, str, str, Callable[[Contents], Any]]] = (
         learning,
     ),
 )
+"""What is behind the numbers."""

@@ -35,11 +35,6 @@ def learning(contents: Contents) -> Any:
         panel.set_xlim(left=0)
         panel.ticklabel_format(axis="y", useOffset=False)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    next(iter(places.values())).set_ylabel(_stopped_by(contents))
+    next(iter(places.values())).set_ylabel(contents.measures.stops_by)
     legend(figure, places.values())
     return figure
-
-
-def _stopped_by(contents: Contents) -> str:
-    """What training looks at on the valid split."""
-    return "1 - NDCG@10 on valid" if contents.asked("target").get("stop_by") == "ndcg" else "loss on valid, nats"

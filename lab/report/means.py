@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from lab.cell_record import KINDS
+from lab.experiment.cell_record import KINDS
 from lab.report.contents import Contents
 from lab.report.curves import beside, curve
 from lab.report.panels import label_rows, legend, panels, room_for
 from lab.report.style import look
+from lab.results.store import days
+from lab.results.summary import Estimate, Line
 from lab.statistics.intervals import Interval
-from lab.store import days
-from lab.summary import Estimate, Line
-from lab.tables import METRIC
 
 
 def named(contents: Contents) -> dict[str, list[Line]]:
@@ -26,9 +25,10 @@ def named(contents: Contents) -> dict[str, list[Line]]:
     return found
 
 
-def estimates(contents: Contents, lines: Sequence[Line], part: str) -> list[tuple[float, Estimate]]:
-    """Horizon and estimate of each line that has a number in a slice."""
-    found = [(line.horizon, contents.summary.estimate(line, part, METRIC)) for line in lines]
+def estimates(contents: Contents, lines: Sequence[Line], part: str, metric: str = "") -> list[tuple[float, Estimate]]:
+    """Horizon and estimate of each line that has a number in a slice; by default of the leading metric."""
+    metric = metric or contents.lead.name
+    found = [(line.horizon, contents.summary.estimate(line, part, metric)) for line in lines]
     return [(horizon, one) for horizon, one in found if one is not None and np.isfinite(one.mean)]
 
 
@@ -47,7 +47,7 @@ def over_horizons(contents: Contents) -> Any:
                 curve(panel, where, [interval(one) for _, one in found], index, name)
         panel.set(title=part, xlabel="horizon, days")
         panel.set_xticks(places, [days(horizon) for horizon in horizons])
-    drawn[0].set_ylabel(METRIC.upper())
+    drawn[0].set_ylabel(contents.lead.label)
     legend(figure, drawn)
     return figure
 
@@ -62,7 +62,7 @@ def row_by_row(contents: Contents) -> Any:
         for row, lines in enumerate(rows.values()):
             for _, one in estimates(contents, lines, part):
                 _draw(panel, row, one, lines[0])
-        panel.set(title=part, xlabel=METRIC.upper())
+        panel.set(title=part, xlabel=contents.lead.label)
     label_rows(drawn[0], rows)
     legend(figure, drawn)
     return figure

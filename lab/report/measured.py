@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.remarks import COLD
+from lab.evaluation.measures import ALL, Measures
 from lab.report.contents import Contents
-from lab.slices import ALL
-from lab.summary import Estimate, Line
-from lab.table_grid import short
+from lab.results.summary import Estimate, Line
+from lab.results.table_layout import short
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Measured:
 
 def measured(contents: Contents) -> Measured:
     """Every metric of the lines that have any, in the order in which cells report them."""
-    found = [(line, _means(own)) for line, own in contents.summary.lines if own]
+    found = [(line, _means(own, contents.measures)) for line, own in contents.summary.lines if own]
     names = list(dict.fromkeys(name for _, means in found for name in means))
     columns: dict[tuple[str, ...], str] = {}
     for name in names:
@@ -32,19 +31,26 @@ def measured(contents: Contents) -> Measured:
     heads = tuple(columns.values())
     firsts = [head.split(", ")[0] for head in heads]
     rows = [(line, tuple(_entry(means.get(name)) for name in firsts)) for line, means in found]
-    return Measured(heads, rows, dict(_definitions(contents)))
+    return Measured(heads, rows, dict(_definitions(contents.measures)))
 
 
-def _means(own: Iterable[Estimate]) -> dict[str, float]:
-    return {one.metric: one.mean for one in own if one.slice == ALL and one.metric != COLD}
+def _means(own: Iterable[Estimate], measures: Measures) -> dict[str, float]:
+    """Over all queries, counts apart: they are the same for every line."""
+    counts = {one.name for one in measures.metrics if one.better == "neither"}
+    return {one.metric: one.mean for one in own if one.slice == ALL and one.metric not in counts}
 
 
 def _entry(mean: float | None) -> tuple[str, float] | None:
     return None if mean is None or mean != mean else (short(mean), mean)
 
 
-def _definitions(contents: Contents) -> Iterator[tuple[str, str]]:
-    judged = contents.facts.get("metrics") or {}
-    yield from (judged.get("definitions") or {}).items()
-    if judged.get("candidates"):
-        yield "ranked", judged["candidates"]
+def _definitions(measures: Measures) -> Iterator[tuple[str, str]]:
+    """Each definition once, behind the metrics that it is of."""
+    by_words: dict[str, list[str]] = {}
+    for one in measures.metrics:
+        unit = f", in {one.unit}" if one.unit else ""
+        how = {"lower": "; lower is better", "nearest": f"; best is {one.best:g}"}.get(one.better, "")
+        by_words.setdefault(f"{one.definition}{unit}{how}", []).append(one.name)
+    yield from ((", ".join(names), words) for words, names in by_words.items())
+    if measures.population:
+        yield "asked", measures.population

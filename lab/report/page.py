@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.answers import horizon_text
+from lab.experiment.settings import flags_of_files
 from lab.report.compared import about, compared, heads
 from lab.report.contents import Contents
 from lab.report.facts import of_folds, of_log, of_machine, of_settings
 from lab.report.figures import Drawing
 from lab.report.measured import measured
 from lab.report.question import question
-from lab.settings import flags_of_files
-from lab.summary import Estimate
-from lab.table_grid import grid, short
-from lab.tables import METRIC
+from lab.results.conclusions import horizon_text
+from lab.results.summary import Estimate
+from lab.results.table_layout import short, tables_of
 
 TEMPLATE = Path(__file__).parent / "page.html"
 
@@ -27,11 +26,11 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
     from markupsafe import Markup
 
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    shown = grid(contents.summary, contents.compared, METRIC, contents.left_out)
+    (shown,) = tables_of(contents.summary, contents.compared, contents.left_out)
     return template.from_string(TEMPLATE.read_text("utf-8")).render(
         name=contents.name,
         question=question(contents),
-        answer=shown.answers,
+        answer=shown.conclusions,
         caption=shown.caption,
         notes=shown.notes,
         remarks=shown.remarks,
@@ -65,7 +64,7 @@ def _rows(contents: Contents) -> Iterator[Mapping[str, Any]]:
     for line, _ in contents.summary.lines:
         stale = "stale, " if line.stale else ""
         ended = stale + ", ".join(f"{count} {status}" for status, count in line.counts.items() if count)
-        values = [contents.summary.estimate(line, part, METRIC) for part in contents.slices]
+        values = [contents.summary.estimate(line, part, contents.lead.name) for part in contents.slices]
         yield {
             "name": line.name,
             "kind": line.kind,

@@ -4,8 +4,8 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from lab.answers import span
-from lab.summary import Line
+from lab.results.conclusions import span
+from lab.results.summary import Line
 
 Place = tuple[str, float]
 """A target and a horizon in days: what has a panel of its own."""

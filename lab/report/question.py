@@ -1,9 +1,9 @@
 """What was asked."""
 
+from lab.core.paragraphs import paragraphs
 from lab.data.timeline import LAST_EVENT
-from lab.paragraphs import paragraphs
 from lab.report.contents import Contents
-from lab.store import days
+from lab.results.store import days
 
 
 def question(contents: Contents) -> list[str]:

@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from lab.answers import span
+from lab.evaluation.measures import Panel
 from lab.report.contents import Contents
 from lab.report.panels import ACROSS, Place, legend, panels, place_of
 from lab.report.style import look
-from lab.store import RELIABILITY
-from lab.summary import Line
+from lab.results.conclusions import span
+from lab.results.summary import Line
+
+TABLE = "reliability"
+"""Its name beside each cell."""
 
 FEWEST = 20
 """Pairs of a query and a category below which a point is left out."""
@@ -18,14 +21,14 @@ FEWEST = 20
 
 def pooled(contents: Contents, line: Line) -> dict[str, np.ndarray] | None:
     """Pairs, and sums of predicted and observed shares, by bin over all cells of a line; None where none kept any."""
-    kept = [contents.store.reliability(c.id) for c in line.done if contents.store.has(c.id, RELIABILITY)]
+    kept = [contents.store.table(c.id, TABLE) for c in line.done if contents.store.has(c.id, f"{TABLE}.csv")]
     if not kept:
         return None
     here = kept[0]["slice"] == "all"
     return {name: np.sum([one[name][here] for one in kept], axis=0) for name in ("pairs", "predicted", "observed")}
 
 
-def reliability(contents: Contents) -> Any:
+def reliability(contents: Contents, panel: Panel) -> Any:
     """A column for each horizon: the diagram, and the counts under it; None where no cell kept any."""
     found = [(line, one) for line in contents.lines if (one := pooled(contents, line)) is not None]
     if not found:

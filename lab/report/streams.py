@@ -18,9 +18,9 @@ def streams(table: "pd.DataFrame", title: str, learned_until: np.datetime64 | No
     """A matplotlib figure of two streams under each other: what was predicted, and what then happened.
 
     `table` has a row for each cutoff and category, with the shares `predicted` and `happened` (NaN where nobody came
-    back), as `lab.evolution` gives them for a user, or their means over users. The categories with the largest shares
-    are drawn, each as wide as its share, in one colour and place in both streams. `learned_until` is the valid cutoff:
-    windows that closed by then have taught the model.
+    back), as `lab.predicting.evolution` gives them for a user, or their means over users. The categories with the
+    largest shares are drawn, each as wide as its share, in one colour and place in both streams.
+    `learned_until` is the valid cutoff: windows that closed by then have taught the model.
     """
     from matplotlib.figure import Figure
 

@@ -1,16 +1,18 @@
 """From a results folder to its figures and its page."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from lab.files import write_whole
-from lab.progress import Progress
-from lab.report.contents import read_contents
-from lab.report.figures import DRAWN, draw
+from lab.core.files import write_whole
+from lab.core.progress import Progress
+from lab.report.contents import Contents, read_contents
+from lab.report.figures import COMPARED, EXPLAINED, draw, wanted
 from lab.report.page import page
-from lab.store import Store
-from lab.tables import write_tables
+from lab.results.store import Store
+from lab.results.tables import write_tables
 
 FIGURES, PAGE = "figures", "report.html"
 """Where they lie in a results folder."""
@@ -22,6 +24,9 @@ NO_FLAG = ""
 READ, DRAW = "reading", "drawing"
 """The kinds of work of a report."""
 
+FIGURES_OF_ALL = len(COMPARED) + len(EXPLAINED)
+"""Figures of every report; a target may want more."""
+
 
 def write_report(root: Path, stale: bool = False, console: Console | None = None) -> Path:
     """Write summary.csv, .md and .tex, figures/ and report.html into a results folder; the page's path.
@@ -30,11 +35,12 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
     where one of its files is damaged.
     """
     Store(root).refuse_links()
-    with Progress({READ: 3, DRAW: len(DRAWN)}, "report", console) as progress:
+    with Progress({READ: 3, DRAW: FIGURES_OF_ALL}, "report", console) as progress:
         progress.advance(0, "reading cells")
         before = read_contents(root, stale)
         progress.advance(1, "comparing rows", READ)
-        write_tables(before.store, before.planned, left_out=before.left_out, flag=NO_FLAG)
+        measures = before.summary.measures
+        write_tables(before.store, before.planned, left_out=before.left_out, flag=NO_FLAG, measures=measures)
         progress.advance(1, "reading the tables", READ)
         return _draw(root, stale, progress)
 
@@ -42,28 +48,39 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
 def draw_report(root: Path, stale: bool = False, console: Console | None = None) -> Path:
     """Write figures/ and report.html of the cells and tables that are there; the page's path."""
     Store(root).refuse_links()
-    with Progress({READ: 1, DRAW: len(DRAWN)}, "report", console) as progress:
+    with Progress({READ: 1, DRAW: FIGURES_OF_ALL}, "report", console) as progress:
         progress.advance(0, "reading the tables")
         return _draw(root, stale, progress)
 
 
 def _draw(root: Path, stale: bool, progress: Progress) -> Path:
+    """Draw and write; of several targets each has a page, and the path is the first one's."""
     contents = read_contents(root, stale)
     progress.advance(1, "drawing", READ)
-    drawings = []
+    parts = contents.by_target()
+    pages = [_page(root, part, target if len(parts) > 1 else "", progress) for target, part in parts.items()]
+    return pages[0]
+
+
+def _page(root: Path, contents: Contents, target: str, progress: Progress) -> Path:
+    """The figures and the page of one target, whose name is theirs where there are others."""
+    drawings, mark = [], f"{target}-" if target else ""
     for title, one in draw(contents):
-        drawings += [one] if one else []
+        drawings += [replace(one, name=mark + one.name)] if one else []
         progress.advance(1, title, DRAW)
-    # Of an earlier run, which had numbers for them.
-    older = {name for name, *_ in DRAWN} - {one.name for one in drawings}
-    for path in [path for path in (root / FIGURES).glob("*.*") if path.stem in older]:
-        path.unlink()
+    _remove_older(root / FIGURES, {mark + one.name for one in wanted(contents)} - {one.name for one in drawings})
     for one in drawings:
         write_whole(root / FIGURES / f"{one.name}.svg", one.svg, NO_FLAG)
         write_whole(root / FIGURES / f"{one.name}.png", one.png, NO_FLAG)
-    path = root / PAGE
+    path = root / (f"report-{target}.html" if target else PAGE)
     write_whole(path, page(contents, drawings).encode(), NO_FLAG)
     return path
+
+
+def _remove_older(folder: Path, names: Collection[str]) -> None:
+    """Remove figures of an earlier run, which had numbers for them."""
+    for path in [path for path in folder.glob("*.*") if path.stem in names]:
+        path.unlink()
 
 
 def drawn_figures(root: Path) -> dict[str, Path]:

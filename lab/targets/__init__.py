@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.lazy import lazily
+from lab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from lab.targets.base import Target
@@ -11,4 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Interest", "NextItem", "Target"]
 
-__getattr__, __dir__ = lazily(__name__, {"Interest": "interest", "NextItem": "next_item", "Target": "base"})
+__getattr__, __dir__ = lazily(
+    __name__, {"Interest": "interest.target", "NextItem": "next_item.target", "Target": "base"}
+)

@@ -1,45 +1,63 @@
 """What every target is: what is asked, the labels and the loss they give, and what is kept of a prediction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from lab.data.batch import LabelArrays, Rows
-from lab.data.categories import Categories
-from lab.data.histories import Histories
-from lab.data.queries import FoldView, Labels, Queries
-from lab.data.steps import Steps, lay_steps
+from lab.data.fold.categories import Categories
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.log.histories import Histories
+from lab.data.rows.batch import LabelArrays, Rows
+from lab.data.rows.steps import Steps, lay_steps
 from lab.data.timeline import Timeline
+from lab.evaluation.judge import Judge
+from lab.evaluation.measures import Measures
+from lab.models.head import Head
 
-if TYPE_CHECKING:
-    from lab.data.dataset import Dataset
-    from lab.judging import Judge
+
+class Truth(Protocol):
+    """What is known of the answers by who made the log: the row `oracle` of a table."""
+
+    def answers(self, view: FoldView, queries: Queries, horizon: int) -> Any:
+        """What to expect, as a baseline of the target says it: scores float32[Q, C], or the target's answers."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Settings of a target; a subclass names itself and fills in labels, loss and, unless it asks at ticks, the rest.
+    """Settings of a target; a subclass names itself and fills in labels, loss, measures and judge.
 
-    What a network gives for a batch is `outputs`: logits [B, Q, C], or their factors where the target is `factored`
-    (`lab.models.network.Factors`). What is kept of them are `answers`, arrays [B, Q, ...]: the logits themselves,
-    unless there are too many.
+    What a network gives for a batch is `outputs`, as `head` asks for it: logits [B, Q, C], their factors, numbers
+    [B, Q, K], or scores and numbers (`lab.models.head`). What is kept of them are `answers`, arrays [B, Q, ...]: the
+    outputs themselves, unless there are too many.
     """
 
     name: ClassVar[str]
     asks: ClassVar[Literal["ticks", "events"]] = "ticks"
     """Where histories are asked: on the calendar, or after each event."""
-    factored: ClassVar[bool] = False
-    """Whether the logits of all candidates are never held at once; then no group may score candidates."""
+    head: ClassVar[Head] = Head()
+    """What it asks of a network."""
 
     categories: Categories = field(default_factory=Categories)
     """What a category is."""
 
     @property
+    def ranks(self) -> bool:
+        """Whether candidates are scored, so that baselines that rank them, and groups that score them, have a part."""
+        return self.head.scores is not None
+
+    @property
+    def factored(self) -> bool:
+        """Whether the scores of all candidates are never held at once."""
+        return self.head.scores == "factors"
+
+    @property
     def smooths(self) -> bool:
-        """Whether the loss heeds label smoothing."""
-        return True
+        """Whether the loss makes use of label smoothing."""
+        return False
 
     def arrange(self, histories: Histories, timeline: Timeline) -> Histories:
         """The histories as this target asks them."""
@@ -108,17 +126,28 @@ class Target:
         """What training stops by, smaller being better: its sum over the labelled queries, and how many those are."""
         return self.loss(answers, query, id, weight, np.zeros((), np.float32), None)
 
-    def judge(self, data: "Dataset", horizon: int) -> "Judge":
-        """Who judges what models, baselines and a source's truth say of the test queries, for one of the horizons."""
-        from lab.judging import InterestJudge  # above all targets, as it judges what they gave
+    def first_guess(self, labels: Sequence[Labels]) -> np.ndarray:
+        """float32[K]: the numbers that a network begins at, from the training labels of each horizon.
 
-        return InterestJudge(data, horizon)
+        Such as the logit of their mean: a network then learns what is different about a user.
+        """
+        return np.zeros(self.head.numbers, np.float32)
 
-    def judged(self) -> dict[str, Any]:
-        """The same in words, for the pin: `slices`, metrics `per_query`, `definitions` of metrics, and `candidates`."""
-        from lab.definitions import of_interest
+    def measures(self) -> Measures:
+        """Its metrics, slices, remarks and panels, and the metric that tables go by."""
+        raise TypeError(f"{type(self).__name__} defines no measures")
 
-        return of_interest()
+    def judge(self, view: FoldView, queries: Queries, labels: Labels) -> Judge:
+        """Who judges what models, baselines and a source's truth say of the test queries, for one horizon's labels."""
+        raise TypeError(f"{type(self).__name__} defines no judge")
+
+    def baselines(self) -> tuple[Any, ...]:
+        """The baselines beside every model of an experiment that names none (`lab.baselines.Baseline`)."""
+        return ()
+
+    def truth(self, source: Any) -> "Truth | None":
+        """What a source that made its log itself knows of the answers; None where it does not know these."""
+        return None
 
 
 def with_labels(steps: Steps, labels: list[Labels]) -> tuple[Steps, tuple[Labels, ...]]:

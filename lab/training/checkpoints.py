@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from flax import serialization
 
-from lab.data.layout import Sizes
+from lab.data.rows.layout import Sizes
 from lab.training.devices import Layout, cpu_devices
 from lab.training.optimiser import ADAM
 from lab.training.program import Program, Verdict

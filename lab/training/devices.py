@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from lab.data.words import counted
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.core.words import counted
 from lab.training.settings import Training
 
 AXIS = "devices"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from lab.data.batch import Columns, Rows
-from lab.data.layout import Packed, Sizes
+from lab.data.rows.batch import Columns, Rows
+from lab.data.rows.layout import Packed, Sizes
 from lab.training.devices import Layout
 from lab.training.program import Program
 from lab.training.settings import Training

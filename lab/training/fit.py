@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from lab.data.batch import Rows
-from lab.marks import computes
+from lab.core.marks import computes
+from lab.data.rows.batch import Rows
 from lab.training.checkpoints import Checkpoint, Looks, Spent, stacked_states, taken
 from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, batches, blocks, is_resident, spread_rows

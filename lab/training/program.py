@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lab.data.batch import Columns, LabelArrays, Rows
+from lab.data.rows.batch import Columns, LabelArrays, Rows
 from lab.training.devices import Layout, fetch
 from lab.training.state import CellArrays, TrainState, row_order
 from lab.training.step import Learner, StepMetrics

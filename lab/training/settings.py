@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-from lab.errors import InputError
-from lab.kinds import check_kinds
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
 
 MACHINE = ("cells_at_once", "resident_gib")
 """Settings that decide where numbers are computed and not which."""

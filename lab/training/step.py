@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from lab.data.batch import Columns, LabelArrays, Rows
+from lab.data.rows.batch import Columns, LabelArrays, Rows
 from lab.models.network import Network
 from lab.targets.base import Target
 from lab.training.flat import Flattening

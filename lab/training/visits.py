@@ -10,8 +10,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from lab.data.batch import Rows
-from lab.data.layout import Packed, Sizes
+from lab.data.rows.batch import Rows
+from lab.data.rows.layout import Packed, Sizes
 from lab.training.program import Program
 from lab.training.state import row_order
 

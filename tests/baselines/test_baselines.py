@@ -26,11 +26,11 @@ from lab.baselines.base import SMOOTHINGS
 from lab.baselines.known import everybody, past, popularity
 from lab.baselines.markov import count_transitions
 from lab.baselines.personal import FrequencyScorer
-from lab.data.queries import FoldView, Queries
+from lab.core.errors import InputError
+from lab.data.fold.queries import FoldView, Queries
+from lab.data.fold.seen import seen_by
 from lab.data.schema import Behaviour
-from lab.data.seen import seen_by
 from lab.data.timeline import microseconds
-from lab.errors import InputError
 from tests.small_logs import small_histories, small_queries, small_view, touched_within
 
 HORIZON, VALID, TEST = 10, 40, 50
@@ -364,7 +364,7 @@ def test_what_is_known() -> None:
 
 def test_importing_the_package_is_light() -> None:
     code = (
-        "import sys, lab.baselines, lab.evaluation.metrics, lab.statistics.intervals;"
+        "import sys, lab.baselines, lab.targets.interest.metrics, lab.statistics.intervals;"
         "lab.baselines.default_baselines();"
         "print([m for m in ('jax', 'scipy', 'sklearn', 'pandas', 'polars') if m in sys.modules])"
     )

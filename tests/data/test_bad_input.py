@@ -12,12 +12,12 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from lab.data.cache import prepare
-from lab.data.cleaning import Cleaning
-from lab.data.describe import main
+from lab.commands.describe_log import main
+from lab.core.errors import InputError
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
 from lab.data.sources import Table
 from lab.data.timeline import Timeline
-from lab.errors import InputError
 
 HEADER = "user,item,time,category,price\n"
 GOOD = HEADER + "".join(f"u{k % 3},i{k % 4},2020-01-{k % 28 + 1:02},c{k % 2},{k}.5\n" for k in range(60))

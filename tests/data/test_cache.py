@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lab.data.cache import prepare
-from lab.data.cleaning import Cleaning
-from lab.data.digests import file_digest
-from lab.data.histories import Histories
+from lab.core.digests import file_digest
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
+from lab.data.log.histories import Histories
 from lab.data.sources import Table
 from lab.data.timeline import Timeline
 
@@ -126,7 +126,7 @@ def test_a_flipped_byte_is_said_and_the_histories_built_anew(tmp_path: Path, nam
 def test_the_hash_of_a_large_file_is_remembered_until_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.data.cache.LARGE", 100)
+    monkeypatch.setattr("lab.data.log.cache.LARGE", 100)
     prepared(tmp_path)
     file = folder_of(tmp_path) / "time.npy"
     os.utime(file, (1e9, 1e9))  # old enough to be remembered
@@ -177,7 +177,7 @@ PREPARE = """
     import resource, sys
     from pathlib import Path
     import polars as pl
-    from lab.data.describe import main
+    from lab.commands.describe_log import main
     {before}
     sys.exit(main(["{log}", "--cache", "{cache}"]))
 """
@@ -225,9 +225,9 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 SHUT = """
     import os, sys
     from pathlib import Path
-    from lab.data.cache import prepare
+    from lab.data.log.cache import prepare
     from lab.data.sources import Table
-    from lab.errors import LabError
+    from lab.core.errors import LabError
     home = Path("{home}")
     log = Table(path=str(home / "log.csv"))
     prepare(log, cache=home / "warm")

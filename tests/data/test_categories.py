@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from lab.data.categories import Categories, Rule, fit_grouping
-from lab.data.clusters import cluster_by_text
-from lab.data.histories import Histories
-from lab.data.tally import tally
+from lab.core.errors import InputError
+from lab.data.fold.categories import Categories, Rule, fit_grouping
+from lab.data.fold.clusters import cluster_by_text
+from lab.data.fold.tally import tally
+from lab.data.fold.view import known_at, look
+from lab.data.log.histories import Histories
 from lab.data.timeline import DAY, Fold
-from lab.data.view import known_at, look
-from lab.errors import InputError
 from tests.small_logs import small_histories
 
 VALID = 10

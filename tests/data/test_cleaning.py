@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.build import Built, build
-from lab.data.cleaning import Cleaning, robust_scale
-from lab.data.log import history_order
+from lab.core.errors import InputError
+from lab.data.log.build import Built, build
+from lab.data.log.cleaning import Cleaning, robust_scale
+from lab.data.log.log import history_order
 from lab.data.sources import Table
 from lab.data.timeline import DAY, Timeline
-from lab.errors import InputError
 
 DAY_ZERO = datetime.date(2020, 1, 1)
 START = 1_577_836_800_000_000

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.data.describe import main
-from lab.data.download import Download, fetch
+from lab.commands.describe_log import main
+from lab.core.errors import FaultError, InputError
 from lab.data.sources import MovieLens
-from lab.errors import FaultError, InputError
+from lab.data.sources.download import Download, fetch
 
 BODY = bytes(k * k % 251 for k in range(300_000))
 MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"

@@ -4,9 +4,9 @@ import numpy as np
 
 from lab.baselines.known import everybody, past
 from lab.baselines.markov import count_transitions
-from lab.data.limits import recent
-from lab.data.queries import FoldView
-from lab.data.steps import lay_steps
+from lab.data.fold.queries import FoldView
+from lab.data.rows.recent import recent
+from lab.data.rows.steps import lay_steps
 from lab.data.timeline import DAY, Timeline, microseconds
 from lab.features.counts import decayed_counts
 from tests.small_logs import small_histories, small_queries, small_view

@@ -12,9 +12,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lab.data.cache import prepare
-from lab.data.describe import main
-from lab.data.listing import listing, names
+from lab.commands.describe_log import main
+from lab.commands.source_list import listing, names
+from lab.core.errors import InputError
+from lab.data.log.cache import prepare
 from lab.data.sources import (
     AmazonReviews,
     Lookup,
@@ -28,7 +29,6 @@ from lab.data.sources import (
     Taobao,
 )
 from lab.data.sources.public import OpenLog, PublicLog
-from lab.errors import InputError
 from tests.conftest import real_data
 
 SECOND = 1_000_000
@@ -347,7 +347,7 @@ def test_what_is_there_is_listed_as_such(tmp_path: Path, monkeypatch: pytest.Mon
 
 LIST = """
 import sys
-from lab.data.describe import main
+from lab.commands.describe_log import main
 main(["--list"])
 print("jax" in sys.modules)
 """

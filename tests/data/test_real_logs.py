@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.data.cache import prepare
-from lab.data.cleaning import Cleaning
-from lab.data.describe import description
-from lab.data.histories import Histories
+from lab.commands.describe_log import description
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
+from lab.data.log.histories import Histories
 from lab.data.sources import OnlineRetail, OpenEcommerce, Taobao
 from lab.data.timeline import DAY, Timeline, folds, instant
 from tests.conftest import real_data

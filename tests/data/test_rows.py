@@ -4,15 +4,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.dataset import Dataset, Split, build_dataset, seen_by
-from lab.data.packing import Segments, cut, cut_per_query, pack
-from lab.data.queries import FoldView
+from lab.data.fold.queries import FoldView
+from lab.data.rows.packing import Segments, cut, cut_per_query, pack
+from lab.data.rows.steps import Steps, lay_steps
 from lab.data.schema import Behaviour
-from lab.data.steps import Steps, lay_steps
 from lab.data.timeline import DAY, Timeline
+from lab.dataset.dataset import Dataset, Split, build_dataset, seen_by
 from lab.features.category import Category
 from lab.features.habit import Habit
-from lab.plan import _held, _wide
+from lab.running.plan import _held, _wide
 from lab.targets import Interest
 from tests.small_logs import small_histories, small_view
 

@@ -5,17 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.batch import leaves
-from lab.data.cache import prepare
-from lab.data.categories import Categories
-from lab.data.dataset import build_dataset
-from lab.data.histories import COLUMNS, Histories
-from lab.data.layout import Packed, Sizes
-from lab.data.shards import cut_users, take_users
+from lab.data.fold.categories import Categories
+from lab.data.fold.shards import cut_users, take_users
+from lab.data.fold.tally import tally
+from lab.data.fold.view import look
+from lab.data.log.cache import prepare
+from lab.data.log.histories import COLUMNS, Histories
+from lab.data.rows.batch import leaves
+from lab.data.rows.layout import Packed, Sizes
 from lab.data.sources import SyntheticShop
-from lab.data.tally import tally
 from lab.data.timeline import DAY, Timeline, folds
-from lab.data.view import look
+from lab.dataset.dataset import build_dataset
 from lab.features.category import Category
 from lab.features.habit import Habit
 from lab.targets import Interest
@@ -91,7 +91,7 @@ def test_views_of_all_shards_name_candidates_as_that_of_the_whole_log(shop: Hist
 
 
 def test_a_tally_counts_what_is_known(shop: Histories, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.data.tally.EVENTS_AT_ONCE", 1000)
+    monkeypatch.setattr("lab.data.fold.tally.EVENTS_AT_ONCE", 1000)
     moment = int(np.median(shop.time))
     known = np.asarray(shop.time) <= moment
     found = tally(shop, moment)

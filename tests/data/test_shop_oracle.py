@@ -6,9 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
+from lab.core.errors import InputError
 from lab.data.sources.synthetic import SyntheticShop
 from lab.data.timeline import DAY
-from lab.errors import InputError
 
 HORIZONS = (7, 30)
 ASKED = 150  # days after the first midnight

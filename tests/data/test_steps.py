@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.queries import FoldView
-from lab.data.steps import Steps, lay_steps
+from lab.data.fold.queries import FoldView
+from lab.data.rows.steps import Steps, lay_steps
 from lab.data.timeline import Timeline, microseconds
 from tests.small_logs import small_histories, small_view
 
@@ -90,7 +90,7 @@ def test_many_users_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     rng = np.random.default_rng(0)
     events = [(int(u), "i", "a", float(d)) for u, d in zip(rng.integers(0, 4, 60), rng.uniform(0, 10, 60), strict=True)]
     _, whole = laid(events, Timeline(query_every=1), "train")
-    monkeypatch.setattr("lab.data.steps._USERS_AT_ONCE", 3)
+    monkeypatch.setattr("lab.data.rows.steps._USERS_AT_ONCE", 3)
     _, blocks = laid(events, Timeline(query_every=1), "train")
     for name in ("offsets", "user", "event", "tick", "time", "asked"):
         assert np.array_equal(getattr(whole, name), getattr(blocks, name))

@@ -8,16 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lab.data.cache import prepare
-from lab.data.cleaning import Cleaning
-from lab.data.dataset import Dataset, build_dataset
-from lab.data.describe import description
+from lab.commands.describe_log import description
+from lab.core.errors import InputError
+from lab.data.fold.view import look
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
+from lab.data.log.stray import bulk, late_times, odd_times, stray_times
 from lab.data.sources import Table
-from lab.data.stray import bulk, late_times, odd_times, stray_times
 from lab.data.timeline import DAY, SHARD_EVENTS, Timeline, folds, instant
-from lab.data.view import look
-from lab.errors import InputError
-from lab.plan import _times
+from lab.dataset.dataset import Dataset, build_dataset
+from lab.running.plan import _times
 from lab.targets import Interest
 
 

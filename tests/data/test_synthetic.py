@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lab.core.errors import InputError
 from lab.data.sources.synthetic import SyntheticShop
 from lab.data.timeline import DAY
-from lab.errors import InputError
 
 
 def digest(frame: pl.DataFrame) -> str:

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 import tyro
 
+from lab.core.errors import InputError
 from lab.data.sources import Table
 from lab.data.sources.times import detect
-from lab.errors import InputError
 
 SECONDS = [1511544070, 1511561733, 1511572885, 1511604245]
 EVENTS = pl.DataFrame(

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.data.describe import _span
+from lab.commands.describe_log import _span
+from lab.core.errors import InputError
 from lab.data.timeline import DAY, Timeline, date_text, fitting, folds, instant, log_days, microseconds
-from lab.errors import InputError
-from lab.plan import _times
+from lab.running.plan import _times
 
 
 @given(

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lab.data.fold.seen import seen_by
+from lab.data.fold.touches import first_touches
 from lab.data.schema import Behaviour
-from lab.data.seen import seen_by
-from lab.data.touches import first_touches
 from tests.small_logs import small_histories, small_queries, small_view
 
 KINDS = (Behaviour("view"), Behaviour("cancellation", -1))
@@ -29,7 +29,7 @@ EVENTS = st.lists(
 def test_touches_are_the_earliest_event_that_counts(
     events: list[tuple], at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.data.touches.EVENTS_AT_ONCE", at_once)
+    monkeypatch.setattr("lab.data.fold.touches.EVENTS_AT_ONCE", at_once)
     log = small_histories([(0, "i", "a", 0), *events], behaviours=(*KINDS, Behaviour("purchase")), users=range(6))
     view = small_view(log, 10, 15)
     expected: dict[tuple[int, int], int] = {}

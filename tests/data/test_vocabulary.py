@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.data.vocabulary import fit_vocabulary
+from lab.data.fold.vocabulary import fit_vocabulary
 
 NAMES = np.array(["fig", "ale", "egg", "cod", "bun"], object)
 CODES = st.lists(st.integers(-1, 4), max_size=30)

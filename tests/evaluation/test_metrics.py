@@ -10,9 +10,9 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.queries import Labels
-from lab.errors import FaultError
-from lab.evaluation.metrics import SLICES, InterestMetrics, InterestResult
+from lab.core.errors import FaultError
+from lab.data.fold.queries import Labels
+from lab.targets.interest.metrics import SLICES, InterestMetrics, InterestResult
 from tests.small_logs import small_labels
 
 sk: Any = sklearn.metrics  # scikit-learn carries no types, and those guessed are wrong

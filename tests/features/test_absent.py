@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lab.assembly import assemble, build_network, cell_arrays, feed
-from lab.cells import grid
-from lab.data.batch import Columns
-from lab.data.dataset import Dataset
-from lab.data.histories import Histories
+from lab.data.log.histories import Histories
+from lab.data.rows.batch import Columns
+from lab.dataset.dataset import Dataset
+from lab.experiment.cells import grid
 from lab.models import RNN
+from lab.running.assembly import assemble, build_network, cell_arrays, feed
 from lab.targets import Interest
 from lab.training.fit import train
 from lab.training.settings import Training

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from lab.data.dataset import build_dataset
-from lab.data.queries import FoldView
+from lab.core.errors import InputError
+from lab.data.fold.queries import FoldView
+from lab.data.fold.view import known_at
+from lab.data.rows.steps import lay_steps
 from lab.data.schema import Behaviour
-from lab.data.steps import lay_steps
 from lab.data.timeline import DAY, Timeline
-from lab.data.view import known_at
-from lab.errors import InputError
+from lab.dataset.dataset import build_dataset
 from lab.features.counts import at_queries, decayed_counts
 from lab.features.habit import Habit
 from lab.features.popularity import Popularity

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lab.data.dataset import Dataset
+from lab.dataset.dataset import Dataset
 from lab.features.base import Shape
 from lab.features.counts import at_queries
 from lab.features.habit import Habit, HabitScore

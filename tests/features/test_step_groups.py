@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from lab.data.queries import FoldView
-from lab.data.steps import Steps, lay_steps
+from lab.core.errors import InputError
+from lab.data.fold.queries import FoldView
+from lab.data.fold.view import known_at
+from lab.data.rows.steps import Steps, lay_steps
 from lab.data.timeline import Timeline
-from lab.data.view import known_at
-from lab.errors import InputError
 from lab.features.base import FeatureGroup
 from lab.features.behaviour import Behaviour
 from lab.features.category import Category

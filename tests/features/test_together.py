@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from lab.data.dataset import Dataset
-from lab.data.view import known_at
+from lab.data.fold.view import known_at
+from lab.dataset.dataset import Dataset
 from lab.features.base import Shape
 from lab.features.counts import at_queries
 from lab.features.together import Together, TogetherScore, factors

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from lab.assembly import build_network
-from lab.data.batch import Rows
-from lab.data.dataset import Dataset, Split
+from lab.data.rows.batch import Rows
+from lab.dataset.dataset import Dataset, Split
 from lab.models import GRU, HSTU, LSTM, RNN, Transformer
 from lab.models.base import Model
 from lab.models.network import Network
+from lab.running.assembly import build_network
 from lab.targets import Interest
 from tests.leakage.networks import some_params
 from tests.quick import quick

@@ -15,17 +15,17 @@ import pytest
 from flax import linen as nn
 from hypothesis import given
 
-from lab.assembly import independent_windows
-from lab.data.batch import Rows, leaves
-from lab.data.categories import Categories
-from lab.data.dataset import Dataset, Split
-from lab.data.histories import Histories
-from lab.data.queries import FoldView, Labels, Queries
-from lab.data.steps import Steps
+from lab.data.fold.categories import Categories
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.fold.vocabulary import Vocabulary
+from lab.data.log.histories import Histories
+from lab.data.rows.batch import Rows, leaves
+from lab.data.rows.steps import Steps
 from lab.data.timeline import microseconds
-from lab.data.vocabulary import Vocabulary
+from lab.dataset.dataset import Dataset, Split
 from lab.features.base import FeatureGroup, Shape, State
 from lab.features.category import Lookup, of_events
+from lab.running.assembly import independent_windows
 from lab.targets import NextItem
 from tests.leakage.futures import FEW, SEEDS
 from tests.whole_path import HORIZONS, START, TEST, VALID, Event, fold_of, prepared, shop_events
@@ -188,7 +188,7 @@ def test_a_group_that_peeks_is_caught(group: FeatureGroup, caches: Path) -> None
 
 
 def test_a_fit_on_the_whole_log_is_caught(caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.data.dataset.known_at", lambda view, moment: view)
+    monkeypatch.setattr("lab.dataset.dataset.known_at", lambda view, moment: view)
     events = shop_events(0)
     before, after = (fold_of(prepared(log, caches)) for log in (events, changed_after(events, VALID, 0)))
     with pytest.raises(AssertionError):

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 
 from lab.baselines import Asked, default_baselines
-from lab.data.dataset import Dataset
-from lab.data.histories import Histories
-from lab.data.limits import Limits
+from lab.data.fold.limits import Limits
+from lab.data.log.histories import Histories
 from lab.data.timeline import microseconds
+from lab.dataset.dataset import Dataset
 from tests.leakage.futures import FEW, SEEDS
 from tests.leakage.test_inputs import asked_of, assert_same_inputs, same, without_labels
 from tests.whole_path import GROUPS, START, TEST, VALID, Event, fold_of, prepared, shop_events, with_another_future

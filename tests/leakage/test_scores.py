@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from lab.assembly import assemble, build_network, cell_arrays, feed
 from lab.baselines import Asked, default_baselines
-from lab.cells import grid
-from lab.data.dataset import Dataset, Split
 from lab.data.sources import SyntheticShop
-from lab.experiment import Experiment
+from lab.dataset.dataset import Dataset, Split
+from lab.experiment.cells import grid
+from lab.experiment.experiment import Experiment
 from lab.models import RNN
 from lab.models.base import Model
+from lab.running.assembly import assemble, build_network, cell_arrays, feed
 from lab.targets import Interest
 from lab.training.fit import train
 from lab.training.settings import Training

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given
 
-from lab.data.batch import leaves
-from lab.data.dataset import Dataset
+from lab.data.rows.batch import leaves
+from lab.dataset.dataset import Dataset
 from tests.leakage.futures import FEW, SEEDS
 from tests.leakage.test_inputs import assert_same_inputs, same
 from tests.whole_path import VALID, fold_of, prepared, shop_events, with_another_future

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from lab import models
-from lab.errors import InputError
+from lab.core.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from lab.errors import InputError
-from lab.trained_cell import load_cell
+from lab.core.errors import InputError
+from lab.predicting.trained_cell import load_cell
 from tests.forking import QUICK
 
 ROOT = Path(__file__).parents[2]

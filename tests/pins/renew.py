@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lab.backend import prepare_backend
-from lab.runner import Place, Run
-from lab.settings import experiment_of
-from lab.tracking import Tracking
+from lab.experiment.settings import experiment_of
+from lab.running.backend import prepare_backend
+from lab.running.runner import Place, Run
+from lab.tracking.tracker import Tracking
 
 PIN = Path(__file__).with_name("tiny.json")
 

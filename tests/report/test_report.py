@@ -20,14 +20,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lab.answers import SURE, number
-from lab.cell_record import Metric
-from lab.errors import FaultError
+from lab.core.errors import FaultError
+from lab.evaluation.measures import Metric
 from lab.report.by_history import quartiles, served
 from lab.report.compared import heads
 from lab.report.contents import Contents, read_contents
 from lab.report.curves import beside
-from lab.report.figures import DRAWN
+from lab.report.figures import wanted
 from lab.report.forest import forest, leaders, of_leader
 from lab.report.learning import learning
 from lab.report.means import interval, over_horizons, row_by_row
@@ -35,10 +34,12 @@ from lab.report.panels import WIDTH, panel_each
 from lab.report.reliability import pooled
 from lab.report.style import look, style
 from lab.report.write import write_report
-from lab.store import Store
-from lab.summary import Line
-from lab.tables import write_tables
-from tests.results.made import metrics, record, same_everywhere, users
+from lab.results.conclusions import SURE, number
+from lab.results.store import Store
+from lab.results.summary import Line
+from lab.results.tables import write_tables
+from lab.targets import NextItem
+from tests.results.made import kept, metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>document.title = 'taken'</script>"
@@ -72,8 +73,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     cell = replace(cell, status="failed", reason=f"out of memory {HOSTILE}")
                     store.write(cell)
                 elif cell.id != "lstm-30-1":
-                    kept = {"users": table, "curve": curve, "reliability": BINS}
-                    store.write(replace(cell, metrics=metrics(table)), **kept)
+                    left = kept(table, reliability=BINS)
+                    store.write(replace(cell, metrics=metrics(table)), judged=left, curve=curve)
                 planned.append(replace(cell, status="missing"))
     write_tables(store, planned)
     write_report(root)
@@ -215,7 +216,7 @@ def test_over_horizons_every_point_has_its_interval_and_every_slice_its_scale(tm
         cell = record(f"{model}-{horizon:g}", model=model, horizon=horizon)
         values = 0.5 + 0.2 * np.random.default_rng(0).random(20)
         table = users({"all": values, "repeat": values + 0.1, "novel": values / 10})
-        store.write(replace(cell, metrics=metrics(table)), users=table)
+        store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
         planned.append(cell)
     write_tables(store, planned)
     contents = read_contents(tmp_path)
@@ -317,7 +318,7 @@ def test_a_folder_without_results_is_refused_in_words(tmp_path: Path, made: bool
 def test_what_is_in_the_way_of_a_report_is_named_and_no_flag_that_it_has_not(tmp_path: Path) -> None:
     store = Store(tmp_path)
     table = same_everywhere(0.3)
-    store.write(replace(record(), metrics=metrics(table)), users=table)
+    store.write(replace(record(), metrics=metrics(table)), judged=kept(table))
     (tmp_path / "figures").write_text("")
     with pytest.raises(FaultError) as refused:
         write_report(tmp_path)
@@ -334,7 +335,7 @@ def test_variants_have_a_figure_of_their_own(tmp_path: Path) -> None:
             cell = record(f"{model}-{value:g}", kind=kind, model=model, features=features, variant=variant)
             planned.append(cell)
             table = same_everywhere(value, noise=0.2)
-            store.write(replace(cell, metrics=metrics(table)), users=table)
+            store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
     write_tables(store, planned)
     page = write_report(tmp_path).read_text()
     drawn = {path.stem for path in (tmp_path / "figures").glob("*.svg")}
@@ -351,12 +352,12 @@ def test_novel_against_repeat_shows_lines_in_its_legend_where_it_joins_horizons(
     for horizon in horizons:
         cell = record(f"lstm-{horizon:g}", horizon=horizon)
         table = same_everywhere(0.3, noise=0.2)
-        store.write(replace(cell, metrics=metrics(table)), users=table)
+        store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
         planned.append(cell)
     write_tables(store, planned)
-    novel = next(make for name, _, _, make in DRAWN if name == "novel")
+    contents = read_contents(tmp_path)
     with style():
-        figure = novel(read_contents(tmp_path))
+        figure = next(one.make for one in wanted(contents) if one.name == "novel")(contents)
     assert [handle.get_linestyle() for handle in figure.legends[0].get_lines()] == [linestyle]
 
 
@@ -374,9 +375,9 @@ def last_events(tmp_path_factory: pytest.TempPathFactory) -> Path:
             values = value + 0.2 * np.random.default_rng(seed).random(20)
             table = users({"all": values, "novel": values}) | {"history": np.tile(np.arange(3, 23), 2)}
             told = {"queries": 20.0, "hr@10": value, "recall@10": value, "coverage@10": 0.123, "cold": 3.0}
-            kept = (*metrics(table), *(Metric("test", "all", *one) for one in told.items()))
+            numbers = (*metrics(table), *(Metric("test", "all", *one) for one in told.items()))
             cell = record(f"{name}-{seed}", model=name, features=LONG, seed=seed, target="next_item", horizon=0.0)
-            store.write(replace(cell, metrics=kept), users=table, curve=curve)
+            store.write(replace(cell, metrics=numbers, measures=NextItem().measures()), judged=kept(table), curve=curve)
     (root / "pin.json").write_text(json.dumps(PIN))
     write_report(root)
     return root
@@ -412,7 +413,7 @@ def test_a_page_of_last_events_speaks_of_items_and_of_no_date(browser: Any, last
     page, said, _ = opened(browser, last_events, 1200)
     text = page.locator("body").inner_text()
     assert said == [] and not re.search("categor|1970|000000|days|1 rows|repeat", text)
-    for wanted in (
+    for words in (
         "each user's last event is the test",
         "50.0% of the test events are older than some event that models learn from, and 25.0% of the events that "
         "models learn from lie after the median test event",
@@ -425,21 +426,21 @@ def test_a_page_of_last_events_speaks_of_items_and_of_no_date(browser: Any, last
         "over all items",
         "1 event, 20 users, 900 items",
     ):
-        assert wanted in text, wanted
+        assert words in text, words
 
 
 @pytest.mark.parametrize("scale", ["last_events", "folder"])
 def test_no_text_of_a_figure_is_cut_or_written_over(request: pytest.FixtureRequest, scale: str) -> None:
     contents = read_contents(request.getfixturevalue(scale))
     with style():
-        for name, _, _, make in DRAWN:
-            if (figure := make(contents)) is None:
+        for one in wanted(contents):
+            if (figure := one.make(contents)) is None:
                 continue
             figure.draw_without_rendering()
             inside, whole = figure.get_tightbbox(), figure.bbox_inches.padded(0.02)
             assert whole.x0 <= inside.x0 and whole.y0 <= inside.y0 and inside.x1 <= whole.x1 and inside.y1 <= whole.y1
             boxes = [text.get_window_extent().padded(-1) for text in written(figure)]
-            assert len(boxes) > 4 and not [1 for a, b in combinations(boxes, 2) if a.overlaps(b)], name
+            assert len(boxes) > 4 and not [1 for a, b in combinations(boxes, 2) if a.overlaps(b)], one.name
 
 
 def written(figure: Any) -> list[Any]:

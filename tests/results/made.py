@@ -4,7 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lab.cell_record import CellRecord, Metric
+from lab.evaluation.judge import Judged
+from lab.evaluation.measures import Metric
+from lab.experiment.cell_record import CellRecord
+from lab.targets.interest.measures import MEASURES
 
 SLICES = ("all", "repeat", "novel")
 
@@ -21,6 +24,7 @@ def record(cell: str = "lstm-full-7-0", **changes: Any) -> CellRecord:
         "fold": 0,
         "seed": 0,
         "status": "done",
+        "measures": MEASURES,
     }
     return CellRecord(**(values | changes))
 
@@ -33,6 +37,11 @@ def users(values: dict[str, np.ndarray], first: int = 0) -> dict[str, np.ndarray
         "slice": np.concatenate([np.full(len(v), name) for name, v in values.items()]),
         "ndcg@10": np.concatenate([np.asarray(v, np.float64) for v in values.values()]),
     }
+
+
+def kept(table: dict[str, np.ndarray], **tables: dict[str, np.ndarray]) -> Judged:
+    """What a judge leaves of these values per query, for a store to keep."""
+    return Judged(metrics(table) if "ndcg@10" in table else (), table, tables=tables)
 
 
 def metrics(table: dict[str, np.ndarray]) -> tuple[Metric, ...]:

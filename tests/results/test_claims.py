@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.claims import Claims
+from lab.results.claims import Claims
 
 ROOT = Path(__file__).parents[2]
 CELL = "lstm.full-7"
@@ -43,7 +43,7 @@ def test_what_is_held_at_the_end_is_given_back(tmp_path: Path) -> None:
 RACING = """
 import sys
 from pathlib import Path
-from lab.claims import Claims
+from lab.results.claims import Claims
 
 with Claims(Path(sys.argv[1])) as claims:
     sys.stdin.read(1)

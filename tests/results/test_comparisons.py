@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.comparisons import COLUMNS, Comparison, comparisons, comparisons_csv, from_row
-from lab.errors import FaultError
+from lab.core.errors import FaultError
+from lab.results.comparisons import COLUMNS, Comparison, comparisons, comparisons_csv, from_row
+from lab.results.store import Store
+from lab.results.summary import summarise
+from lab.results.tables import write_tables
 from lab.statistics.permutation import holm
-from lab.store import Store
-from lab.summary import summarise
-from lab.tables import write_tables
-from tests.results.made import metrics, record, users
+from tests.results.made import kept, metrics, record, users
 
 BASE = np.array([0.1, 0.5, 0.3, 0.2])
 
@@ -24,7 +24,7 @@ def put(store: Store, cell: str, values: np.ndarray, reverse: bool = False, **ch
     table = users({"all": values})
     if reverse:
         table = {name: column[::-1] for name, column in table.items()}
-    store.write(replace(record(cell, **changes), metrics=metrics(table)), users=table)
+    store.write(replace(record(cell, **changes), metrics=metrics(table)), judged=kept(table))
 
 
 def baseline(store: Store, name: str = "popularity", reverse: bool = False, **changes: object) -> None:
@@ -33,7 +33,7 @@ def baseline(store: Store, name: str = "popularity", reverse: bool = False, **ch
 
 
 def found(store: Store) -> tuple[Comparison, ...]:
-    return comparisons(store, summarise(store), "ndcg@10")
+    return comparisons(store, summarise(store))
 
 
 def test_a_model_and_a_baseline_by_hand(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_slice_that_is_all_over_again_is_no_part_of_the_family(
     store = Store(tmp_path)
     for model, more in (("gru", 0.0), ("lstm", 0.1), ("rnn", 0.3)):
         table = users({"all": BASE + more, "novel": novel + more})
-        store.write(replace(record(model, model=model), metrics=metrics(table)), users=table)
+        store.write(replace(record(model, model=model), metrics=metrics(table)), judged=kept(table))
     every = found(store)
     assert [one.slice for one in every if (one.a, one.b) == ("gru · full", "lstm · full")] == slices
     assert [one.holm_p for one in every] == pytest.approx(holm([one.users_p for one in every]))

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lab.cell_record import CellRecord
-from lab.command_line import Options
-from lab.errors import InputError
+from lab.commands.command_line import Options
+from lab.core.errors import InputError
+from lab.experiment.cell_record import CellRecord
 from lab.report.contents import read_contents
 from lab.report.page import page
-from lab.stale import with_stale
-from lab.store import Store
-from lab.summary import summarise
-from lab.tables import print_table, write_tables
-from tests.results.made import metrics, record, same_everywhere
+from lab.results.stale import with_stale
+from lab.results.store import Store
+from lab.results.summary import summarise
+from lab.results.tables import print_tables, write_tables
+from tests.results.made import kept, metrics, record, same_everywhere
 
 
 def asked(model: str, seed: int, steps: int = 300, code: str = "new") -> CellRecord:
@@ -29,7 +29,7 @@ def asked(model: str, seed: int, steps: int = 300, code: str = "new") -> CellRec
 
 def keep(store: Store, cell: CellRecord, value: float = 0.3, queries: int = 20) -> None:
     table = same_everywhere(value, queries, noise=0.2, seed=int(cell.seed or 0))
-    store.write(replace(cell, metrics=metrics(table)), users=table)
+    store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_of_several_generations_the_nearest_and_then_the_newest_stands_alone(tmp
 
 def said(store: Store, planned: list[CellRecord]) -> list[str]:
     console = Console(file=io.StringIO(), width=80)
-    print_table(write_tables(store, planned), console)
+    print_tables(write_tables(store, planned), console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
 

@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
-from lab.damage import damage
-from lab.errors import FaultError, InputError, LabError
+from lab.core.errors import FaultError, InputError, LabError
+from lab.core.sealed import sealed
+from lab.experiment.cell_record import CellRecord, Metric, from_json, in_order, to_json
 from lab.report.write import draw_report, write_report
-from lab.sealed import sealed
-from lab.store import CHECKPOINT, CURVE, USERS, Store
-from tests.results.made import metrics, record, same_everywhere
+from lab.results.damage import damage
+from lab.results.store import CHECKPOINT, CURVE, USERS, Store
+from tests.results.made import kept, metrics, record, same_everywhere
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ CURVE_COLUMNS = {
 def write(store: Store, cell: CellRecord, value: float = 0.3) -> CellRecord:
     users = same_everywhere(value)
     cell = replace(cell, metrics=metrics(users))
-    store.write(cell, curve=CURVE_COLUMNS, users=users, checkpoint=b"\x00weights")
+    store.write(cell, curve=CURVE_COLUMNS, judged=kept(users), checkpoint=b"\x00weights")
     return cell
 
 
@@ -144,16 +144,17 @@ def test_files_that_are_missing_cut_or_changed_are_all_told(tmp_path: Path) -> N
 
 def everything(store: Store, cell: str) -> Any:
     """All that is read of a cell."""
-    tables = store.users(cell), store.curve(cell), store.reliability(cell)
+    tables = store.users(cell), store.curve(cell), store.table(cell, "reliability")
     read = [{name: column.tolist() for name, column in table.items()} for table in tables]
     return store.read(cell), store.checkpoint(cell), json.dumps(read)
 
 
 def whole_cell(root: Path) -> tuple[Store, str]:
     store = Store(root)
-    cell = record(config={"steps": 3, "rate": 0.5, "sets": ["a", "b"]}, fingerprints={"data": "a"}, modules={"m": "1"})
-    users = same_everywhere(0.3, queries=3)
-    store.write(cell, curve=CURVE_COLUMNS, users=users, reliability={"low": np.zeros(2)}, checkpoint=b"weights")
+    config = {"steps": 3, "rate": 0.5, "sets": ["a", "b"]}
+    cell = record(config=config, fingerprints={"data": "a"}, modules={"m": "1"}, measures=None)
+    judged = kept(same_everywhere(0.3, queries=3), reliability={"low": np.zeros(2)})
+    store.write(cell, curve=CURVE_COLUMNS, judged=judged, checkpoint=b"weights")
     return store, cell.id
 
 
@@ -192,7 +193,7 @@ def test_a_bit_flipped_in_any_file_of_a_cell_is_noticed_or_harmless(name: str, d
 def test_a_metric_that_cannot_be_is_neither_written_nor_read(tmp_path: Path, metric: str, value: float) -> None:
     store = Store(tmp_path)
     wrong = record(metrics=(Metric("test", "all", metric, value),))
-    with pytest.raises(FaultError, match=rf"test all {metric} is {value:g}, and can only be"):
+    with pytest.raises(FaultError, match=rf"test all {metric} is {value:g}, and can only be at "):
         store.write(wrong)
     assert not store.finished(wrong.id)
     right = record(metrics=(Metric("test", "all", metric, 0.5), Metric("test", "all", "loss", -3.0)))
@@ -220,7 +221,7 @@ def test_a_record_of_an_earlier_version_is_told_apart_from_a_damaged_one(tmp_pat
 
 def test_raw_ids_are_kept_out() -> None:
     with pytest.raises(ValueError, match="row numbers"):
-        Store(Path("nowhere")).write(record(), users={"user": np.array(["alice"])})
+        Store(Path("nowhere")).write(record(), judged=kept({"user": np.array(["alice"])}))
     with pytest.raises(ValueError, match="cell id"):
         Store(Path("nowhere")).folder("../escape")
 
@@ -228,13 +229,13 @@ def test_raw_ids_are_kept_out() -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from lab.store import Store
-from tests.results.made import metrics, record, same_everywhere
+from lab.results.store import Store
+from tests.results.made import kept, metrics, record, same_everywhere
 from dataclasses import replace
 store = Store(Path(sys.argv[1]))
 for i in range(100_000):
     users = same_everywhere(1 / (i + 1))
-    store.write(replace(record(), metrics=metrics(users)), users=users, checkpoint=str(1 / (i + 1)).encode())
+    store.write(replace(record(), metrics=metrics(users)), judged=kept(users), checkpoint=str(1 / (i + 1)).encode())
     if i == 0:
         print("ready", flush=True)
 """

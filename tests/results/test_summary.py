@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lab.cell_record import CellRecord, Metric
-from lab.errors import FaultError, InputError
+from lab.core.errors import FaultError, InputError
+from lab.evaluation.measures import Metric
+from lab.experiment.cell_record import CellRecord
+from lab.results.store import Store
+from lab.results.summary import Estimate, Summary, lines, summarise
 from lab.statistics.intervals import over_users
-from lab.store import Store
-from lab.summary import Estimate, Summary, lines, summarise
-from tests.results.made import metrics, record, same_everywhere, users
+from tests.results.made import kept, metrics, record, same_everywhere, users
 
 
 def write(store: Store, cell: CellRecord, table: dict[str, np.ndarray], extra: tuple[Metric, ...] = ()) -> CellRecord:
     cell = replace(cell, metrics=metrics(table) + extra)
-    store.write(cell, users=table)
+    store.write(cell, judged=kept(table))
     return cell
 
 

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lab.cell_record import CellRecord, Metric
-from lab.store import Store
-from lab.table_grid import short
-from lab.tables import print_table, write_tables
-from tests.results.made import metrics, record, same_everywhere, users
+from lab.evaluation.measures import Metric
+from lab.experiment.cell_record import CellRecord
+from lab.results.store import Store
+from lab.results.table_layout import short
+from lab.results.tables import print_tables, write_tables
+from lab.targets import NextItem
+from tests.results.made import kept, metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,13 +49,13 @@ def _end(store: Store, cell: CellRecord, value: float) -> CellRecord:
     else:
         table = same_everywhere(value, queries=40, noise=0.2, seed=cell.seed or 0)
         cell = replace(cell, metrics=metrics(table))
-        store.write(cell, users=table)
+        store.write(cell, judged=kept(table))
     return cell
 
 
 def printed(store: Store, planned: list[CellRecord], encoding: str = "utf-8", width: int = 80) -> list[str]:
     file = io.TextIOWrapper(io.BytesIO(), encoding)
-    print_table(write_tables(store, planned), Console(file=file, width=width))
+    print_tables(write_tables(store, planned), Console(file=file, width=width))
     file.seek(0)
     return file.read().splitlines()
 
@@ -75,8 +77,8 @@ def test_one_query_has_no_interval_and_a_tie_of_all_lines_no_best(tmp_path: Path
     store, table = Store(tmp_path), same_everywhere(1.0, queries=1)
     for name in ("popularity", "last"):
         cell = record(name, kind="baseline", model=name, features="", seed=None, metrics=metrics(table))
-        store.write(cell, users=table)
-    shown = write_tables(store)
+        store.write(cell, judged=kept(table))
+    (shown,) = write_tables(store)
     assert not any(entry.best for row in shown.sections[0].rows for entry in row.entries)
     assert shown.caption.endswith("over users. One user alone has no interval.")
 
@@ -100,7 +102,8 @@ def asked_next(store: Store, values: dict[str, np.ndarray], cold: int = 0, horiz
     table = users(values)
     counts = (Metric("test", "all", "queries", float(len(values["all"]))), Metric("test", "all", "cold", float(cold)))
     cell = record(f"last-{horizon:g}", kind="baseline", model="last", features="", seed=None, horizon=horizon)
-    store.write(replace(cell, metrics=(*metrics(table), *counts)), users=table)
+    asked = replace(cell, metrics=(*metrics(table), *counts), measures=NextItem().measures())
+    store.write(asked, judged=kept(table))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,7 @@ def test_a_slice_without_numbers_of_its_own_is_left_out_and_said(
 ) -> None:
     store = Store(tmp_path)
     asked_next(store, {name: np.array(values) for name, values in ({"all": [0.1, 0.5]} | own).items()})
-    shown = write_tables(store)
+    (shown,) = write_tables(store)
     assert shown.columns == columns and len(shown.sections[0].rows[0].entries) == len(columns)
     assert [one.startswith(said) for one in shown.remarks] == ([True] if said else [])
     assert "0 queries" not in (tmp_path / "summary.md").read_text()
@@ -129,7 +132,7 @@ def test_cold_items_and_what_the_log_lacks_are_said_wherever_the_table_is(tmp_pa
         asked_next(store, {"all": np.full(2, 0.5)}, cold, horizon)
     lacking = "features: price is left out, the log has no price column."
     file = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    print_table(write_tables(store, left_out=[lacking]), Console(file=file, width=80))
+    print_tables(write_tables(store, left_out=[lacking]), Console(file=file, width=80))
     file.seek(0)
     unknown = "labels are what was unknown at the valid cutoff; no query counts them."
     cold = f"Cold, next 30 days: 1,234 of 1,236 {unknown}"
@@ -144,9 +147,9 @@ SHOW = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from lab.store import Store
-from lab.tables import print_table, write_tables
-print_table(write_tables(Store(Path(sys.argv[1]))), Console())
+from lab.results.store import Store
+from lab.results.tables import print_tables, write_tables
+print_tables(write_tables(Store(Path(sys.argv[1]))), Console())
 """
 
 
@@ -228,6 +231,6 @@ def test_a_line_that_is_not_whole_stays_on_one_line_of_80_columns(tmp_path: Path
     planned = [record(f"t{seed}", model="Transformer", features="full", seed=seed) for seed in range(5)]
     for cell in planned[:4]:
         table = same_everywhere(0.5, noise=0.8, seed=int(cell.seed or 0))
-        store.write(replace(cell, metrics=metrics(table)), users=table)
+        store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
     planned[4] = replace(planned[4], status="missing")
     assert any(line.startswith("Transformer · full 4/5") and line.count("±") == 6 for line in printed(store, planned))

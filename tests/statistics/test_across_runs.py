@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
-from benchmarks.truths import MIDDLE, between, runs
+from benchmarks.shared.truths import MIDDLE, between, runs
 from lab.statistics.across_runs import improvement, interquartile_mean, over_runs
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from benchmarks.truths import Sample, between, lopsided, often, paired, rarely
+from benchmarks.shared.truths import Sample, between, lopsided, often, paired, rarely
 from lab.statistics.intervals import _poisson, over_seeds, over_users, over_users_each
 
 

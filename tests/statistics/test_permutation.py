@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.truths import ahead, at_most, by_user, lopsided, paired
+from benchmarks.shared.truths import ahead, at_most, by_user, lopsided, paired
 from lab.statistics.permutation import flip_p, flip_p_each, holm, smallest_p, users_p_each
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.truths import at_most
+from benchmarks.shared.truths import at_most
 from lab.statistics.ranks import FEWEST_LOGS, critical_difference, rank, wilcoxon_holm
 
 DEMSAR = np.array(

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.evaluation.next_item import place
-from lab.models.network import Factors
-from lab.targets import catalogue_loss, catalogue_rank
-from lab.targets.catalogue_loss import Negatives, by_share, gbce, sampled_softmax, softmax_loss
-from lab.targets.catalogue_rank import ranked
+from lab.models.head import Factors
+from lab.targets.next_item import catalogue_loss, catalogue_rank
+from lab.targets.next_item.catalogue_loss import Negatives, by_share, gbce, sampled_softmax, softmax_loss
+from lab.targets.next_item.catalogue_rank import ranked
+from lab.targets.next_item.metrics import place
 from tests.quick import quick
 
 N, C, D = 23, 11, 4

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.queries import FoldView
+from lab.core.errors import InputError
+from lab.data.fold.queries import FoldView
 from lab.data.schema import Behaviour
 from lab.data.timeline import microseconds
-from lab.errors import InputError
 from lab.targets import Interest
 from tests.small_logs import small_histories, small_queries, small_view
 
@@ -106,7 +106,7 @@ def test_blocks_of_queries_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     events = [(int(rng.integers(4)), "i", str(rng.choice(list("abc"))), float(rng.uniform(0, 9))) for _ in range(60)]
     queries = small_queries([(user, day) for day in (4, 5, 6) for user in range(4)])
     whole = Interest(weights="counts").labels(view_of(events), queries, microseconds(3))
-    monkeypatch.setattr("lab.targets.interest._EVENTS_AT_ONCE", 7)
+    monkeypatch.setattr("lab.targets.interest.target._EVENTS_AT_ONCE", 7)
     blocks = Interest(weights="counts").labels(view_of(events), queries, microseconds(3))
     for name in ("offsets", "ids", "weights", "cold"):
         assert np.array_equal(getattr(whole, name), getattr(blocks, name))

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.data.categories import Categories
-from lab.data.dataset import build_dataset
-from lab.data.histories import Histories
-from lab.data.limits import Limits
-from lab.data.order import leaked, strictly
-from lab.data.queries import FoldView, Labels
+from lab.core.errors import InputError
+from lab.data.fold.categories import Categories
+from lab.data.fold.leave_one_out import leave_one_out
+from lab.data.fold.limits import Limits
+from lab.data.fold.queries import FoldView, Labels
+from lab.data.fold.view import known_at, look
+from lab.data.log.event_order import leaked, strictly
+from lab.data.log.histories import Histories
+from lab.data.rows.steps import Steps
 from lab.data.schema import Behaviour
-from lab.data.steps import Steps
 from lab.data.timeline import DAY, Fold, Timeline, folds
-from lab.data.view import known_at, look
-from lab.errors import InputError
-from lab.protocol import leave_one_out
+from lab.dataset.dataset import build_dataset
 from lab.targets import NextItem
-from lab.targets.next_item import NextAnswers
+from lab.targets.next_item.answers import NextAnswers
 from tests.small_logs import small_histories
 
 KINDS = (Behaviour("view"), Behaviour("purchase"), Behaviour("cancellation", -1))

@@ -7,8 +7,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from lab.data.dataset import Dataset
 from lab.data.timeline import Timeline
+from lab.dataset.dataset import Dataset
 from tests.training.small import Bench, small_dataset, small_experiment
 
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from lab.assembly import Assembly, assemble, cell_arrays, feed
-from lab.cells import Cell, grid
-from lab.data.cache import prepare
-from lab.data.dataset import Dataset, build_dataset
-from lab.data.layout import Packed
+from lab.data.fold.view import look
+from lab.data.log.cache import prepare
+from lab.data.rows.layout import Packed
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import folds
-from lab.data.view import look
-from lab.experiment import Experiment
+from lab.dataset.dataset import Dataset, build_dataset
+from lab.experiment.cells import Cell, grid
+from lab.experiment.experiment import Experiment
 from lab.models import RNN
+from lab.running.assembly import Assembly, assemble, cell_arrays, feed
 from lab.targets import Interest
 from lab.training.fit import train
 from lab.training.outcome import Trained

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from lab.data.dataset import Dataset
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.dataset.dataset import Dataset
 from lab.training.devices import Layout, plan_layout
 from lab.training.settings import Training
 from tests.forking import QUICK

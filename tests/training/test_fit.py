@@ -8,9 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from lab.assembly import feed
-from lab.data.dataset import Dataset
-from lab.errors import InputError
+from lab.core.errors import InputError
+from lab.dataset.dataset import Dataset
+from lab.running.assembly import feed
 from lab.training.devices import Layout
 from lab.training.feeding import batches, blocks
 from lab.training.fit import dispatches, predict, scored

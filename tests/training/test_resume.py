@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lab.assembly import feed
-from lab.data.dataset import Dataset
+from lab.dataset.dataset import Dataset
+from lab.running.assembly import feed
 from lab.training.checkpoints import Checkpoint, from_bytes, to_bytes
 from lab.training.feeding import Feed
 from lab.training.fit import train

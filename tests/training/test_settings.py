@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.errors import InputError
+from lab.core.errors import InputError
 from lab.training.settings import Training
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from lab.assembly import build_network, cell_arrays
-from lab.data.batch import Rows
+from lab.data.rows.batch import Rows
 from lab.data.timeline import DAY
+from lab.running.assembly import build_network, cell_arrays
 from lab.targets import Interest
 from lab.training.state import TrainState
 from lab.training.step import Learner

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.assembly import feed
-from lab.data.batch import leaves
-from lab.data.layout import Sizes
+from lab.data.rows.batch import leaves
+from lab.data.rows.layout import Sizes
+from lab.running.assembly import feed
 from lab.training.feeding import batches
 from lab.training.state import row_order
 from lab.training.visits import roomy, widened

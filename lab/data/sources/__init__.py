@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.lazy import lazily
+from lab.core.lazy import lazily
 
 if TYPE_CHECKING:
     from lab.data.sources.amazon_reviews import AmazonReviews

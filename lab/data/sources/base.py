@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from lab.core.errors import InputError
 from lab.data.schema import Behaviour
-from lab.errors import InputError
 
 
 @dataclass(frozen=True)

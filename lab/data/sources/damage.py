@@ -7,9 +7,9 @@ import json
 import zlib
 from pathlib import Path
 
+from lab.core.errors import InputError
 from lab.data.sources.paths import format_of
 from lab.data.sources.text import UTF8, TextStyle, binary, encoding_of
-from lab.errors import InputError
 
 JSON_LINES = 'JSON lines are wanted: on each line one object, such as {"user": 1, "item": 2}'
 QUOTE = "if the file does not quote its fields, say so with --quote '' (quote in Python)"

@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from lab.core.errors import InputError
 from lab.data.sources.damage import JSON_LINES, WIDE, ReadError, bad_json, first_line, not_text, read_error
 from lab.data.sources.paths import find_files, format_of
 from lab.data.sources.text import UTF8, TextStyle, binary, encoding_of
-from lab.errors import InputError
 
 SURPLUS = "surplus"
 """Name of the column that catches what a row has beyond the header's columns."""

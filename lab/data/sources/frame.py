@@ -5,10 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from lab.data.digests import digest
+from lab.core.digests import digest
+from lab.core.errors import InputError
 from lab.data.sources.damage import first_line
 from lab.data.sources.files import FILE, ROW
-from lab.errors import InputError
 
 UNREADABLE = (TypeError, ValueError, NotImplementedError)
 """What polars and Arrow raise of columns that they cannot take over."""

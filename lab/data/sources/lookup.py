@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lab.data.digests import file_digest
+from lab.core.digests import file_digest
 from lab.data.sources.files import Opened, open_files
 from lab.data.sources.paths import find_files
 from lab.data.sources.text import TextStyle

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from lab.core.spelling import nearest
 from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
 from lab.data.sources.files import FILE, ROW, SURPLUS
 from lab.data.sources.times import UNITS, TimeFormat
-from lab.nearest import nearest
 
 NUMBERS = (
     "write numbers like 32.58 and leave a field empty where there is none, or let such rows be left out with "

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 import polars as pl
 
-from lab.data.download import Download
 from lab.data.sources.damage import bad_bytes
+from lab.data.sources.download import Download
 from lab.data.sources.lookup import Lookup
 from lab.data.sources.public import OpenLog, only
 from lab.data.sources.table import Table

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import polars as pl
 
-from lab.data.download import Download
 from lab.data.schema import CANCELLATION
+from lab.data.sources.download import Download
 from lab.data.sources.files import head_lines
 from lab.data.sources.public import OpenLog
 from lab.data.sources.table import Table

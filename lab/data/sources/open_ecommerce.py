@@ -5,12 +5,12 @@ from typing import ClassVar
 
 import polars as pl
 
-from lab.data.download import Download
+from lab.core.errors import InputError
 from lab.data.sources.base import Scan
+from lab.data.sources.download import Download
 from lab.data.sources.public import OpenLog, only
 from lab.data.sources.table import Table
 from lab.data.timeline import date_text, instant
-from lab.errors import InputError
 
 CENSORED_AFTER = "2022-08-30"
 """Users were surveyed one by one from 2022-09-21 on, and each history stops at its survey: from here on

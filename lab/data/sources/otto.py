@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from lab.data.download import Download
+from lab.data.sources.download import Download
 from lab.data.sources.public import OpenLog
 from lab.data.sources.table import Table
 

@@ -3,8 +3,8 @@
 import glob
 from pathlib import Path
 
-from lab.errors import InputError
-from lab.nearest import nearest
+from lab.core.errors import InputError
+from lab.core.spelling import nearest
 
 FORMATS = {
     ".csv": "text", ".tsv": "text", ".txt": "text", ".dat": "text", ".tab": "text",

@@ -8,12 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from lab.data.digests import digest
-from lab.data.download import Download, fetch
+from lab.core.digests import digest
+from lab.core.errors import InputError
 from lab.data.sources.base import Scan, Source
 from lab.data.sources.damage import ReadError
+from lab.data.sources.download import Download, fetch
 from lab.data.sources.table import Table
-from lab.errors import InputError
 
 
 def only(behaviour: str) -> dict[str, Any]:

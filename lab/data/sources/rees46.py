@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import polars as pl
 
-from lab.data.download import Download
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
+from lab.data.sources.download import Download
 from lab.data.sources.public import OpenLog
 from lab.data.sources.table import Table
-from lab.errors import InputError
-from lab.kinds import check_kinds
 
 MONTHS = ("2019-Oct", "2019-Nov", "2019-Dec", "2020-Jan", "2020-Feb", "2020-Mar", "2020-Apr")
 

@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
 from lab.data.timeline import DAY
-from lab.errors import InputError
-from lab.kinds import check_kinds
 
 
 @dataclass(frozen=True, kw_only=True)

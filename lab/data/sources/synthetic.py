@@ -10,11 +10,11 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
+from lab.core.errors import InputError
 from lab.data.schema import Behaviour
 from lab.data.sources import shop_oracle, shop_visits, shop_world
 from lab.data.sources.base import Scan, Source
 from lab.data.sources.shop_settings import ShopSettings
-from lab.errors import InputError
 
 VERSION = 1
 """Raised whenever the same settings give another log."""

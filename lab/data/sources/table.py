@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 import tyro
 
-from lab.data.digests import file_digest, settings_digest
+from lab.core.digests import file_digest, settings_digest
+from lab.core.errors import InputError
+from lab.core.setting_types import check_kinds
 from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
 from lab.data.sources.damage import ReadError, first_line
@@ -20,8 +22,6 @@ from lab.data.sources.mapping import DATE_PARTS, IDS, identifier, map_table, nea
 from lab.data.sources.paths import find_files, format_of
 from lab.data.sources.text import TextStyle
 from lab.data.sources.times import TimeFormat, detect, iso
-from lab.errors import InputError
-from lab.kinds import check_kinds
 
 CONVENTIONAL = {
     "impression": "impression",

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lab.errors import InputError
+from lab.core.errors import InputError
 
 UNITS = {"d": 86_400_000_000, "s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 """Microseconds in a unit of a numeric time."""

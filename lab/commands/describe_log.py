@@ -1,0 +1,236 @@
+"""`python -m lab.data`: what a log holds, what was wrong with it, and what can be asked of it."""
+
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from lab.commands.arguments import read_arguments
+from lab.commands.log_figure import save_figure, timeline_figure
+from lab.commands.source_list import LABEL, WIDTH, listing, names
+from lab.core.process import ended, helped
+from lab.core.spelling import did_you_mean
+from lab.core.words import counted
+from lab.data.log.blanks import blank_ids
+from lab.data.log.cache import prepare
+from lab.data.log.cleaning import Cleaning
+from lab.data.log.histories import Histories
+from lab.data.log.removed import removals
+from lab.data.log.stray import odd_times, stray_times
+from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, log_days, microseconds
+
+CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
+"""Horizons (days) that are tried on the span."""
+
+UNITS = {DAY: "1 day", DAY // 24: "1 hour", DAY // 1440: "1 minute", 1_000_000: "1 second", 1_000: "1 ms", 1: "1 µs"}
+
+NAMES = names()
+
+USAGE = """usage: python -m lab.data FILE [--user COLUMN] [--item COLUMN] [--time COLUMN]
+           [settings]
+       python -m lab.data NAME [settings]
+       python -m lab.data --list
+
+FILE is a file, a folder or a glob pattern; NAME is one of the logs that --list
+shows. All settings: python -m lab.data table --help"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to describe a log."""
+
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    """What is left out. Rules that need statistics are fitted on the whole log here, in a run on its training part."""
+    cache: Path | None = None
+    """Folder for derived data. Default: $LAB_CACHE, or the user's cache folder."""
+    figure: Path | None = None
+    """Also draw it into this file (.png, .pdf, .svg)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Describe the log that the arguments name; the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if (code := helped(USAGE, given)) is not None:
+        return code
+    if given == ["--list"]:
+        print("\n".join(listing()))
+        return 0
+    if given[0].startswith("-"):
+        print(f"error: {given[0]}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
+        return 2
+    given[0] = _source_name(given[0])
+    if (wrong := _misspelt(given[0])) is not None:
+        print(f"error: {wrong}", file=sys.stderr)
+        return 2
+    # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
+    if given[0] not in NAMES:
+        given = ["table", "--path", *given]
+    given = [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
+    return ended(lambda: _describe(given))
+
+
+def _describe(given: list[str]) -> int:
+    name, *settings = given
+    # Settings of the other sources are no command's of this one, nor what was meant.
+    source = tyro.conf.OmitArgPrefixes[NAMES[name]]
+    described = make_dataclass("Describe", [("source", source)], bases=(Options,), frozen=True, kw_only=True)
+    about = "Describe a log: what it holds, what was wrong with it, and what can be asked of it."
+    asked = read_arguments(described, f"python -m lab.data {name}", settings, description=about)
+    histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
+    print("\n".join(description(histories)))
+    if asked.figure is not None:
+        save_figure(histories, asked.figure)
+    return 0
+
+
+def _source_name(given: str) -> str:
+    """A source's name as it stands in NAMES, however it is spelt; what is no name as it is."""
+
+    def plain(name: str) -> str:
+        return name.replace("_", "").replace("-", "").lower()
+
+    short = {plain(name): name for name in NAMES} | {"synthetic": "synthetic-shop"}
+    return short.get(plain(given), given)
+
+
+def _misspelt(given: str) -> str | None:
+    """What to say of a word that is no file and nearly a source's name."""
+    close = did_you_mean(given, NAMES)
+    if given in NAMES or not close or set("./*?[") & set(given) or Path(given).exists():
+        return None
+    return f"{given!r} is neither a file nor a log known by name{close} (--list shows them)."
+
+
+def description(histories: Histories) -> Iterator[str]:
+    """The description, line by line, at most 80 columns wide but for paths, which are kept whole."""
+    facts = histories.facts
+    yield from _entry(
+        "log", " ".join([facts["source"], *facts["files"][:3], *(["..."] if len(facts["files"]) > 3 else [])])
+    )
+    for name in ("licence", "citation", "until"):
+        yield from _entry(name, facts.get(name))
+    yield from _entry("read as", _read_as(facts))
+    timed = facts.get("timed", True)
+    if timed:
+        yield from _entry("span", _span(facts))
+        yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
+        yield from _entry("stray times", stray_times(facts))
+    yield from _entry("rows", f"{facts['rows']:,} read, {counted(facts['events'], 'event')} kept")
+    groups = "" if facts["categories"] is None else f", {counted(facts['categories'], 'category', 'categories')}"
+    yield from _entry(
+        "of", f"{counted(facts['users'], 'user')}, {counted(facts['items'], 'item')}{groups or ', no categories'}"
+    )
+    yield from _entry("behaviours", ", ".join(f"{name} {n:,}" for name, n in facts["behaviours"].items() if n))
+    if timed:
+        ties = f"{_percent(facts['tied'])} of the events share their time with another of the same user"
+        yield from _entry("ties", ties)
+    yield from _entry("missing values", _missing(facts))
+    for line in blank_ids(facts):
+        yield from _entry("odd ids", line)
+    yield from _listed("quarantined", _quarantined(facts))
+    yield from _listed("left out", _left_out(facts))
+    yield from _entry("events a user", _lengths(histories))
+    if not timed:
+        yield from _entry("horizons", "none, since there are no times: see timeline.protocol='leave_one_out'")
+        return
+    yield from _entry("horizons", _horizons(facts["last"] - facts["first"]))
+    yield ""
+    yield from (
+        f"{'events' if k == 0 else '':<{LABEL}}{line}"
+        for k, line in enumerate(timeline_figure(histories, WIDTH - LABEL))
+    )
+
+
+def _entry(label: str, text: str | None) -> Iterator[str]:
+    if text:
+        wrapped = textwrap.wrap(text, WIDTH - LABEL, break_on_hyphens=False, break_long_words=False)
+        yield from (f"{label if k == 0 else '':<{LABEL}}{line}" for k, line in enumerate(wrapped))
+
+
+def _listed(label: str, texts: list[str]) -> Iterator[str]:
+    for k, text in enumerate(texts or ["nothing"]):
+        yield from _entry(label if k == 0 else "", text)
+
+
+def _read_as(facts: Mapping[str, Any]) -> str | None:
+    if "time_format" not in facts:
+        return None
+    separator = f", separator {facts['separator']!r}" if "separator" in facts else ""
+    header = "" if facts.get("header", True) else ", no header"
+    unit = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "d": "days"}
+    kind = facts["time_format"]
+    if not facts.get("timed", True):
+        columns = ", ".join(f"{ours} = {theirs!r}" for ours, theirs in facts["columns"].items() if ours != "time")
+        return f"rows in the order of events, without times{separator}{header}; {columns}"
+    times = (
+        f"{unit[kind]} since 1970" if kind in unit else {"iso": "ISO dates", "date-time": "instants"}.get(kind, kind)
+    )
+    columns = ", ".join(f"{ours} = {theirs!r}" for ours, theirs in facts["columns"].items())
+    return f"times as {times} ({facts['time_zone']}){separator}{header}; {columns}"
+
+
+def _span(facts: Mapping[str, Any]) -> str:
+    days = log_days(facts["last"] - facts["first"])
+    resolution = UNITS[facts["resolution"]]
+    return f"{date_text(facts['first'])} to {date_text(facts['last'])} UTC ({days} days), times to {resolution}"
+
+
+def _missing(facts: Mapping[str, Any]) -> str:
+    found = {name: n for name, n in facts["missing"].items() if n}
+    return ", ".join(f"{name} {n:,} ({_percent(n / facts['rows'])})" for name, n in found.items()) or "none"
+
+
+def _column(name: str) -> str:
+    return f"column {name!r}" if name else "a field"
+
+
+def _quarantined(facts: Mapping[str, Any]) -> list[str]:
+    found = facts["quarantine"]
+    if not found["rows"]:
+        return []
+    reasons = [f"{r['rows']:,}: {_column(r['column'])} {r['reason']}" for r in found["reasons"]]
+    return [
+        f"{counted(found['rows'], 'row')} ({_percent(found['rows'] / facts['rows'])}), listed in",
+        found["file"],
+        *reasons,
+    ]
+
+
+def _left_out(facts: Mapping[str, Any]) -> list[str]:
+    """What each rule removed; those that found nothing on one line."""
+    removed = removals(facts)
+    found = [str(one) for one in removed if one.rows]
+    idle = [one.rule for one in removed if not one.rows]
+    return [*found, f"nothing by {', '.join(idle)}"] if idle else found
+
+
+def _lengths(histories: Histories) -> str:
+    sizes = np.diff(histories.offsets)
+    quantiles = np.quantile(sizes, (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1), method="lower")
+    names = ("least", "10 %", "25 %", "half", "75 %", "90 %", "most")
+    return ", ".join(f"{name} {n:,}" for name, n in zip(names, quantiles, strict=True)) + f"; mean {sizes.mean():,.1f}"
+
+
+def _horizons(span: int) -> str:
+    fits = fitting(span, CANDIDATES, 1)
+    if not fits:
+        return f"none of a day or more fits; the longest has {floored_days(span, 3)} days"
+    most = ", ".join(f"{floored_days(span, 2 + f)} with {f}" for f in (1, 2, 3))
+    fit = "day fits" if fits == (1,) else "days fit"
+    return f"{', '.join(f'{h:g}' for h in fits)} {fit}; the longest, by folds: {most}. {_windows(span, fits)}"
+
+
+def _windows(span: int, fits: Sequence[float]) -> str:
+    """How little is left to learn from: label windows, end to end, that close by the valid cutoff."""
+    counts = ", ".join(f"{int(span // microseconds(h)) - 2:,} of {h:g}" for h in fits)
+    return f"Windows left to train on with 1 fold, each asked of a user once at most: {counts}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

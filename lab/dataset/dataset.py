@@ -1,0 +1,236 @@
+"""One fold made ready: rows, tables, queries and labels of its three splits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from lab.core.errors import InputError
+from lab.core.words import counted
+from lab.data.fold.queries import FoldView, Labels, Queries
+from lab.data.fold.seen import seen_by
+from lab.data.fold.view import known_at
+from lab.data.log.stray import late_times, stray_times
+from lab.data.rows.batch import Columns, Rows
+from lab.data.rows.entries import no_entries, trace_entries
+from lab.data.rows.layout import Packed
+from lab.data.rows.packing import cut, cut_per_query, pack
+from lab.data.rows.recent import recent
+from lab.data.rows.steps import Steps
+from lab.data.timeline import Timeline, date_text, microseconds, span_text
+from lab.dataset.columns import event_columns, step_columns, tables
+from lab.features.base import FeatureGroup, State
+from lab.targets.base import Target
+
+__all__ = ["SPLITS", "Dataset", "Split", "build_dataset", "seen_by"]
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a fold, as arrays."""
+
+    name: str
+    queries: Queries
+    """Every query of the split; in training those with a label for some horizon."""
+    labels: tuple[Labels, ...]
+    """One for each horizon, in the experiment's order."""
+    packed: Packed
+    tables: Columns
+
+    @cached_property
+    def rows(self) -> Rows:
+        """All of the rows, with their padding."""
+        return self.packed.whole()
+
+    @property
+    def slot(self) -> np.ndarray:
+        """int64[R, Q]: which query each slot of the rows answers, -1 in the padding."""
+        return self.packed.slots
+
+    @property
+    def padding(self) -> float:
+        """Share of the rows' steps that hold nothing."""
+        return self.packed.padding
+
+    def gather(self, values: np.ndarray) -> np.ndarray:
+        """Values of slots [R, Q, ...] brought to the order of `queries`."""
+        flat = self.slot.reshape(-1)
+        out = np.empty((len(self.queries), *values.shape[2:]), values.dtype)
+        out[flat[flat >= 0]] = values.reshape(-1, *values.shape[2:])[flat >= 0]
+        return out
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A fold, its fitted feature groups and its splits."""
+
+    view: FoldView
+    groups: Mapping[str, FeatureGroup]
+    states: Mapping[str, State]
+    splits: Mapping[str, Split]
+    causal: bool
+    """Whether a segment answers all the queries along it, or one alone."""
+    rest: Sequence[Packed | None] = ()
+    """Training rows of the shards after the first, whose are all the others: each laid out anew when it is asked for,
+    None where no one in it is asked and answers."""
+
+
+def build_dataset(
+    view: FoldView,
+    timeline: Timeline,
+    target: Target,
+    groups: Sequence[FeatureGroup],
+    row_length: int,
+    overlap: int,
+    causal: bool = True,
+) -> Dataset:
+    """Fit the groups on what the valid cutoff knows, then lay out all three splits.
+
+    Of a view that has a rest, as that of a large log, all this is of the first shard, and the others wait.
+    For models that are not causal every query gets a segment of its own, and `overlap` says nothing.
+    """
+    known = known_at(view, view.fold.valid_cutoff)
+    states = {group.name: group.fit(known) for group in groups}
+    head = {"prior": np.log(known.shares()).astype(np.float32)}
+    plan = _Plan(view, timeline, target, groups, states, row_length, overlap, causal)
+    splits = {name: plan.split(name, head) for name in SPLITS}
+    if target.head.numbers:
+        # One table for all three splits, which is why it is filled in here.
+        head["numbers"] = np.asarray(target.first_guess(splits["train"].labels), np.float32)
+    return Dataset(view, {g.name: g for g in groups}, states, splits, causal, _TrainingRows(replace(plan)))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How the splits of a fold are laid out."""
+
+    view: FoldView
+    timeline: Timeline
+    target: Target
+    groups: Sequence[FeatureGroup]
+    states: Mapping[str, State]
+    row_length: int
+    overlap: int
+    causal: bool
+
+    @cached_property
+    def event_columns(self) -> Columns:
+        """Columns of the candidate-side groups, aligned with the events: the same for all splits."""
+        return event_columns(self.groups, self.view, self.states)
+
+    def split(self, name: str, head: dict[str, np.ndarray]) -> Split:
+        """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
+        steps = self.target.lay(self.view, self.timeline, name)
+        if not len(steps.asked):
+            raise InputError(_nobody(self.view, self.timeline, self.target, name))
+        steps, labels = self.target.answered(self.view, steps, name)
+        if not any(len(answer.ids) for answer in labels):
+            raise InputError(_silent(self.view, self.timeline, labels, name))
+        known = tables(self.groups, self.view, steps, self.states) | {"head": head}
+        return Split(name, steps.queries, labels, self._packed(steps, labels, name), known)
+
+    def training_rows(self) -> Packed | None:
+        """The rows of the training split; None where no one is asked and answers."""
+        steps = self.target.lay(self.view, self.timeline, "train")
+        steps, labels = self.target.answered(self.view, steps, "train")
+        return self._packed(steps, labels, "train") if len(steps.asked) else None
+
+    def _packed(self, steps: Steps, labels: tuple[Labels, ...], name: str) -> Packed:
+        looked = self.target.looks_back(name) or any(group.side == "candidate" for group in self.groups)
+        if self.view.history is None:
+            return self._pack(self.view, steps, labels, self.event_columns, looked)
+        view, steps = recent(self.view, steps)
+        return self._pack(view, steps, labels, event_columns(self.groups, view, self.states), looked)
+
+    def _pack(
+        self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], of_events: Columns, looked: bool
+    ) -> Packed:
+        if self.causal:
+            segments = cut(steps, self.row_length, self.overlap)
+        else:
+            segments = cut_per_query(steps, self.row_length)
+        return Packed(
+            view=view,
+            steps=steps,
+            segments=segments,
+            packing=pack(segments.length, self.row_length),
+            length=self.row_length,
+            entries=trace_entries(view, steps, segments) if looked else no_entries(),
+            labels=labels,
+            step_columns=step_columns(self.groups, view, steps, self.states),
+            event_columns=of_events,
+        )
+
+
+@dataclass(frozen=True)
+class _TrainingRows(Sequence[Packed | None]):
+    """Of one shard after another, none of which is kept."""
+
+    plan: _Plan
+
+    def __len__(self) -> int:
+        return len(self.plan.view.rest)
+
+    def __getitem__(self, index: int) -> Packed | None:  # type: ignore[override]
+        return replace(self.plan, view=self.plan.view.rest[index]).training_rows()
+
+
+def _nobody(view: FoldView, timeline: Timeline, target: Target, split: str) -> str:
+    on_clock = view.histories.times is not None
+    at = f"at {date_text(view.fold.opens(split))} none has" if on_clock else "none has"
+    active = timeline.active_days if on_clock else None
+    days = f" and one in the {span_text(microseconds(active))} before" if active else ""
+    one_more = target.asks == "events" and split == "train"
+    behind = " with one more behind" if one_more else ""
+    enough = bool(np.diff(view.histories.offsets).max(initial=0) >= timeline.min_events + one_more)
+    # A moment after all events, where the calendar was told to end later than the log does.
+    beyond = on_clock and timeline.end is not None and view.fold.opens(split) > view.histories.span[1]
+    clocked = on_clock and enough and not beyond
+    cures = {
+        "lower timeline.min_events": timeline.min_events > 1,
+        "raise timeline.active_days": clocked and active is not None,
+        "use shorter horizons": clocked,
+        "use fewer folds": clocked and timeline.folds > 1,
+        "leave timeline.end out, which lies behind the log": beyond,
+        "use a log of longer histories": not on_clock or not enough,
+    }
+    said = ", ".join(cure for cure, helps in cures.items() if helps)
+    return (
+        f"timeline: no user may be asked for the {split} split: {at} {counted(timeline.min_events, 'event')}"
+        f"{behind}{days}{_share(view)}. {said[0].upper()}{said[1:]}.{_late(view, timeline, split)}"
+    )
+
+
+def _silent(view: FoldView, timeline: Timeline, labels: Sequence[Labels], split: str) -> str:
+    on_clock = view.histories.times is not None
+    until = f" (until {date_text(view.fold.closes_by(split))})" if on_clock else ""
+    again = any(answer.taken for answer in labels)
+    taken = " but take what they took before, which target.repeats=False leaves out" if again else ""
+    if not on_clock:
+        what = f"a known {'item' if view.items else 'category'} next; use a log of more users"
+        what = "anything next but what they took before, which target.repeats=False leaves out" if again else what
+        return f"target: no user of the {split} split{_share(view)} takes {what}."
+    return (
+        f"target: no user of the {split} split does anything that counts in the windows after its cutoffs{until}"
+        f"{_share(view)}{taken}; use longer horizons or a longer log.{_late(view, timeline, split)}"
+    )
+
+
+def _late(view: FoldView, timeline: Timeline, split: str) -> str:
+    """A sentence on events far behind all others, where these alone may have put the cutoffs where nobody is."""
+    if timeline.leaves_one_out:
+        return ""
+    # What a large log holds is known of the whole of it, and it may be another shard that has the late events.
+    said = (
+        stray_times(view.histories.facts)
+        if len(view.rest)
+        else late_times(np.asarray(view.histories.time), view.fold.opens(split), view.fold.longest)
+    )
+    return f" {said}." if said else ""
+
+
+def _share(view: FoldView) -> str:
+    return "" if view.sample is None else f" among the {int(view.sample.sum()):,} users of training.share"

@@ -1,0 +1,204 @@
+"""From declarations to what trains: a model's program and its cells' arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lab.core.errors import InputError
+from lab.core.marks import computes
+from lab.data.fold.limits import Limits
+from lab.data.fold.view import look
+from lab.data.log.histories import Histories
+from lab.data.rows.layout import Sizes
+from lab.data.timeline import Fold, folds
+from lab.dataset.dataset import Dataset, build_dataset
+from lab.experiment.cells import Cell
+from lab.experiment.experiment import Experiment
+from lab.features.base import Shape
+from lab.models.base import Model
+from lab.models.network import Network
+from lab.targets.base import Target
+from lab.training.devices import plan_layout
+from lab.training.feeding import Feed
+from lab.training.flat import Flattening
+from lab.training.program import Program
+from lab.training.settings import Training
+from lab.training.state import CellArrays
+from lab.training.step import Learner, initial_params
+from lab.training.visits import roomy, widened
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """One program and the chunks of cells that go through it."""
+
+    program: Program
+    cells: Sequence[Cell]
+    parameters: int
+
+    @property
+    def name(self) -> str:
+        """The model, and the variants of its cells where there are some."""
+        variants = ", ".join(dict.fromkeys(cell.variant for cell in self.cells if cell.variant))
+        return f"{self.cells[0].model} ({variants})" if variants else self.cells[0].model
+
+    def chunks(self, cells: Sequence[Cell] | None = None) -> list[list[Cell]]:
+        """The cells, or some of them, in chunks of what the layout takes at once, first seeds first."""
+        size = self.program.layout.cells_at_once
+        ordered = sorted(
+            self.cells if cells is None else cells, key=lambda cell: -1 if cell.seed is None else cell.seed
+        )
+        return [list(ordered[first : first + size]) for first in range(0, len(ordered), size)]
+
+
+@computes("model", "baseline", "oracle")
+def dataset_of(histories: Histories, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> tuple[Dataset, str]:
+    """One fold made ready for cells that read the same rows, and the rule of its candidates in words."""
+    asked = cells[0].experiment
+    timeline, settings = asked.timeline, asked.training
+    fold = folds(timeline, asked.horizons, *histories.span)[fold.index]
+    limits = Limits(timeline.history_days, settings.share, settings.share_seed)
+    view, rule = look(histories, fold, asked.target.categories, timeline.shard_events, limits)
+    groups = [asked.group(name) for name in asked.group_names()]
+    return build_dataset(view, timeline, asked.target, groups, settings.row_length, settings.overlap, causal), rule
+
+
+@computes("model")
+def assemblies(experiment: Experiment, data: Dataset, cells: Sequence[Cell]) -> list[Assembly]:
+    """The programs of a fold's trained cells: one for each model, and more where variants or feature sets need them."""
+    mine: dict[tuple[Model, Training, str], list[Cell]] = {}
+    for model in experiment.models:
+        for cell in cells:
+            if cell.kind == "model" and cell.settings == model:
+                key = model, of_program(cell.experiment.training), tied(cell, data)
+                mine.setdefault(key, []).append(cell)
+    return [assemble(own[0].experiment, data, model, own) for (model, *_), own in mine.items()]
+
+
+def tied(cell: Cell, data: Dataset) -> str:
+    """The group of the cell's own features whose vectors score its candidates too; empty for none.
+
+    Whatever else is in the experiment, or a cell's numbers would depend on its neighbours.
+    """
+    name = cell.experiment.target.reads_candidates(data.view)
+    return name if name in cell.experiment.features[cell.features] else ""
+
+
+PER_CELL = ("learning_rate", "weight_decay", "prior_precision", "dropout", "label_smoothing")
+"""Training settings that are data: cells that differ in them share a program."""
+
+
+def of_program(training: Training) -> Training:
+    """What two trainings have in common if they share a program."""
+    return replace(training, **{f.name: f.default for f in fields(Training) if f.name in PER_CELL})
+
+
+def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequence[Cell]) -> Assembly:
+    """Build the program that these cells of a model on one fold share."""
+    training = experiment.training
+    network = build_network(model, data, jnp.dtype(training.dtype), experiment.target, tied(cells[0], data))
+    rows = data.splits["train"].packed.count
+    flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
+    bytes_per_cell = _bytes_per_cell(flat.size, model, data, training.batch, experiment.target)
+    layout = plan_layout(training, len(cells), bytes_per_cell)
+    learner = Learner(network, experiment.target, training, flat, layout.total, layout.place)
+    batch = _batch(training, rows, layout.batch_shares * training.accumulate)
+    return Assembly(Program(learner, layout, rows, batch), cells, flat.size)
+
+
+def _batch(training: Training, rows: int, pieces: int) -> int:
+    """Rows of an update: what is asked, or as many as there are, in equal pieces."""
+    batch = min(training.batch, rows)
+    if batch < pieces:
+        raise InputError(
+            f"training: {rows} training rows cannot be cut into {pieces} pieces; use a smaller training.accumulate, "
+            f"a smaller training.row_length, or fewer devices."
+        )
+    return batch - batch % pieces
+
+
+def build_network(model: Model, data: Dataset, dtype: Any, target: Target, tied: str = "") -> Network:
+    """The network of a model on a dataset's feature groups; `tied` names the one that scores candidates too."""
+    shape = Shape(model.width, data.view.candidates, dtype)
+    modules = {name: group.module(data.states[name], shape) for name, group in data.groups.items()}
+    sides = {side: {n: modules[n] for n, g in data.groups.items() if g.side == side} for side in ("step", "candidate")}
+    return Network(
+        encoder=model.encoder(dtype),
+        step_groups=sides["step"],
+        candidate_groups=sides["candidate"],
+        order=tuple(sorted(data.groups)),
+        candidates=data.view.candidates,
+        width=model.width,
+        dtype=dtype,
+        head=target.head,
+        tied=tied,
+    )
+
+
+@computes("model")
+def cell_arrays(cell: Cell, data: Dataset) -> CellArrays:
+    """What tells this cell from the others of its program."""
+    training = cell.experiment.training
+    used = cell.experiment.features[cell.features]
+    horizon = cell.experiment.horizons.index(cell.horizon)
+    return CellArrays(
+        seed=np.uint32(cell.seed or 0),
+        on=np.array([name in used for name in sorted(data.groups)], np.float32),
+        horizon=np.int32(horizon),
+        learning_rate=np.float32(training.learning_rate),
+        weight_decay=np.float32(training.weight_decay),
+        prior=np.float32(training.prior_precision / independent_windows(cell.experiment.target, data, horizon)),
+        dropout=np.float32(training.dropout),
+        label_smoothing=np.float32(training.label_smoothing),
+        live=np.bool_(True),
+    )
+
+
+def independent_windows(target: Target, data: Dataset, horizon: int) -> float:
+    """How many label windows the training queries would have if none overlapped; at least 1.
+
+    Of a log in shards the first is counted, as many times as there are shards.
+    """
+    train = data.splits["train"]
+    answered = train.queries[train.labels[horizon].answered]
+    found = target.independent(data.view, answered, data.view.fold.horizons[horizon])
+    return max(found * (1 + len(data.rest)), 1.0)
+
+
+@computes("model")
+def feed(data: Dataset, split: str) -> Feed:
+    """A split's rows and tables; for training the rows of all shards."""
+    rest, sizes = (data.rest, None) if split == "train" else ((), evaluated_sizes(data, split))
+    return Feed(data.splits[split].packed, data.splits[split].tables, rest, sizes)
+
+
+def evaluated_sizes(data: Dataset, split: str) -> Sizes:
+    """Places of an evaluated row: those of valid serve the test too if they suffice, so that one program scores both.
+
+    Never the other way round, since nothing of a look at the valid split may follow from what comes after it.
+    """
+    needed = data.splits["valid"].packed.sizes
+    # What has been touched grows with the history, and the test's are a horizon longer.
+    room = roomy(needed._replace(entries=needed.entries + needed.entries // 4))
+    return widened(room, data.splits["test"].packed.sizes) if split == "test" else room
+
+
+def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
+    train = data.splits["train"]
+    return cell_arrays(cell, data), train.packed.take(np.zeros(1, np.int64)), train.tables
+
+
+def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int, target: Target) -> int:
+    """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept.
+
+    The logits of a batch are among these, unless they are never held at once.
+    """
+    rows = data.splits["train"].packed
+    outputs = (data.view.candidates if target.head.scores == "logits" else 0) + target.head.numbers
+    held = batch * rows.sizes.queries * outputs
+    return 4 * (6 * parameters + batch * rows.length * model.width * 64 + held * 6)

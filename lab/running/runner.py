@@ -1,0 +1,305 @@
+"""A run of an experiment: the log made ready, the grid, the plan, and the tables at its end."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from lab.core.marks import computes
+from lab.core.process import deaf
+from lab.core.progress import Progress
+from lab.core.shell import command
+from lab.core.words import counted
+from lab.data.fold.view import look
+from lab.data.log.cache import prepare
+from lab.data.timeline import Fold, folds
+from lab.dataset.dataset import Dataset
+from lab.experiment.available_features import served
+from lab.experiment.cell_record import CellRecord
+from lab.experiment.cells import Cell, grid
+from lab.experiment.experiment import Experiment
+from lab.experiment.fingerprints import digest
+from lab.experiment.selection import select
+from lab.experiment.settings import settings_of
+from lab.models.base import Model
+from lab.pins.pin import build_pin, write_pin
+from lab.results.claims import Claims
+from lab.results.damage import refuse_damaged
+from lab.results.stale import begun_otherwise, with_stale
+from lab.results.store import Store
+from lab.results.tables import print_tables, write_tables
+from lab.running.assembly import assemblies, dataset_of
+from lab.running.causality import check_encoders
+from lab.running.checkpoint_schedule import EVERY
+from lab.running.computing import Computation, OpenCells
+from lab.running.estimate import of_programs, of_untrained
+from lab.running.plan import late_end, print_estimate, print_fold, print_log, print_plan, print_waiting, say
+from lab.running.status import print_states, states
+from lab.running.work import DATA, work
+from lab.tracking.tracker import Tracker, Tracking
+from lab.training.devices import cpu_devices
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at what other processes have ended."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run happens, on which no number depends."""
+
+    out: Path
+    cache: Path | None
+    tracking: Tracking
+    console: Console
+    only: tuple[str, ...] = ()
+    """Filters of cells, `key=value`."""
+    report: bool = True
+    """Whether a run that ends by itself leaves figures and a page."""
+    checkpoint_every: float = EVERY
+    """Seconds between two checkpoints of cells in training."""
+
+
+class Run:
+    """An experiment whose log is ready."""
+
+    def __init__(self, experiment: Experiment, place: Place, about: Mapping[str, str] | None = None) -> None:
+        """`about` says what is asked, and in which file, for the pin."""
+        self.place, self.console = place, place.console
+        self._begun, self._about = time.monotonic(), about or {}
+        self._candidates: dict[int, int] = {}
+        # A filter that chooses nothing is told before the log is read, which can take long.
+        select(grid(experiment, "", oracle=False), place.only)
+        log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
+        self.histories = experiment.target.arrange(log, experiment.timeline)
+        self.experiment, self._left_out = served(experiment, self.histories)
+        self.store = Store(place.out / experiment.name)
+
+    @cached_property
+    def folds(self) -> tuple[Fold, ...]:
+        """Where the cutoffs stand."""
+        return folds(self.experiment.timeline, self.experiment.horizons, *self.histories.span)
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The grid, or what was chosen of it."""
+        oracle = self.experiment.target.truth(self.experiment.source) is not None
+        return select(grid(self.experiment, self.histories.fingerprint, oracle), self.place.only)
+
+    def show_plan(self, estimate: bool = False) -> None:
+        """Print what a run would do: cells, programs, parameters, rows, steps; and how long it would take."""
+        self.store.check_writable()
+        self._introduce()
+        check_encoders(self.experiment.models)
+        missing = self._missing()
+        left = [fold for fold in self.folds if any(cell.fold == fold.index for cell in missing)]
+        parts, data_seconds = [], 0.0
+        for fold in left:
+            for causal, mine in by_rows(missing, fold):
+                begun = time.monotonic()
+                data = self.dataset(fold, mine, causal)
+                ready = assemblies(self.experiment, data, mine)
+                print_plan(self.console, ready, mine)
+                if estimate and fold is left[0]:
+                    data_seconds += time.monotonic() - begun
+                    say(self.console, "timing a few steps of each program; what is compiled for it is kept")
+                    parts += [*of_programs(data, ready), *of_untrained(self.experiment, data, mine)]
+        say(self.console, f"cells in all: {len(missing)}")
+        if estimate and missing:
+            print_estimate(self.console, parts, data_seconds, len(left))
+
+    def show_status(self) -> int:
+        """Print how far the grid is, line by line. Returns 0, or 1 where a cell is damaged, which stops a run."""
+        found = states(self.store, self.cells)
+        print_states(found, self.store, self.console)
+        return int(any(one.broken for one in found))
+
+    def show_stale(self) -> None:
+        """Rewrite and print the tables with what is on disk, stale cells in rows of their own."""
+        planned = [cell.record("missing") for cell in self.cells]
+        found = with_stale(self.store, planned)
+        if len(found) == len(planned):
+            say(self.console, "No cell is stale; --status says what is missing.")
+            return
+        refuse_damaged(self.store, [one.id for one in found])
+        self.store.check_writable()
+        print_tables(write_tables(self.store, found, left_out=self._left_out), self.console)
+        self._print(f"Results: {self.store.root}")
+        self._show_report(stale=True)
+
+    def compute(self) -> int:
+        """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.
+
+        Returns 0, or 1 where a cell failed or all that were trained diverged.
+        """
+        self.store.check_writable()
+        self._introduce()
+        check_encoders(self.experiment.models)
+        missing = self._missing()
+        if others := begun_otherwise(self.store, [cell.record("missing") for cell in missing]):
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            said = (
+                f"{others[0]}{more}: kept in mid-training, of other settings, data, code or packages; not gone on with."
+            )
+            say(self.console, said)
+        with self.tracker() as tracker:
+            tracker.missing([cell.id for cell in self.cells if self.store.finished(cell.id)])
+            try:
+                if missing:
+                    self.compute_cells(missing, tracker)
+            except BaseException:
+                # Why it broke is for the caller to say; what is finished is worth a table all the same.
+                with deaf():
+                    if any(self.store.finished(cell.id) for cell in self.cells):
+                        self.summarise(draw=False)
+                        tracker.summary()
+                raise
+            self.summarise()
+            tracker.summary()
+        ended = [self.store.read(cell.id) for cell in self.cells]
+        trained = [record.status for record in ended if record.kind == "model"]
+        return int(any(record.status == "failed" for record in ended) or set(trained) == {"diverged"})
+
+    def summarise(self, draw: bool = True) -> None:
+        """Rewrite tables, pin, figures and page from what is on disk, and print the main table."""
+        planned = [cell.record("missing") for cell in self.cells]
+        shown = write_tables(self.store, planned, left_out=self._left_out)
+        write_pin(self.store.root / "pin.json", self.pin(planned))
+        print_tables(shown, self.console)
+        if stale := len(with_stale(self.store, planned)) - len(planned):
+            say(
+                self.console,
+                f"Left out: {counted(stale, 'stale cell')} on disk; the same command with --stale shows what they say.",
+            )
+        self._print(f"Results: {self.store.root}")
+        self._show_report(draw=draw)
+
+    def _show_report(self, stale: bool = False, draw: bool = True) -> None:
+        if draw and self.place.report:
+            self._draw(stale)
+        else:
+            self._print(f"Figures and a page of them: {self._report_command(stale)}")
+
+    def _draw(self, stale: bool) -> None:
+        """Figures and page, the last thing a run does: whatever goes wrong there, its numbers are kept."""
+        from lab.report.write import draw_report  # with matplotlib behind it
+
+        try:
+            page = draw_report(self.store.root, stale, self.console)
+        except Exception as error:
+            say(self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there.")
+            self._print(f"To try again: {self._report_command(stale)}")
+        else:
+            self._print(f"Report: {page}")
+
+    def _report_command(self, stale: bool) -> str:
+        return command("lab.report", str(self.store.root), *(["--stale"] if stale else []))
+
+    def _print(self, line: str) -> None:
+        """A line with a path in it, left whole."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def pin(self, planned: Sequence[CellRecord]) -> dict[str, Any]:
+        """Everything from which others can check these results."""
+        candidates = [self._candidates_of(fold) for fold in self.folds]
+        seconds = time.monotonic() - self._begun
+        about = self.experiment, self._about, self.histories, self._left_out
+        return build_pin(*about, self.folds, candidates, self.store, planned, seconds)
+
+    def tracker(self) -> Tracker:
+        """The mirror of this run, whose cells stand together, apart from those of other settings or another log."""
+        facts, fingerprint = self.histories.facts, self.histories.fingerprint
+        # What it is, never where it lies: a path can name a person.
+        names = ("source", "rows", "events", "users", "items", "first", "last", "licence")
+        cutoffs = [{"valid_cutoff": f.valid_cutoff, "test_cutoff": f.test_cutoff} for f in self.folds]
+        data = {name: facts.get(name) for name in names} | {"fingerprint": fingerprint, "folds": cutoffs}
+        group = f"{self.experiment.name}-{digest([settings_of(self.experiment), fingerprint])[:8]}"
+        known = {"group": group, "dataset": data}
+        return Tracker(self.store.root, self.place.tracking, lambda line: say(self.console, line), known)
+
+    def compute_cells(self, missing: Sequence[Cell], tracker: Tracker) -> None:
+        """Compute some cells of the grid and keep each as soon as it is done."""
+        total = work(part for fold in self.folds for _, part in by_rows(missing, fold))
+        with (
+            Progress(total, f"{self.experiment.name}: cells", self.console) as progress,
+            Claims(self.store.root, devices=cpu_devices()) as claims,
+        ):
+            cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})
+            left = list(missing)
+            while left := [cell for cell in left if cells.is_open(cell)]:
+                if free := [cell for cell in left if claims.free(cell.id)]:
+                    self._compute_free(free, cells, tracker, progress)
+                else:
+                    progress.advance(0, f"with other processes: {counted(len(left), 'cell')}")
+                    time.sleep(LOOK_EVERY)
+        print_waiting(self.console, [self.store.read(cell.id) for cell in missing])
+
+    def _compute_free(self, free: Sequence[Cell], cells: OpenCells, tracker: Tracker, progress: Progress) -> None:
+        for fold in self.folds:
+            for causal, mine in by_rows([cell for cell in free if cells.is_open(cell)], fold):
+                progress.advance(0, "making rows ready")
+                data = self.dataset(fold, mine, causal)
+                progress.advance(1, "rows are ready", DATA)
+                every = self.place.checkpoint_every
+                Computation(self.experiment, data, self.store, tracker, progress, cells, every).compute(mine)
+
+    def _missing(self) -> list[Cell]:
+        """The cells still to be computed; a line says how many are there already.
+
+        Raises FaultError where some of these are damaged: it names all of them, before hours go into the others.
+        """
+        refuse_damaged(self.store, [cell.id for cell in self.cells])
+        missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
+        if len(missing) < len(self.cells):
+            say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
+        return missing
+
+    def _introduce(self) -> None:
+        print_log(self.console, self.histories, self.experiment.target.asks == "events")
+        for line in late_end(self.experiment.timeline, self.histories.facts["last"]):
+            say(self.console, line)
+        for line in self._left_out:
+            say(self.console, line)
+
+    def _candidates_of(self, fold: Fold) -> int:
+        if fold.index not in self._candidates:
+            asked = self.experiment
+            view, _ = look(self.histories, fold, asked.target.categories, asked.timeline.shard_events)
+            self._candidates[fold.index] = view.candidates
+        return self._candidates[fold.index]
+
+    def dataset(self, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> Dataset:
+        """One fold made ready for cells that read the same rows; what it holds is printed."""
+        data, rule = dataset_of(self.histories, fold, cells, causal)
+        self._candidates[fold.index] = data.view.candidates
+        print_fold(self.console, data, rule, list(dict.fromkeys(cell.variant for cell in cells if cell.variant)))
+        return data
+
+
+@computes("model")
+def by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
+    """The cells of a fold by the rows they read: of variants that read the same, those of causal models and the others.
+
+    Baselines read no rows and go with the first; no part is empty.
+    """
+    parts: dict[tuple[str, bool], list[Cell]] = {}
+    for cell in cells:
+        if cell.fold == fold.index:
+            parts.setdefault((_rows_of(cell.experiment), _is_causal(cell)), []).append(cell)
+    variants = list(dict.fromkeys(rows for rows, _ in parts))
+    order = [(rows, causal) for rows in variants for causal in (True, False)]
+    return [(causal, parts[rows, causal]) for rows, causal in order if (rows, causal) in parts]
+
+
+def _rows_of(asked: Experiment) -> str:
+    """What decides on the rows of an experiment's variant, as a text that is the same for the same."""
+    training = asked.training
+    shape = training.row_length, training.overlap, training.share, training.share_seed
+    return digest([asked.timeline, asked.groups, shape])
+
+
+def _is_causal(cell: Cell) -> bool:
+    return not isinstance(cell.settings, Model) or cell.settings.causal

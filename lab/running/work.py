@@ -1,0 +1,36 @@
+"""What a run's work is made of: kinds, each of which takes about as long every time it is done."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from lab.experiment.cells import Cell
+
+DATA, JUDGE = "data", "judge"
+"""Making a fold's rows ready, and judging a trained cell."""
+
+
+def kind_of(cell: Cell) -> str:
+    """The kind of a cell's own work: fitting a baseline, or a model's training step."""
+    return f"{'train' if cell.kind == 'model' else 'fit'} {cell.model}"
+
+
+def start_of(cell: Cell) -> str:
+    """The kind of a program's first call, which compiles it."""
+    return f"start {cell.model}"
+
+
+def units_of(cell: Cell) -> int:
+    """How much of its kind a cell is: training steps, or one fit."""
+    return cell.experiment.training.steps if cell.kind == "model" else 1
+
+
+def work(parts: Iterable[Sequence[Cell]]) -> Counter[str]:
+    """Kind -> units, of cells in parts that share their rows."""
+    units: Counter[str] = Counter()
+    for part in parts:
+        units[DATA] += 1
+        units.update({start_of(cell): 1 for cell in part if cell.kind == "model"})
+        for cell in part:
+            units[kind_of(cell)] += units_of(cell)
+            units[JUDGE] += cell.kind == "model"
+    return units
