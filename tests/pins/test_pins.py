@@ -142,7 +142,7 @@ def test_a_value_of_another_kind_is_named(part: str | None, setting: str, value:
         (b"[" * 200_000, "is no JSON, or a damaged one .it nests too deep"),
         (b'{"format": ' * 200_000, "it nests too deep"),
         (b'{"format": NaN}', "NaN is no JSON"),
-        (b'{"format": "interest-lab pin", "version": 2, "digest": "\\ud800", "x": "\\ud800"}', "is damaged"),
+        (b'{"format": "interest-lab pin", "version": 3, "digest": "\\ud800", "x": "\\ud800"}', "is damaged"),
         (b"\xff\xfe", "is no JSON"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_bit_flipped_in_a_pin_is_noticed_or_harmless(place: int) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda pin: pin["cells"][0]["metrics"][1].__setitem__(3, 7.249), "is 7.249, and can only be from 0 to 1"),
+        (lambda pin: pin["cells"][0]["metrics"][1].__setitem__(3, 7.249), "is 7.249, which cannot be"),
         (lambda pin: pin["cells"][0]["config"].update(horizon=8), "is not of the settings and fingerprints beside it"),
         (lambda pin: pin["experiment"]["source"].update(users=10**9), r"asks for 1,000,000,000 users, .* had 60"),
         (lambda pin: pin["cells"][0].pop("fingerprints"), r"the field `cells\[0\].fingerprints` is missing"),
@@ -211,9 +211,9 @@ def test_bitwise_allows_nothing() -> None:
 
 @pytest.mark.parametrize("level", ["bitwise", "tolerance"])
 def test_a_cell_of_another_setting_never_matches(level: Any) -> None:
-    verdict = judge_cell(level, cell(), cell(config={"training": {"steps": 4}}))
+    verdict = judge_cell(level, cell(), cell(config={"training": {"steps": 4}}), MEASURES)
     assert (verdict.matched, verdict.why) == (False, "training.steps: 3 in the pin, 4 here")
-    verdict = judge_cell(level, cell(), cell(config={"training": {}}))
+    verdict = judge_cell(level, cell(), cell(config={"training": {}}), MEASURES)
     assert (verdict.matched, verdict.why) == (False, "training.steps: 3 in the pin, none here")
 
 
@@ -287,7 +287,7 @@ def test_a_line_with_fewer_seeds_than_are_judged_does_not_match() -> None:
     ((_, fewer),) = judge_lines(pinned, line(0.3, 0.4), MEASURES)
     assert same.expected == same.got and (fewer.matched, fewer.got) == (False, "2 seeds")
     other = [*line(0.3, 0.4), cell(seed=2, config={"training": {"steps": 4}})]
-    ((_, another),) = judge_lines(pinned, other)
+    ((_, another),) = judge_lines(pinned, other, MEASURES)
     assert (another.matched, another.why) == (False, "training.steps: 3 in the pin, 4 here")
     for few in (line(0.3, 0.4), [cell(kind="baseline")]):
         with pytest.raises(InputError, match="needs 3 seeds or more"):
