@@ -147,7 +147,9 @@ class Executed:
         self.purpose = ""
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
-        code = frame.f_code
+        code, around = frame.f_code, frame.f_back
+        if "<module>" in (code.co_name, around and around.f_code.co_name):
+            return  # a module that is imported only now
         if event == "call" and self.purpose and code.co_filename and code.co_filename.startswith(str(HOME)):
             module = ".".join(Path(code.co_filename).relative_to(HOME.parent).with_suffix("").parts)
             self.found[self.purpose].add((module.removesuffix(".__init__"), code.co_qualname.partition(".")[0]))
