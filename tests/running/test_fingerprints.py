@@ -37,7 +37,7 @@ import lab.running.runner
 import lab.running.work
 from lab.core.setting_types import check_kinds
 from lab.data.sources import SyntheticShop
-from lab.data.timeline import date_text, days_text
+from lab.data.timeline import date_text, days_text, span_text
 from lab.experiment.cells import Cell, grid
 from lab.experiment.code_used import CodeUsed, code_used
 from lab.experiment.registry import shipped
@@ -233,7 +233,7 @@ def test_all_that_runs_for_a_cell_is_in_its_fingerprint(
     assert {name for name in executed.found["data"] - everyone if not _apart(*name)} - DATA_WORDS == set()
 
 
-DATA_WORDS = {(f.__module__, f.__name__) for f in (date_text, days_text)}
+DATA_WORDS = {(f.__module__, f.__name__) for f in (date_text, days_text, span_text)}
 """What only tells of a data set."""
 
 UNSEEN = {"import_module", "__import__", "exec", "eval", "compile", "globals", "locals", "environ", "getenv", "open",
