@@ -68,13 +68,14 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     declared = load_experiment(file)[0] if file else None
     experiment, options = _parse(experiment_of(pin["experiment"], declared), path, arguments)
     chosen = choose(pin["cells"], options.cells)
+    moved = _moved(pin, chosen, experiment)
     if options.level == "statistical":
         check_seeds(chosen, measures_of(pin))
     require_files(pin, experiment, path)
-    prepare_backend(options.cache)
+    prepare_backend(options.cache, pinned_devices(chosen))
     with tempfile.TemporaryDirectory() as temporary:
         run = _prepared(pin, experiment, options, Path(temporary))
-        level = _introduce(pin, chosen, options.level, _moved(pin, chosen, experiment))
+        level = _introduce(pin, chosen, options.level, moved)
         return _judge(pin, chosen, level, _computed(run, chosen))
 
 
@@ -128,15 +129,20 @@ def choose(cells: Sequence[Mapping[str, Any]], count: int | None) -> list[Mappin
     return rounds[:count]
 
 
+def pinned_devices(chosen: Sequence[Mapping[str, Any]]) -> int | None:
+    """On how many CPU devices the cells were trained: so many here too, whatever the cores. None for no CPU's."""
+    return max((one["devices"] for one in chosen), default=0) or None
+
+
 def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
     """What differs here, a line each, and whether any of it can move a bit."""
     from lab.core.nested import flat
-    from lab.experiment.fingerprints import code_fingerprint
     from lab.pins.environment import code, machine
 
-    here = {"code": code() | {"fingerprint": code_fingerprint([])}, "machine": machine()}
+    here = {"code": code(), "machine": machine()}
     mute = {"code.commit", "code.dirty", "code.version", "code.lock_sha256", "machine.memory_bytes"}
-    pinned = flat({name: pin[name] for name in here})
+    mute |= {"machine.cores"}  # bits follow from the devices, of which there are as many as pinned
+    pinned = flat({name: {k: v for k, v in pin[name].items() if k != "modules"} for name in here})
     found = {name: (pinned.get(name), now) for name, now in flat(here).items() if pinned.get(name) != now}
     found |= {name: (was, None) for name, was in pinned.items() if name not in flat(here)}
     lines = [f"{name}: {_short(was)} in the pin, {_short(now)} here" for name, (was, now) in found.items()]
@@ -149,19 +155,28 @@ def _short(value: Any) -> str:
 
 
 def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experiment: "Experiment") -> list[str]:
-    """What differs in the code of the user's own classes, or in what the grid holds here."""
+    """What differs in the code that the chosen cells can reach, a line for each module.
+
+    Raises InputError where a cell is not the pinned one: another level would not make it so.
+    """
     from lab.experiment.cell_record import place_of
     from lab.experiment.cells import grid
+    from lab.pins.comparison import moved_settings
+    from lab.results.stale import moved_modules
 
     cells = grid(experiment, pin["data"]["fingerprint"], experiment.target.truth(experiment.source) is not None)
-    here = {place_of(cell.record("missing")): cell.fingerprints["code"] for cell in cells}
-    absent = [one["id"] for one in chosen if place_of(one) not in here]
-    if absent:
-        raise InputError(f"cells: {absent[0]} is no cell of the pinned experiment; the pin contradicts itself.")
-    shipped = pin["code"]["fingerprint"]
-    own = [one for one in chosen if one["fingerprints"]["code"] != shipped]
-    moved = any(here[place_of(one)] != one["fingerprints"]["code"] for one in own)
-    return ["code of classes outside the lab: another than the pin's"] if moved else []
+    here = {place_of(record): record for record in (cell.record("missing") for cell in cells)}
+    modules: dict[str, None] = {}
+    for one in chosen:
+        now = here.get(place_of(one))
+        if now is None or one["fingerprints"].get("data") != pin["data"]["fingerprint"]:
+            raise InputError(f"cells: {one['id']} is no cell of the pinned experiment; the pin contradicts itself.")
+        if moved := moved_settings(one["config"], now.config):
+            raise InputError(f"cells: {one['id']} is another cell here: {'; '.join(moved)}. It cannot come out again.")
+        if one["fingerprints"]["code"] != now.fingerprints["code"]:
+            known = pin["code"]["modules"].get(one["fingerprints"]["code"], {})
+            modules.update(dict.fromkeys(moved_modules(now.modules, known) or ["what its modules import"]))
+    return [f"code of {name}: another than the pin's" for name in modules]
 
 
 def _introduce(pin: Mapping[str, Any], chosen: Sequence[Any], asked: str, moved: list[str]) -> str:

@@ -58,14 +58,21 @@ def _run(file: str, arguments: list[str]) -> int:
 
     from rich.console import Console
 
+    from lab.results.store import Store
     from lab.running.backend import prepare_backend
+    from lab.running.device_count import devices_for, said
+    from lab.running.plan import say
     from lab.running.runner import Place, Run
 
-    prepare_backend(options.cache)
+    store, console = Store(options.out / experiment.name), Console()
+    devices = devices_for(store)
+    prepare_backend(options.cache, devices)
+    if line := said(store, devices):
+        say(console, line)
     run = Run(
         experiment,
         Place(
-            *(options.out, options.cache, options.tracking, Console()),
+            *(options.out, options.cache, options.tracking, console),
             *(options.only, options.report, options.checkpoint_every),
         ),
         {"file": Path(file).name, "text": about},

@@ -9,6 +9,7 @@ for baseline in default_baselines():
 from typing import TYPE_CHECKING
 
 from lab.core.lazy import lazily
+from lab.core.marks import no_numbers
 
 if TYPE_CHECKING:
     from lab.baselines.base import Asked, Baseline, Fitted
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@no_numbers
 def default_baselines(asked: str = "ticks", taken: bool = True) -> "tuple[Baseline, ...]":
     """One of each with its defaults, from the plainest to the strongest, for targets asked at `ticks` or `events`.
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from lab.core.errors import LabError
+from lab.core.errors import FaultError, LabError
 from lab.core.paragraphs import fitted
 from lab.core.printable import printable
 
@@ -78,6 +78,8 @@ def _told(work: Callable[[], int]) -> int:
         if error.errno in (errno.EPIPE, errno.ENOSPC) and error.filename is None:
             raise  # of the output, not of a file
         said = _blamed(error)
+    except MemoryError as error:
+        said = FaultError(f"The memory does not suffice ({error or 'for what was asked'}); ask for less of it.")
     except Exception as error:
         said = _blamed(error)
     print(f"error: {printable(str(said))}", file=sys.stderr)

@@ -10,6 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
 
 PLAIN: dict[Any, tuple[Any, str]] = {
     bool: (bool, "True or False"),
@@ -33,6 +34,7 @@ LONGEST = 60
 """Letters of a value that a message shows whole."""
 
 
+@no_numbers
 def check_kinds(settings: Any, where: str = "") -> None:
     """Raise InputError for the first field of a dataclass whose value is of another kind than its annotation says.
 
@@ -49,6 +51,7 @@ def check_kinds(settings: Any, where: str = "") -> None:
                 object.__setattr__(settings, f.name, kept)
 
 
+@no_numbers
 def check_distinct(values: Iterable[str], where: str) -> None:
     """Raise InputError naming `where` and what stands there twice."""
     twice = sorted(value for value, times in Counter(values).items() if times > 1)

@@ -68,7 +68,7 @@ class MetricSpec:
         """Whether the metric can have this value; NaN says that there is none."""
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
-        slack = 1e-6 * max(1.0, *(abs(end) for end in (low, high) if math.isfinite(end)))
+        slack = 1e-6 * max([1.0, *(abs(end) for end in (low, high) if math.isfinite(end))])
         return value != value or low - slack <= value <= high + slack
 
 

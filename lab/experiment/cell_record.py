@@ -41,12 +41,16 @@ class CellRecord:
     config: Mapping[str, Any] = field(default_factory=dict)
     """The resolved settings, as JSON reads them back (tuples are lists)."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Module -> a digest of what the numbers can reach of it: of a moved fingerprint of the code it says where."""
     measures: Measures | None = None
     """How its target judges; None of a cell that is known from a table alone."""
     metrics: tuple[Metric, ...] = ()
     timing: Mapping[str, float] = field(default_factory=dict)
     """Seconds."""
     parameters: int = 0
+    devices: int = 0
+    """CPU devices of the process that trained it, by which last bits differ; 0 for none, or an accelerator's."""
     stale: tuple[str, ...] = ()
     """Of a cell that is shown in place of the one asked for: what differs. Never on disk, for it depends on what is
     asked."""
@@ -63,7 +67,7 @@ class CellRecord:
 def line_name(model: str, features: str, variant: str, stale: Sequence[str] = ()) -> str:
     """What tables call the cells that differ in fold and seed alone: `LSTM · full · 30 days`, `LSTM · stale: code`."""
     more = f" and {len(stale) - 2} more" if len(stale) > 2 else ""
-    mark = f"stale: {', '.join(stale[:2])}{more}" if stale else ""
+    mark = f"stale: {', '.join(name.partition(' of ')[0] for name in stale[:2])}{more}" if stale else ""
     return " · ".join(filter(None, (model, features, variant, mark)))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from lab.baselines.base import Baseline
 from lab.experiment.cell_record import CellRecord, Kind, Status, line_name
+from lab.experiment.code_used import CodeUsed
 from lab.experiment.experiment import Experiment, label
-from lab.experiment.fingerprints import canonical, code_fingerprint, digest, libraries_fingerprint
+from lab.experiment.fingerprints import canonical, code_fingerprint, identity, libraries_fingerprint
 from lab.experiment.variants import variants_of
 from lab.models.base import Model
 from lab.training.settings import MACHINE
@@ -77,12 +78,16 @@ class Cell:
     @cached_property
     def fingerprints(self) -> dict[str, str]:
         """Of the data, of the code, and of the libraries it calls."""
-        parts = [self.settings, self.experiment.target, *map(self.experiment.group, self._groups())]
-        code = code_fingerprint([part for part in parts if part is not None])
-        return {"data": self.data, "code": code, "packages": libraries_fingerprint()}
+        return {"data": self.data, "code": self.code.digest, "packages": libraries_fingerprint()}
 
-    def _groups(self) -> tuple[str, ...]:
-        return self.experiment.features[self.features] if self.kind == "model" else ()
+    @cached_property
+    def code(self) -> CodeUsed:
+        """What of the lab's and the user's code its numbers can reach."""
+        asked = self.experiment
+        parts = [asked.source if self.kind == "oracle" else self.settings, asked.target, asked.timeline]
+        if self.kind == "model":
+            parts += [asked.training, *map(asked.group, sorted(asked.features[self.features]))]
+        return code_fingerprint(self.kind, parts)
 
     @cached_property
     def id(self) -> str:
@@ -91,7 +96,7 @@ class Cell:
         if self.seed is not None:
             parts.append(f"s{self.seed}")
         readable = "-".join(re.sub(r"[^a-z0-9.=]+", "_", part.lower()) for part in parts if part)
-        return f"{readable[:80]}-{digest([self.config, self.fingerprints])[:12]}"
+        return f"{readable[:80]}-{identity(self.config, self.fingerprints)}"
 
     def record(self, status: Status, **values: Any) -> CellRecord:
         """Its record, with what is known of it by now."""
@@ -108,6 +113,7 @@ class Cell:
             status=status,
             config=self.config,
             fingerprints=self.fingerprints,
+            modules=self.code.modules,
             measures=self.experiment.target.measures(),
             **values,
         )

@@ -1,11 +1,8 @@
 """Identity of settings and of code: what decides whether a stored number is still the number asked for."""
 
-import ast
 import hashlib
-import inspect
 import json
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import version
@@ -14,16 +11,7 @@ from typing import Any
 
 import numpy as np
 
-import lab
-
-PACKAGES = ("baselines", "data", "dataset", "evaluation", "features", "models", "targets", "training")
-"""The packages that a cell's numbers can depend on; tables, figures, tracking and commands are not among them."""
-
-FILES = ("running/assembly.py", "running/judging.py")
-"""The files beside these packages of which the same is true."""
-
-NUMBERLESS = ("data/__main__.py", "data/sources/download.py")
-"""Files of these packages that only show things."""
+from lab.experiment.code_used import CodeUsed, code_used, computing
 
 
 def canonical(value: Any) -> Any:
@@ -55,18 +43,9 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@cache
-def _shipped_code() -> str:
-    """sha256 over the files of PACKAGES and FILES, by name."""
-    root = Path(lab.__path__[0])
-    files = sorted(path for package in PACKAGES for path in (root / package).rglob("*.py"))
-    files += [root / name for name in FILES]
-    whole = hashlib.sha256()
-    for path in files:
-        name = path.relative_to(root).as_posix()
-        if name not in NUMBERLESS:
-            whole.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
-    return whole.hexdigest()
+def identity(config: Mapping[str, Any], fingerprints: Mapping[str, str]) -> str:
+    """The end of a cell's id: a digest of its settings and fingerprints."""
+    return digest([config, fingerprints])[:12]
 
 
 LIBRARIES = ("flax", "jax", "jaxlib", "numpy", "optax", "polars", "scikit-learn", "scipy")
@@ -79,28 +58,24 @@ def libraries_fingerprint() -> str:
     return " ".join(f"{name}={version(name)}" for name in LIBRARIES)
 
 
-def code_fingerprint(used: Iterable[Any]) -> str:
-    """The code that numbers can depend on: the lab's own, and the files that define other classes in use."""
-    classes = {base for thing in used for base in type(thing).__mro__}
-    foreign = {cls.__module__: cls for cls in classes if cls.__module__.partition(".")[0] not in _OWN}
-    return digest([_shipped_code(), *[definitions(foreign[name]) for name in sorted(foreign)]])
+def code_fingerprint(kind: str, parts: Iterable[Any]) -> CodeUsed:
+    """The code that a cell's numbers can reach: from the classes of its parts, and from what computes its kind.
 
-
-_OWN = {"lab", *sys.stdlib_module_names}
-
-
-def definitions(cls: type) -> str:
-    """The file that defines a class, without its bare expressions: the docstring and what it registers.
-
-    What the class uses of its file (a module, a function, a constant) counts, an experiment's settings do
-    not: those are in each cell's config.
+    `parts` are the settings that the cell names: its model or baseline, its target, its timeline, its training and
+    feature groups; of the oracle the source. What a source gives to other cells is in the fingerprint of the data.
     """
-    source = inspect.getsource(sys.modules[cls.__module__])
-    lines = source.splitlines()
-    kept = [node for node in ast.parse(source).body if not isinstance(node, ast.Expr)]
-    return "\n".join("\n".join(lines[_first_line(node) - 1 : node.end_lineno]) for node in kept)
+    classes = dict.fromkeys(_classes(parts))
+    named = [(cls.__module__, cls.__qualname__.partition(".")[0]) for cls in classes]
+    return code_used([*named, *computing(kind)])
 
 
-def _first_line(node: ast.stmt) -> int:
-    decorators = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+def _classes(settings: Any) -> Iterator[type]:
+    """The classes of settings, and of settings inside them."""
+    if is_dataclass(settings) and not isinstance(settings, type):
+        yield type(settings)
+        yield from _classes([getattr(settings, f.name) for f in fields(settings)])
+    elif isinstance(settings, Mapping):
+        yield from _classes(settings.values())
+    elif isinstance(settings, Iterable) and not isinstance(settings, str | bytes):
+        for one in settings:
+            yield from _classes(one)

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
 from lab.core.spelling import did_you_mean
 
 PACKAGES = {
@@ -31,6 +32,7 @@ _added: dict[tuple[str, str], tuple[Any, str]] = {}
 T = TypeVar("T")
 
 
+@no_numbers
 def register(thing: T) -> T:
     """Make an experiment, or a class of one of the kinds above, known by its name.
 

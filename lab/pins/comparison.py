@@ -9,8 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from lab.core.errors import InputError
+from lab.core.nested import flat
 from lab.core.words import counted
 from lab.evaluation.measures import ALL, Measures
+from lab.experiment.cell_record import place_of
 
 Level = Literal["bitwise", "tolerance", "statistical"]
 LEVELS: tuple[Level, ...] = ("bitwise", "tolerance", "statistical")
@@ -46,7 +48,12 @@ class Verdict:
 
 
 def judge_cell(level: Level, pinned: Mapping[str, Any], got: Mapping[str, Any], measures: Measures) -> Verdict:
-    """Judge one cell, as a pin holds it, at level bitwise or tolerance, all of its metrics at once."""
+    """Judge one cell, as a pin holds it, at level bitwise or tolerance, all of its metrics at once.
+
+    At every level it has to be the same cell: of the same settings.
+    """
+    if moved := moved_settings(pinned["config"], got["config"]):
+        return Verdict(False, pinned["id"][-12:], got["id"][-12:], moved[0])
     if pinned["status"] != got["status"]:
         return Verdict(False, pinned["status"], got["status"], got.get("reason", ""))
     one, other = _numbers(pinned), _numbers(got)
@@ -56,6 +63,16 @@ def judge_cell(level: Level, pinned: Mapping[str, Any], got: Mapping[str, Any], 
     if level == "bitwise":
         return _bitwise(pinned, got, one, other, shown(measures))
     return _within(pinned["kind"], pinned["model"], one, other, measures)
+
+
+def moved_settings(pinned: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """In which settings two cells differ, and how: `training.learning_rate: 0.002 in the pin, 0.0021 here`."""
+    was, now = flat(pinned), flat(here)
+    names = [name for name in {**was, **now} if was.get(name, _ABSENT) != now.get(name, _ABSENT)]
+    return [f"{name}: {was.get(name, 'none')} in the pin, {now.get(name, 'none')} here" for name in names]
+
+
+_ABSENT = object()
 
 
 def tolerance_of(measures: Measures, kind: str, metric: str, name: str = "") -> float:
@@ -113,8 +130,13 @@ def judge_lines(
     pinned: Sequence[Mapping[str, Any]], got: Sequence[Mapping[str, Any]], measures: Measures
 ) -> list[tuple[str, Verdict]]:
     """Judge each trained line of cells, as a pin holds them, at level statistical."""
-    here = _by_seed(got, measures)
-    return [(name, _judge_line(was, here.get(name, []))) for name, was in _by_seed(pinned, measures).items()]
+    here, others = _by_seed(got, measures), {place_of(cell): cell for cell in got}
+    verdicts = {name: _judge_line(was, here.get(name, [])) for name, was in _by_seed(pinned, measures).items()}
+    for cell in pinned:
+        other = others.get(place_of(cell))
+        if other and _line(cell) in verdicts and (moved := moved_settings(cell["config"], other["config"])):
+            verdicts[_line(cell)] = Verdict(False, cell["id"][-12:], other["id"][-12:], moved[0])
+    return list(verdicts.items())
 
 
 def _judge_line(was: Sequence[float], now: Sequence[float]) -> Verdict:
@@ -127,10 +149,14 @@ def _by_seed(cells: Sequence[Mapping[str, Any]], measures: Measures) -> dict[str
     lines: dict[str, list[float]] = {}
     for cell in cells:
         if cell["kind"] == "model":
-            names = filter(None, (cell["model"], cell["features"], cell.get("variant", "")))
-            line = lines.setdefault(f"{'-'.join(names)}-h{cell['horizon']:g}-f{cell['fold']}", [])
+            line = lines.setdefault(_line(cell), [])
             line += [value for place, value in _numbers(cell).items() if place == shown(measures)]
     return lines
+
+
+def _line(cell: Mapping[str, Any]) -> str:
+    names = filter(None, (cell["model"], cell["features"], cell.get("variant", "")))
+    return f"{'-'.join(names)}-h{cell['horizon']:g}-f{cell['fold']}"
 
 
 def judge_seeds(pinned: Sequence[float], got: Sequence[float]) -> Verdict | None:

@@ -39,9 +39,14 @@ def machine() -> dict[str, Any]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "packages": {name: _version(name) for name in PACKAGES},
         "jax": {name: jax.config.values.get(name) for name in JAX_SETTINGS},
-        "xla_flags": without_paths(os.environ.get("XLA_FLAGS", "")),
+        "xla_flags": without_paths(_xla_flags()),
         "devices": {"platform": devices[0].platform, "kind": devices[0].device_kind, "count": jax.device_count()},
     }
+
+
+def _xla_flags() -> str:
+    """But for the number of devices, which stands among these."""
+    return re.sub(r"--xla_force_host_platform_device_count=\d+\s*", "", os.environ.get("XLA_FLAGS", "")).strip()
 
 
 def code() -> dict[str, Any]:

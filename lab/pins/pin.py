@@ -1,66 +1,33 @@
 """The pin: one file from which others check and reproduce a run. docs/pin.md says what each field means."""
 
 import hashlib
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.core.errors import InputError
-from lab.core.files import write_whole
 from lab.core.words import counted
 from lab.data.log.histories import Histories
 from lab.data.sources.base import Source
 from lab.data.timeline import Fold
-from lab.evaluation.measures import Measures, Metric
 from lab.experiment.cell_record import CellRecord, to_json
 from lab.experiment.experiment import Experiment
-from lab.experiment.fingerprints import code_fingerprint, digest
+from lab.experiment.fingerprints import digest
 from lab.experiment.settings import settings_of
 from lab.pins.environment import code, machine, peak_memory, without_paths
+from lab.pins.pin_file import FORMAT as FORMAT
+from lab.pins.pin_file import VERSION as VERSION
+from lab.pins.pin_file import measures_of as measures_of
+from lab.pins.pin_file import number_of
+from lab.pins.pin_file import read_pin as read_pin
+from lab.pins.pin_file import write_pin as write_pin
 from lab.results.store import Store
-
-FORMAT = "interest-lab pin"
-VERSION = 2
-"""Raised whenever a reader of the last version could misread a pin."""
 
 STREAMS = (
     "version 2: a cell draws from fold_in(key(seed), hash of the part's name) of jax.random, and the order of its rows "
     "from numpy's SeedSequence([seed, 'order', epoch]); baselines and the oracle draw nothing"
 )
 """How randomness follows from a seed, in words; a change of it is a change of VERSION."""
-
-SCHEMA: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "": {
-        "format": str,
-        "version": int,
-        "experiment": dict,
-        "data": dict,
-        "split": dict,
-        "seeds": dict,
-        "metrics": dict,
-    },
-    "experiment": {"name": str, "source": dict, "target": dict, "horizons": list, "features": dict, "models": list},
-    "data": {"source": str, "fingerprint": str, "files": list},
-    "split": {"fingerprint": str, "folds": list},
-    "metrics": {"target": str, "measures": dict},
-    "code": {"version": (str, type(None)), "commit": (str, type(None)), "fingerprint": str},
-    "machine": {"python": str, "system": str, "processor": str, "packages": dict, "jax": dict, "devices": dict},
-    "run": {"seconds": (int, float), "peak_memory_bytes": int},
-}
-"""Part -> the fields that it must have, and their types. `cells` is checked cell by cell."""
-
-CELL = {
-    "id": str,
-    "kind": str,
-    "model": str,
-    "features": str,
-    "status": str,
-    "metrics": list,
-    "digests": dict,
-    "fingerprints": dict,
-}
 
 
 def build_pin(
@@ -88,42 +55,16 @@ def build_pin(
         "split": _split(folds, candidates, experiment.target.asks == "ticks"),
         "seeds": {"count": experiment.seeds, "first": 0, "streams": STREAMS},
         "metrics": {"target": experiment.target.name, "measures": experiment.target.measures().to_json()},
-        "code": code() | {"fingerprint": code_fingerprint([])},
+        "code": code() | {"modules": {one.fingerprints["code"]: dict(one.modules) for one in cells}},
         "machine": machine(),
         "run": {"seconds": round(seconds, 3), "peak_memory_bytes": peak_memory()},
         "cells": [pinned_cell(store, cell) for cell in cells],
     }
 
 
-def write_pin(path: Path, pin: Mapping[str, Any]) -> None:
-    """Write a pin whole or not at all; mappings keep their order, which for features and behaviours has a meaning."""
-    write_whole(path, json.dumps(pin, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n")
-
-
-def read_pin(path: Path) -> dict[str, Any]:
-    """A pin, checked against the schema. Raises InputError naming the file and what is wrong with it."""
-    try:
-        pin = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a pin.json.") from None
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON, or a damaged one ({error}).") from None
-    if not isinstance(pin, dict) or pin.get("format") != FORMAT:
-        raise InputError(f"{path}: is no pin of this lab; its field `format` must be {FORMAT!r}.")
-    if pin.get("version") != VERSION:
-        raise InputError(f"{path}: is a pin of version {pin.get('version')!r}; this lab reads version {VERSION}.")
-    _check(path, pin)
-    return pin
-
-
-def measures_of(pin: Mapping[str, Any]) -> Measures:
-    """How the target of a checked pin judges."""
-    return Measures.from_json(pin["metrics"]["measures"])
-
-
 def metrics_of(cell: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
     """A pinned cell's numbers by (split, slice, metric)."""
-    return {(s, k, m): math.nan if v is None else float(v) for s, k, m, v in cell["metrics"]}
+    return {(s, k, m): number_of(v) for s, k, m, v in cell["metrics"]}
 
 
 def files_of(source: Source) -> list[dict[str, Any]]:
@@ -172,9 +113,10 @@ def pinned_cell(store: Store, record: CellRecord) -> dict[str, Any]:
     """A cell as a pin holds it."""
     said = to_json(record)
     names = ("id", "kind", "model", "features", "variant", "target", "horizon", "fold", "seed", "status")
-    return {name: said[name] for name in (*names, "fingerprints") if name in said} | {
+    return {name: said[name] for name in (*names, "config", "fingerprints") if name in said} | {
         "reason": without_paths(record.reason),
         "parameters": record.parameters,
+        "devices": record.devices,
         "metrics": said["metrics"],
         "digests": {} if record.status == "missing" else store.digests(record.id),
         "timing": said["timing"],
@@ -184,29 +126,3 @@ def pinned_cell(store: Store, record: CellRecord) -> dict[str, Any]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check(path: Path, pin: Mapping[str, Any]) -> None:
-    for part, wanted in SCHEMA.items():
-        inside = pin if not part else _field(path, pin, part, dict)
-        for name, kind in wanted.items():
-            _field(path, inside, name, kind, part)
-    try:
-        measures_of(pin)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: the field `metrics.measures` cannot be read ({error}).") from None
-    for index, cell in enumerate(_field(path, pin, "cells", list)):
-        for name, kind in CELL.items():
-            _field(path, cell, name, kind, f"cells[{index}]")
-        for metric in cell["metrics"]:
-            if not (isinstance(metric, list) and len(metric) == len(Metric._fields)):
-                raise InputError(f"{path}: cells[{index}].metrics: {metric!r} is not [split, slice, metric, value].")
-
-
-def _field(path: Path, inside: Any, name: str, kind: Any, part: str = "") -> Any:
-    full = f"{part}.{name}" if part else name
-    if not isinstance(inside, dict) or name not in inside:
-        raise InputError(f"{path}: the field `{full}` is missing; the pin is damaged or not whole.")
-    if not isinstance(inside[name], kind):
-        raise InputError(f"{path}: the field `{full}` holds a {type(inside[name]).__name__}, which cannot be right.")
-    return inside[name]

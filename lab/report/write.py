@@ -11,6 +11,7 @@ from lab.core.progress import Progress
 from lab.report.contents import Contents, read_contents
 from lab.report.figures import COMPARED, EXPLAINED, draw, wanted
 from lab.report.page import page
+from lab.results.store import Store
 from lab.results.tables import write_tables
 
 FIGURES, PAGE = "figures", "report.html"
@@ -33,6 +34,7 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
     Raises InputError for a folder without results, or with stale ones where `stale` does not ask for them; FaultError
     where one of its files is damaged.
     """
+    Store(root).refuse_links()
     with Progress({READ: 3, DRAW: FIGURES_OF_ALL}, "report", console) as progress:
         progress.advance(0, "reading cells")
         before = read_contents(root, stale)
@@ -45,6 +47,7 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
 
 def draw_report(root: Path, stale: bool = False, console: Console | None = None) -> Path:
     """Write figures/ and report.html of the cells and tables that are there; the page's path."""
+    Store(root).refuse_links()
     with Progress({READ: 1, DRAW: FIGURES_OF_ALL}, "report", console) as progress:
         progress.advance(0, "reading the tables")
         return _draw(root, stale, progress)

@@ -10,12 +10,15 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lab.core.errors import InputError
 from lab.core.files import make_folder, unwritable
+from lab.core.words import counted
 
 BEAT = 5.0
 """Seconds between two signs of life of an owner."""
@@ -27,9 +30,10 @@ LEASE = 60.0
 class Claims:
     """The claims of one process on the cells of a results folder; a context manager that gives back what it holds."""
 
-    def __init__(self, root: Path, beat: float = BEAT, lease: float = LEASE) -> None:
-        self._folder, self._beat, self._lease = root / "claims", beat, lease
-        self._owner = {"host": _host(), "pid": os.getpid(), "started": _started(os.getpid())}
+    def __init__(self, root: Path, beat: float = BEAT, lease: float = LEASE, devices: int = 0) -> None:
+        """`devices`: how many of a CPU this process trains on; 0 where its bits are promised to nobody."""
+        self._folder, self._beat, self._lease, self._devices = root / "claims", beat, lease, devices
+        self._owner = {"host": _host(), "pid": os.getpid(), "started": _started(os.getpid()), "devices": devices}
         self._token = secrets.token_hex(8)
         self._mine: dict[str, Path] = {}
         self._seen: dict[Path, tuple[bytes, float]] = {}
@@ -71,7 +75,20 @@ class Claims:
         with os.fdopen(file, "wb") as stream:
             stream.write(self._content(0))
         self._mine[cell] = path
+        self._require_like_devices()
         return self.holds(cell)
+
+    def _require_like_devices(self) -> None:
+        """Raise InputError where another process computes here on another number of CPU devices.
+
+        Seen after a claim was made, so that of two that begin at once one at least sees the other.
+        """
+        for other in devices_at_work(self._folder.parent, self._mine.values()) if self._devices else ():
+            if other != self._devices:
+                raise InputError(
+                    f"{self._folder.parent}: another process computes here on {counted(other, 'CPU device')}, this one "
+                    f"on {self._devices}, and last bits differ by that. Run the same command again: it takes as many."
+                )
 
     def holds(self, cell: str) -> bool:
         """Whether this process still holds a cell: one that was paused for long may have been taken for dead."""
@@ -117,6 +134,18 @@ class Claims:
 
     def _newest(self, cell: str) -> Path | None:
         return next(reversed(self._all(cell)), None)
+
+
+def devices_at_work(root: Path, but: Iterable[Path] = ()) -> list[int]:
+    """On how many CPU devices those compute who hold cells of a results folder, and are not known to be dead."""
+    folder, mine = root / "claims", set(but)
+    present = [path for path in folder.iterdir() if path not in mine] if folder.is_dir() else []
+    found = []
+    for content in map(_read, present):
+        with suppress(ValueError):  # being written
+            if not _is_gone(content):
+                found.append(int(json.loads(content or b"{}").get("devices", 0)))
+    return [devices for devices in found if devices]
 
 
 def _number(path: Path) -> int:

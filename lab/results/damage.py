@@ -10,24 +10,28 @@ Damage = Mapping[str, Sequence[str]]
 """Cell -> the names of its files that are missing or damaged."""
 
 
-def damage(store: Store, cells: Iterable[str], contents: bool = False) -> Damage:
+LARGE = 1 << 24
+"""Bytes (16 MiB) from which on a file is not read just to see whether it is whole."""
+
+
+def damage(store: Store, cells: Iterable[str], checkpoints: bool = True) -> Damage:
     """What is damaged of those of the cells that are kept.
 
-    Seen by sizes; by `contents`, in what tables and figures read too: a checkpoint can be large. Raises FaultError
-    where a file cannot be read.
+    Each file is read and its digest checked; of LARGE ones, and without `checkpoints` of these, the size alone: there
+    are many, and nothing but predicting reads them. Raises FaultError where a file cannot be read.
     """
     kept = [cell for cell in dict.fromkeys(cells) if (store.folder(cell) / RECORD).exists()]
-    found = {cell: _of_cell(store, cell, contents) for cell in kept}
+    found = {cell: _of_cell(store, cell, checkpoints) for cell in kept}
     return {cell: names for cell, names in found.items() if names}
 
 
-def _of_cell(store: Store, cell: str, contents: bool) -> list[str]:
+def _of_cell(store: Store, cell: str, checkpoints: bool) -> list[str]:
     try:
         store.read(cell)
     except DamageError:
         return [RECORD]
     sizes = store.sizes(cell)
-    by_size = {name for name in sizes if name == CHECKPOINT or not contents}
+    by_size = {name for name, size in sizes.items() if size >= LARGE or (name == CHECKPOINT and not checkpoints)}
     return [
         name
         for name in store.digests(cell)
@@ -61,5 +65,5 @@ def told(store: Store, damaged: Damage) -> Iterator[str]:
 
 def refuse_damaged(store: Store, cells: Iterable[str]) -> None:
     """Raise FaultError, which names them all, where some of the cells are damaged."""
-    if damaged := damage(store, cells, contents=True):
+    if damaged := damage(store, cells, checkpoints=False):
         raise FaultError("\n".join(told(store, damaged)))

@@ -19,9 +19,22 @@ _ABSENT = object()
 
 def moved(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:
     """The fingerprints, then the settings, in which two cells of one line differ; none where they go together."""
-    prints = _differing(planned.fingerprints, other.fingerprints)
+    prints = [_named(name, planned, other) for name in _differing(planned.fingerprints, other.fingerprints)]
     settings = _differing(flat(planned.config), flat(other.config))
     return (*prints, *(name for name in settings if name not in _OF_PLACE))
+
+
+def _named(fingerprint: str, planned: CellRecord, other: CellRecord) -> str:
+    """`data`, or `code of lab.models.gru and 2 more` where it is known which code it was."""
+    modules = moved_modules(planned.modules, other.modules) if fingerprint == "code" and other.modules else []
+    more = f" and {len(modules) - 1} more" if len(modules) > 1 else ""
+    return f"{fingerprint} of {modules[0]}{more}" if modules else fingerprint
+
+
+def moved_modules(planned: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The modules whose code differs between two cells, by their names today; one that was only renamed is none."""
+    told = [name for name, digest in planned.items() if digest not in other.values()]
+    return told or [name for name, digest in other.items() if digest not in planned.values()]
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ results/<experiment>/cells.csv                       one line per cell, split, s
 
 import io
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,13 +24,16 @@ import xxhash
 
 from lab.core.errors import FaultError, InputError
 from lab.core.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_whole
+from lab.core.sealed import DIGEST, is_whole, read_json, sealed
 from lab.evaluation.judge import Judged
-from lab.evaluation.measures import Metric
+from lab.evaluation.measures import Metric, MetricSpec
 from lab.experiment.cell_record import CellRecord, from_json, in_order, to_json
 from lab.results.checkpoint_files import Generations
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
 DRAWS, UNFINISHED = "draws.parquet", "unfinished"
+VERSION = 2
+"""Of the records; raised whenever a reader of the last version could misread one."""
 
 Columns = Mapping[str, np.ndarray]
 
@@ -52,6 +56,7 @@ class Store:
 
         FaultError where the disk is full. Leaves nothing behind, nor the folder itself.
         """
+        self.refuse_links()
         places = (self.root, *self.root.parents)
         for path in places:
             if path.is_file():
@@ -67,6 +72,19 @@ class Store:
             raise unwritable(self.root, cause) if isinstance(cause, OSError) else error from None
         probe.unlink(missing_ok=True)  # another process may have probed at the same time
 
+    def refuse_links(self) -> None:
+        """Raise InputError where a folder in here is a symbolic link: what is written there would be another folder's.
+
+        The results folder itself may be one.
+        """
+        inside = (entry for place in (self.root, self.root / "cells") for entry in _entries(place))
+        for entry in inside:
+            if entry.is_symlink() and entry.is_dir():
+                raise InputError(
+                    f"{entry.path}: is a link to {os.path.realpath(entry.path)}, which would be written to. Put a "
+                    "folder in its place; the whole results folder may be a link, or name another with --out."
+                )
+
     def folder(self, cell: str) -> Path:
         """Where a cell lies. Raises ValueError for an id that could not name a folder everywhere."""
         if not re.fullmatch(r"[A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]{0,199}", cell):
@@ -81,11 +99,13 @@ class Store:
         judged: Judged | None = None,
         checkpoint: bytes | None = None,
     ) -> None:
-        """Keep a cell, in place of what was there under its id.
+        """Keep a cell, in place of what was there under its id. Raises FaultError for a metric that cannot be.
 
         `curve` has a column per quantity and a row per measured step; users are row numbers in what was `judged`,
         never raw ids.
         """
+        if wrong := _impossible(record):
+            raise FaultError(f"{record.id}: {wrong}; what judged it is wrong.")
         files = {} if curve is None else {CURVE: _csv(curve)}
         files |= {} if judged is None else dict(_judged_files(judged))
         files |= {} if checkpoint is None else {CHECKPOINT: checkpoint}
@@ -98,7 +118,9 @@ class Store:
             self.unfinished(record.id).clear()
         digests = {name: xxhash.xxh3_128_hexdigest(content) for name, content in files.items()}
         sizes = {name: len(content) for name, content in files.items()}
-        write_whole(folder / RECORD, canonical_json(to_json(record) | {"files": digests, "bytes": sizes}))
+        content = {"version": VERSION} | to_json(record) | {"files": digests, "bytes": sizes}
+        # As it is read again, where no integer is a float and nothing has two orders.
+        write_whole(folder / RECORD, canonical_json(sealed(json.loads(canonical_json(content)))))
 
     def finished(self, cell: str) -> bool:
         """Whether the cell need not be computed again: it is there, and it is done or diverged."""
@@ -123,9 +145,12 @@ class Store:
     def read(self, cell: str) -> CellRecord:
         """A cell's record. Raises FaultError where it is absent or damaged."""
         try:
-            return from_json(self._content(cell))
+            record = from_json(self._content(cell))
         except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(cell, RECORD) from error
+        if record.id != cell or _impossible(record):
+            raise self._damaged(cell, RECORD)
+        return record
 
     def records(self) -> Iterator[CellRecord]:
         """Every cell on disk, in an order that depends on the cells alone."""
@@ -140,6 +165,10 @@ class Store:
             except DamageError:
                 continue
         return in_order(found)
+
+    def outdated(self) -> list[str]:
+        """The cells whose records are of another version of the lab, which nothing reads."""
+        return [cell for cell in self.kept() if self._is_outdated(cell)]
 
     def kept(self) -> list[str]:
         """The ids of every cell on disk."""
@@ -204,8 +233,8 @@ class Store:
         return dict(self._content(cell)["files"])
 
     def sizes(self, cell: str) -> dict[str, int]:
-        """The bytes of each file that is kept for a cell; of none where an earlier version kept it."""
-        return dict(self._content(cell).get("bytes", {}))
+        """The bytes of each file that is kept for a cell."""
+        return dict(self._content(cell)["bytes"])
 
     def has(self, cell: str, name: str) -> bool:
         """Whether a file of that name (CURVE, USERS, DRAWS, CHECKPOINT, a table's) is kept for the cell."""
@@ -236,19 +265,46 @@ class Store:
     def _content(self, cell: str) -> dict[str, Any]:
         path = self.folder(cell) / RECORD
         try:
-            content = json.loads(path.read_bytes())
-            _ = content["files"]
-        except (KeyError, TypeError, ValueError) as error:
+            content = read_json(path.read_bytes())
+        except ValueError as error:
             raise self._damaged(cell, RECORD) from error
         except OSError as error:
             raise _unreadable(path, error) from error
+        if not isinstance(content, dict) or not is_whole(content) or content.get("version") != VERSION:
+            raise self._damaged(cell, RECORD)
         return content
+
+    def _is_outdated(self, cell: str) -> bool:
+        """Whether a record says that it is of another version, or as those of the first, which had no digest."""
+        try:
+            content = read_json((self.folder(cell) / RECORD).read_bytes())
+        except (OSError, ValueError):
+            return False
+        of_first = isinstance(content, dict) and "files" in content and not {"version", DIGEST} & set(content)
+        return of_first or (isinstance(content, dict) and is_whole(content) and content.get("version") != VERSION)
 
     def _damaged(self, cell: str, name: str) -> DamageError:
         folder = self.folder(cell)
         return DamageError(
             f"{folder / name}: is missing, damaged or was changed; delete {folder} and run again to recompute it."
         )
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    return sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []
+
+
+def _impossible(record: CellRecord) -> str:
+    """What is wrong with the first metric that cannot be, by what its target declares; empty where all can."""
+    wrong = record.measures.impossible(record.metrics) if record.measures else None
+    if record.measures is None or wrong is None:
+        return ""
+    return f"{' '.join(wrong[:3])} is {wrong.value:g}, and can only be {_range(record.measures.metric(wrong.metric))}"
+
+
+def _range(spec: MetricSpec) -> str:
+    ends = (("at least", spec.low), ("at most", spec.high))
+    return " and ".join(f"{words} {end:g}" for words, end in ends if end is not None)
 
 
 def _unreadable(path: Path, error: OSError) -> FaultError:

@@ -10,8 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from lab.core.errors import InputError
+from lab.core.marks import computes
+from lab.data.fold.limits import Limits
+from lab.data.fold.view import look
+from lab.data.log.histories import Histories
 from lab.data.rows.layout import Sizes
-from lab.dataset.dataset import Dataset
+from lab.data.timeline import Fold, folds
+from lab.dataset.dataset import Dataset, build_dataset
 from lab.experiment.cells import Cell
 from lab.experiment.experiment import Experiment
 from lab.features.base import Shape
@@ -51,6 +56,19 @@ class Assembly:
         return [list(ordered[first : first + size]) for first in range(0, len(ordered), size)]
 
 
+@computes("model", "baseline", "oracle")
+def dataset_of(histories: Histories, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> tuple[Dataset, str]:
+    """One fold made ready for cells that read the same rows, and the rule of its candidates in words."""
+    asked = cells[0].experiment
+    timeline, settings = asked.timeline, asked.training
+    fold = folds(timeline, asked.horizons, *histories.span)[fold.index]
+    limits = Limits(timeline.history_days, settings.share, settings.share_seed)
+    view, rule = look(histories, fold, asked.target.categories, timeline.shard_events, limits)
+    groups = [asked.group(name) for name in asked.group_names()]
+    return build_dataset(view, timeline, asked.target, groups, settings.row_length, settings.overlap, causal), rule
+
+
+@computes("model")
 def assemblies(experiment: Experiment, data: Dataset, cells: Sequence[Cell]) -> list[Assembly]:
     """The programs of a fold's trained cells: one for each model, and more where variants or feature sets need them."""
     mine: dict[tuple[Model, Training, str], list[Cell]] = {}
@@ -122,6 +140,7 @@ def build_network(model: Model, data: Dataset, dtype: Any, target: Target, tied:
     )
 
 
+@computes("model")
 def cell_arrays(cell: Cell, data: Dataset) -> CellArrays:
     """What tells this cell from the others of its program."""
     training = cell.experiment.training
@@ -151,6 +170,7 @@ def independent_windows(target: Target, data: Dataset, horizon: int) -> float:
     return max(found * (1 + len(data.rest)), 1.0)
 
 
+@computes("model")
 def feed(data: Dataset, split: str) -> Feed:
     """A split's rows and tables; for training the rows of all shards."""
     rest, sizes = (data.rest, None) if split == "train" else ((), evaluated_sizes(data, split))

@@ -1,4 +1,4 @@
-"""JAX made ready for a run: a device for every core, and compiled programs kept for the next time."""
+"""JAX made ready for a run: the CPU cut into devices, and compiled programs kept for the next time."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,16 +7,16 @@ import jax
 from jax._src.compilation_cache import decompress_executable
 
 from lab.core.digests import cache_root
-from lab.training.devices import use_all_cores
+from lab.training.devices import default_devices, use_devices
 
 
-def prepare_backend(cache: Path | None) -> None:
-    """Call before anything touches a device.
+def prepare_backend(cache: Path | None, devices: int | None = None) -> None:
+    """Call before anything touches a device; `devices` says how many the CPU has, by default one for each core.
 
     The compilation cache is keyed by program, options, backend and version, so that a stale entry is
     never used, and each entry has a checksum; a folder that cannot be written costs the cache and nothing else.
     """
-    use_all_cores()
+    use_devices(devices or default_devices())
     folder = cache_root(cache) / "compiled"
     drop_broken(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))

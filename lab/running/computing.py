@@ -13,6 +13,7 @@ from flax import serialization
 
 from lab.baselines.base import Baseline
 from lab.core.errors import FaultError, LabError
+from lab.core.marks import computes
 from lab.core.progress import Progress
 from lab.data.timeline import span_text
 from lab.dataset.dataset import SPLITS, Dataset
@@ -31,6 +32,7 @@ from lab.running.resuming import ChunkKeeper, Going, going_on, together
 from lab.running.work import JUDGE, kind_of, start_of, units_of
 from lab.tracking.tracker import Tracker
 from lab.training.checkpoints import origin
+from lab.training.devices import cpu_devices
 from lab.training.fit import Report, predict, train
 from lab.training.outcome import Trained
 
@@ -208,6 +210,7 @@ def interleaved(assembled: Iterable[Assembly], store: Store) -> Iterator[tuple[A
         yield from (one for one in round_ if one is not None)
 
 
+@computes("model")
 def judge_trained(
     data: Dataset, assembly: Assembly, chunk: Sequence[Cell], trained: Sequence[Trained]
 ) -> list[Judge | None]:
@@ -229,13 +232,14 @@ def judge_trained(
     return judges
 
 
+@computes("model")
 def _outcome(
     assembly: Assembly, cell: Cell, result: Trained, judge: Judge | None, timing: dict[str, float]
 ) -> tuple[CellRecord, dict]:
     """A trained cell's record and files."""
     curve = {name: np.array([asdict(look)[name] for look in result.curve]) for name in CURVE}
     timing = {"train": result.seconds, "waited": result.waited} | timing
-    known = {"timing": timing, "parameters": assembly.parameters}
+    known = {"timing": timing, "parameters": assembly.parameters, "devices": cpu_devices()}
     if judge is None:
         return cell.record("diverged", reason=diverged(result), **known), {"curve": curve}
     judged = judge.result()

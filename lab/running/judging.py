@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from lab.baselines.base import Asked, Baseline, checked
+from lab.core.marks import computes
 from lab.dataset.dataset import Dataset
 from lab.evaluation.judge import Judge
 from lab.targets.base import Target, Truth
@@ -22,6 +23,7 @@ def judge_of_test(data: Dataset, target: Target, horizon: int) -> Judge:
     return target.judge(data.view, split.queries, split.labels[horizon])
 
 
+@computes("baseline")
 def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
     """Fit a baseline on the training and valid splits and judge what it says of the test queries."""
     split = data.splits
@@ -42,6 +44,7 @@ def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: i
     return judge
 
 
+@computes("oracle")
 def judge_truth(data: Dataset, target: Target, truth: Truth, horizon: int) -> Judge:
     """Judge what the source's own truth says of the test queries."""
     view, queries = data.view, data.splits["test"].queries

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.core.errors import FaultError
+from lab.core.marks import computes
 from lab.experiment.cells import Cell
 from lab.results.claims import Claims
 from lab.results.store import Store
@@ -57,6 +58,7 @@ class Going:
         return Going(self.cells[:count], self.start[:count]), Going(self.cells[count:], self.start[count:])
 
 
+@computes("model")
 def going_on(cells: Sequence[Cell], store: Store, origin: str, say: Say) -> Iterator[Going]:
     """The cells by the place they can go on from together. What is damaged, or from elsewhere, is said and left."""
     found = [_checkpoints(cell, store, origin, say) for cell in cells]

@@ -9,15 +9,15 @@ from typing import Any
 
 from rich.console import Console
 
+from lab.core.marks import computes
 from lab.core.process import deaf
 from lab.core.progress import Progress
 from lab.core.shell import command
 from lab.core.words import counted
-from lab.data.fold.limits import Limits
 from lab.data.fold.view import look
 from lab.data.log.cache import prepare
 from lab.data.timeline import Fold, folds
-from lab.dataset.dataset import Dataset, build_dataset
+from lab.dataset.dataset import Dataset
 from lab.experiment.available_features import served
 from lab.experiment.cell_record import CellRecord
 from lab.experiment.cells import Cell, grid
@@ -32,7 +32,7 @@ from lab.results.damage import refuse_damaged
 from lab.results.stale import begun_otherwise, with_stale
 from lab.results.store import Store
 from lab.results.tables import print_tables, write_tables
-from lab.running.assembly import assemblies
+from lab.running.assembly import assemblies, dataset_of
 from lab.running.causality import check_encoders
 from lab.running.checkpoint_schedule import EVERY
 from lab.running.computing import Computation, OpenCells
@@ -41,6 +41,7 @@ from lab.running.plan import late_end, print_estimate, print_fold, print_log, pr
 from lab.running.status import print_states, states
 from lab.running.work import DATA, work
 from lab.tracking.tracker import Tracker, Tracking
+from lab.training.devices import cpu_devices
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what other processes have ended."""
@@ -224,7 +225,7 @@ class Run:
         total = work(part for fold in self.folds for _, part in by_rows(missing, fold))
         with (
             Progress(total, f"{self.experiment.name}: cells", self.console) as progress,
-            Claims(self.store.root) as claims,
+            Claims(self.store.root, devices=cpu_devices()) as claims,
         ):
             cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})
             left = list(missing)
@@ -272,19 +273,13 @@ class Run:
 
     def dataset(self, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> Dataset:
         """One fold made ready for cells that read the same rows; what it holds is printed."""
-        asked = cells[0].experiment
-        timeline, settings = asked.timeline, asked.training
-        fold = folds(timeline, asked.horizons, *self.histories.span)[fold.index]
-        limits = Limits(timeline.history_days, settings.share, settings.share_seed)
-        view, rule = look(self.histories, fold, asked.target.categories, timeline.shard_events, limits)
-        groups = [asked.group(name) for name in asked.group_names()]
-        shape = settings.row_length, settings.overlap, causal
-        self._candidates[fold.index] = view.candidates
-        data = build_dataset(view, timeline, asked.target, groups, *shape)
+        data, rule = dataset_of(self.histories, fold, cells, causal)
+        self._candidates[fold.index] = data.view.candidates
         print_fold(self.console, data, rule, list(dict.fromkeys(cell.variant for cell in cells if cell.variant)))
         return data
 
 
+@computes("model")
 def by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
     """The cells of a fold by the rows they read: of variants that read the same, those of causal models and the others.
 

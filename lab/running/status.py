@@ -112,6 +112,9 @@ def print_states(found: Sequence[State], store: Store, console: Console) -> None
     console.print(_table(rows))
     for line in told(store, {one.cell.id: one.broken for one in found if one.broken}):
         console.print(line, markup=False, highlight=False, soft_wrap=True)  # a path stays whole
+    if old := store.outdated():
+        said = f"{counted(len(old), 'cell')} on disk of another version of the lab, such as {old[0]}: not read."
+        console.print(said, markup=False, highlight=False)
     for line in _explained(found):
         console.print(line, markup=False, highlight=False)
 

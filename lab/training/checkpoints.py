@@ -9,7 +9,7 @@ import numpy as np
 from flax import serialization
 
 from lab.data.rows.layout import Sizes
-from lab.training.devices import Layout
+from lab.training.devices import Layout, cpu_devices
 from lab.training.optimiser import ADAM
 from lab.training.program import Program, Verdict
 from lab.training.state import TrainState
@@ -43,7 +43,8 @@ def origin(program: Program) -> str:
     layout = program.layout
     # Elsewhere the last bits of a sum may differ with the devices too, but there they are not promised.
     shares = f" in {layout.batch_shares} shares" if layout.on_cpu else ""
-    return f"{layout.devices[0].platform}, batches of {program.batch} rows{shares}, {program.steps} steps at once"
+    devices = f"{cpu_devices()} devices of a CPU" if layout.on_cpu else layout.devices[0].platform
+    return f"{devices}, batches of {program.batch} rows{shares}, {program.steps} steps at once"
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:

@@ -8,6 +8,8 @@ batch, their gradients summed (`batch`). Arguments and results of a mapped funct
 - `share`: the same on all devices.
 """
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -190,12 +192,29 @@ def fetch(tree: Any) -> Any:
     return jax.device_get(jax.block_until_ready(tree))
 
 
-def use_all_cores() -> None:
-    """Give the CPU backend a device for each core, before JAX starts; no effect where an accelerator is used."""
-    import os
+def default_devices() -> int:
+    """CPU devices to train on where nothing else is asked for: one for each core, but as many as XLA_FLAGS names.
 
+    Two at least: one alone would be given another program, whose last bits are its own.
+    """
+    named = re.search(r"--xla_force_host_platform_device_count=(\d+)", os.environ.get("XLA_FLAGS", ""))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jax.config.update("jax_num_cpu_devices", cores)
+    return int(named[1]) if named else max(cores, 2)
+
+
+def use_devices(count: int) -> None:
+    """Give the CPU backend so many devices, before JAX starts; no effect where an accelerator is used.
+
+    Last bits of sums follow from the number of devices and of the threads they share, and not from how many cores there
+    are to run them: XLA cuts sums by it. So it is one number, whatever the machine.
+    """
+    os.environ["PJRT_NPROC"] = str(count)
+    jax.config.update("jax_num_cpu_devices", count)
+
+
+def cpu_devices() -> int:
+    """How many CPU devices this process trains on; 0 where it is an accelerator."""
+    return jax.local_device_count() if jax.default_backend() == "cpu" else 0
 
 
 def zeros_like_cells(cells: Any, *shape: int) -> jnp.ndarray:

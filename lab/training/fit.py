@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
+from lab.core.marks import computes
 from lab.data.rows.batch import Rows
 from lab.training.checkpoints import Checkpoint, Looks, Spent, stacked_states, taken
 from lab.training.devices import zeros_like_cells
@@ -55,6 +56,7 @@ class Keeper(Protocol):
         ...
 
 
+@computes("model")
 def train(
     program: Program,
     cells: list[CellArrays],
@@ -152,6 +154,7 @@ def _judge(program: Program, cells: CellArrays, valid: Feed) -> Callable[[TrainS
     return judge
 
 
+@computes("model")
 def predict(
     program: Program, cells: list[CellArrays], params: list[np.ndarray], feed: Feed
 ) -> Iterator[tuple[np.ndarray, Any]]:

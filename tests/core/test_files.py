@@ -4,15 +4,24 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.core.errors import FaultError
 from lab.core.files import canonical_json, write_whole
+from lab.data.log.cache import prepare
+from lab.data.sources import Table
+from lab.pins.pin import write_pin
+from lab.results.checkpoint_files import Generations
+from lab.results.store import Store
+from tests.results.made import record
 
 # Run as root too, whom no permission stops: the writer becomes somebody else first.
 WRITER = """
@@ -90,6 +99,94 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "results").write_bytes(b"")
     with pytest.raises(FaultError, match=r"results/x/cells\.csv: cannot be written"):
         write_whole(tmp_path / "results" / "x" / "cells.csv", b"")
+
+
+class Synced:
+    """What was made durable, renamed and made, in its order; each call goes through to the system."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.events: list[tuple[str, str, str | int]] = []
+        real = {name: getattr(os, name) for name in ("fsync", "replace", "rename", "mkdir")}
+
+        def fsync(file: int) -> None:
+            real["fsync"](file)
+            self.events.append(("fsync", os.readlink(f"/proc/self/fd/{file}"), os.fstat(file).st_size))
+
+        def moved(name: str) -> Callable[..., None]:
+            def call(source: str, target: str, **how: Any) -> None:
+                real[name](source, target, **how)
+                source = os.path.join(os.path.realpath(os.path.dirname(source)), os.path.basename(source))
+                self.events.append(("rename", source, os.path.realpath(target)))
+
+            return call
+
+        def mkdir(path: str, *how: Any, **more: Any) -> None:
+            real["mkdir"](path, *how, **more)
+            self.events.append(("mkdir", os.path.realpath(path), 0))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        monkeypatch.setattr(os, "mkdir", mkdir)
+        for name in ("replace", "rename"):
+            monkeypatch.setattr(os, name, moved(name))
+
+    def synced(self, path: Path, after: int = 0, before: int | None = None, size: int | None = None) -> bool:
+        """Whether a path was made durable between two events, with so many bytes in it."""
+        found = [(one, bytes_) for what, one, bytes_ in self.events[after:before] if what == "fsync"]
+        return any(one == str(path) and size in (None, bytes_) for one, bytes_ in found)
+
+    def lacking(self, root: Path) -> list[str]:
+        """The files and folders below a root that a loss of power could take away, or leave half."""
+        files = [path for path in root.rglob("*") if path.is_file() and not path.name.endswith(".lock")]
+        return [*self._made_carelessly(root), *(str(path) for path in files if not self._is_durable(path, root))]
+
+    def _is_durable(self, path: Path, root: Path) -> bool:
+        """Its bytes before it got its name, or its folder got its own, and after that the folder of the name."""
+        for at, (what, source, target) in enumerate(self.events):
+            if what == "rename" and (path == Path(str(target)) or Path(str(target)) in path.parents):
+                under = Path(source) / path.relative_to(str(target)) if path != Path(str(target)) else Path(source)
+                whole = self.synced(under, before=at, size=path.stat().st_size)
+                inside = under == Path(source) or self.synced(under.parent, before=at)
+                if whole and inside and self.synced(Path(str(target)).parent, after=at):
+                    return True
+        return False
+
+    def _made_carelessly(self, root: Path) -> Iterator[str]:
+        for at, (what, path, _) in enumerate(self.events):
+            is_there = what == "mkdir" and Path(path).is_dir() and root in Path(path).parents
+            if is_there and not self.synced(Path(path).parent, after=at):
+                yield path
+
+
+def a_cell(root: Path) -> None:
+    Store(root / "deep").write(record(), curve={"step": np.arange(3)}, checkpoint=b"weights")
+
+
+def a_log(root: Path) -> None:
+    frame = pl.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "time": ["2020-01-01", "2020-01-02"]})
+    prepare(Table(frame=frame), cache=root / "cache")
+
+
+WRITES: dict[str, Callable[[Path], object]] = {
+    "a file": lambda root: write_whole(root / "deep" / "er" / "file", b"content" * 1000),
+    "a file anew": lambda root: [write_whole(root / "file", content) for content in (b"old", b"new one")] and None,
+    "a cell": a_cell,
+    "a state": lambda root: Generations(root / "cell", "unfinished").write(1, b"state"),
+    "a pin": lambda root: write_pin(root / "results" / "pin.json", {"format": "interest-lab pin"}),
+    "a log in the cache": a_log,
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_is_written_whole_outlives_a_loss_of_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Bytes before the name, the name before the end, and each new folder in the one above it."""
+    root = tmp_path.resolve()
+    synced = Synced(monkeypatch)
+    WRITES[name](root)
+    monkeypatch.undo()
+    assert any(path.is_file() for path in root.rglob("*"))
+    assert synced.lacking(root) == []
 
 
 @given(st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.text()))

@@ -42,6 +42,20 @@ def folder_of(cache: Path) -> Path:
     return folder
 
 
+def test_logs_of_the_same_events_and_another_span_have_another_fingerprint(tmp_path: Path) -> None:
+    """Cutoffs count back from the end of the log, and the event there may be of an item that cleaning leaves out."""
+    rows = [("a", "x", day) for day in range(1, 10)] + [("b", "x", day) for day in range(1, 10)]
+    found = []
+    for day in (9, 20):
+        some = [*rows, ("b", "rare", day)]
+        frame = pl.DataFrame(some, schema=["user", "item", "day"], orient="row")
+        frame = frame.select("user", "item", time=pl.datetime(2020, 1, "day"))
+        found.append(prepared(tmp_path, frame, cleaning=Cleaning(item_min_events=2)))
+    assert [one.events for one in found] == [18, 18] and np.array_equal(found[0].time, found[1].time)
+    assert found[0].span != found[1].span
+    assert found[0].fingerprint != found[1].fingerprint
+
+
 def test_histories_hold_what_the_log_held(tmp_path: Path) -> None:
     found = prepared(tmp_path)
     assert found.offsets.tolist() == [0, 2, 4]

@@ -127,6 +127,7 @@ def scaled(x):
 @dataclass(frozen=True, kw_only=True)
 class Mine(LSTM):
     """Mine."""
+    width: int = scaled(8)
 
 register(Experiment(name="own_file", source=SyntheticShop(), target=Interest(), horizons=(7,),
                     features={"ids": ("category",)}, models=(Mine(width=8),), seeds=1))
@@ -141,15 +142,17 @@ def own(path: Path, changes: Mapping[str, str]) -> str:
         text = text.replace(old, new)
     path.write_text(text)
     experiment, _ = load_experiment(path)
-    return code_fingerprint(experiment.models)
+    return code_fingerprint("model", experiment.models).digest
 
 
 def test_the_code_of_a_users_file_counts_and_its_settings_do_not(tmp_path: Path) -> None:
     path = tmp_path / "own_file.py"
     first = own(path, {})
     assert own(path, {"seeds=1": "seeds=5", '"""About."""': '"""All about."""'}) == first
+    assert own(path, {"DEPTH = 1": "DEPTH = 1\nAPART = 2"}) == first
     # What the class leans on is code too, wherever in the file it stands.
     assert own(path, {"DEPTH = 1": "DEPTH = 2"}) != first
     assert own(path, {"x * DEPTH": "x + DEPTH"}) != first
-    assert own(path, {"@register\n@dataclass": "@dataclass"}) != first
-    assert code_fingerprint([LSTM(), GRU()]) == code_fingerprint([GRU()])
+    assert own(path, {"(frozen=True, kw_only=True)": "(frozen=True, kw_only=True, order=True)"}) != first
+    assert code_fingerprint("model", [LSTM()]) != code_fingerprint("model", [GRU()])
+    assert code_fingerprint("model", [LSTM(width=8)]) == code_fingerprint("model", [LSTM()])

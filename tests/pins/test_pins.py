@@ -2,16 +2,21 @@
 
 import csv
 import json
+import tempfile
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.shared.truths import at_most
 from lab.core.errors import InputError
+from lab.core.sealed import sealed
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources import MovieLens, Source, SyntheticShop, Table
 from lab.data.timeline import Timeline
@@ -22,7 +27,7 @@ from lab.experiment.settings import experiment_of, plain, settings_of
 from lab.pins import environment
 from lab.pins.comparison import check_seeds, judge_cell, judge_lines, judge_seeds, tolerance_of
 from lab.pins.environment import without_paths
-from lab.pins.pin import FORMAT, VERSION, read_pin
+from lab.pins.pin import FORMAT, VERSION, read_pin, write_pin
 from lab.report.page import _reproduce
 from lab.reproduce import choose
 from lab.targets import NextItem
@@ -31,6 +36,7 @@ from lab.training.settings import Training
 from tests.small_experiment import asked
 
 ROOT = Path(__file__).resolve().parents[2]
+TINY = ROOT / "tests" / "pins" / "tiny.json"
 
 
 def back(experiment: Experiment) -> Experiment:
@@ -130,8 +136,14 @@ def test_a_value_of_another_kind_is_named(part: str | None, setting: str, value:
     [
         (b"{", "is no JSON"),
         (b"[]", "is no pin"),
-        (json.dumps({"format": FORMAT, "version": VERSION + 1}).encode(), f"this lab reads version {VERSION}"),
-        (json.dumps({"format": FORMAT, "version": VERSION}).encode(), "the field `experiment` is missing"),
+        (json.dumps({"format": FORMAT, "version": 1}).encode(), f"of version 1; this lab reads version {VERSION}"),
+        (json.dumps({"format": FORMAT, "version": VERSION}).encode(), "is damaged or was edited"),
+        (json.dumps(sealed({"format": FORMAT, "version": VERSION})).encode(), "the field `experiment` is missing"),
+        (b"[" * 200_000, "is no JSON, or a damaged one .it nests too deep"),
+        (b'{"format": ' * 200_000, "it nests too deep"),
+        (b'{"format": NaN}', "NaN is no JSON"),
+        (b'{"format": "interest-lab pin", "version": 3, "digest": "\\ud800", "x": "\\ud800"}', "is damaged"),
+        (b"\xff\xfe", "is no JSON"),
     ],
 )
 def test_what_is_no_pin_is_refused_in_words(tmp_path: Path, content: bytes, said: str) -> None:
@@ -143,11 +155,45 @@ def test_what_is_no_pin_is_refused_in_words(tmp_path: Path, content: bytes, said
         read_pin(tmp_path / "none.json")
 
 
+@given(st.integers(0, 8 * TINY.stat().st_size - 1))
+def test_a_bit_flipped_in_a_pin_is_noticed_or_harmless(place: int) -> None:
+    content = bytearray(TINY.read_bytes())
+    content[place // 8] ^= 1 << place % 8
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pin.json"
+        path.write_bytes(content)
+        try:
+            assert json.dumps(read_pin(path)) == json.dumps(read_pin(TINY))
+        except InputError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda pin: pin["cells"][0]["metrics"][1].__setitem__(3, 7.249), "is 7.249, which cannot be"),
+        (lambda pin: pin["cells"][0]["config"].update(horizon=8), "is not of the settings and fingerprints beside it"),
+        (lambda pin: pin["experiment"]["source"].update(users=10**9), r"asks for 1,000,000,000 users, .* had 60"),
+        (lambda pin: pin["cells"][0].pop("fingerprints"), r"the field `cells\[0\].fingerprints` is missing"),
+        (lambda pin: pin["cells"][0]["metrics"][0].__setitem__(3, "many"), r"is not \[split, slice, metric, value\]"),
+    ],
+)
+def test_a_pin_that_contradicts_itself_is_refused(tmp_path: Path, change: Callable[[Any], Any], said: str) -> None:
+    """Even with a digest of its own."""
+    pin = read_pin(TINY)
+    del pin["digest"]
+    change(pin)
+    write_pin(tmp_path / "pin.json", pin)
+    with pytest.raises(InputError, match=said):
+        read_pin(tmp_path / "pin.json")
+
+
 def cell(**changes: Any) -> dict[str, Any]:
     metrics = [["test", "all", "ndcg@10", 0.5], ["test", "novel", "auc", None], ["test", "all", "queries", 9.0]]
     return {
         "id": "a", "kind": "model", "model": "a", "features": "f", "horizon": 7, "fold": 0, "seed": 0,
-        "status": "done", "metrics": metrics, "digests": {"users.parquet": "1", "checkpoint": "2"},
+        "status": "done", "config": {"training": {"steps": 3}}, "metrics": metrics,
+        "digests": {"users.parquet": "1", "checkpoint": "2"},
     } | changes  # fmt: skip
 
 
@@ -161,6 +207,14 @@ def test_bitwise_allows_nothing() -> None:
     assert judge_cell("bitwise", cell(), cell(), MEASURES).matched
     assert not judge_cell("bitwise", cell(), moved(0, float(np.nextafter(0.5, 1))), MEASURES).matched
     assert not judge_cell("bitwise", cell(), cell(digests={"users.parquet": "1", "checkpoint": "3"}), MEASURES).matched
+
+
+@pytest.mark.parametrize("level", ["bitwise", "tolerance"])
+def test_a_cell_of_another_setting_never_matches(level: Any) -> None:
+    verdict = judge_cell(level, cell(), cell(config={"training": {"steps": 4}}), MEASURES)
+    assert (verdict.matched, verdict.why) == (False, "training.steps: 3 in the pin, 4 here")
+    verdict = judge_cell(level, cell(), cell(config={"training": {}}), MEASURES)
+    assert (verdict.matched, verdict.why) == (False, "training.steps: 3 in the pin, none here")
 
 
 @pytest.mark.parametrize("level", ["bitwise", "tolerance"])
@@ -232,6 +286,9 @@ def test_a_line_with_fewer_seeds_than_are_judged_does_not_match() -> None:
     ((_, same),) = judge_lines(pinned, line(0.3, 0.4, 0.5), MEASURES)
     ((_, fewer),) = judge_lines(pinned, line(0.3, 0.4), MEASURES)
     assert same.expected == same.got and (fewer.matched, fewer.got) == (False, "2 seeds")
+    other = [*line(0.3, 0.4), cell(seed=2, config={"training": {"steps": 4}})]
+    ((_, another),) = judge_lines(pinned, other, MEASURES)
+    assert (another.matched, another.why) == (False, "training.steps: 3 in the pin, 4 here")
     for few in (line(0.3, 0.4), [cell(kind="baseline")]):
         with pytest.raises(InputError, match="needs 3 seeds or more"):
             check_seeds(few, MEASURES)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lab.pins.pin import read_pin, write_pin
 from tests.forking import Home, Server
 
 COMMITTED = Path(__file__).parent / "tiny.json"
@@ -53,7 +54,9 @@ def commands(home: Path, forks: Server) -> Home:
 
 
 def pin_of(home: Path, out: str = "results") -> dict[str, Any]:
-    return json.loads((home / out / "tiny" / "pin.json").read_text())
+    pin = read_pin(home / out / "tiny" / "pin.json")
+    del pin["digest"]
+    return pin
 
 
 def test_the_pin_is_private_and_the_same_but_for_its_times(home: Path, commands: Home) -> None:
@@ -80,10 +83,26 @@ def test_another_metric_in_the_pin_fails(home: Path, commands: Home) -> None:
     place = next(i for i, metric in enumerate(changed["metrics"]) if metric[2] == "ndcg@10")
     changed["metrics"][place][3] += 1e-4
     pin["machine"]["processor"] = "another"
-    (home / "wrong.json").write_text(json.dumps(pin))
+    write_pin(home / "wrong.json", pin)
     told = commands.run("lab.reproduce", "wrong.json", "--source.path", "logs/log.csv", "--out", "reproduced")
     assert told.code == 1 and "differs" in told.said
     assert "machine.processor: another in the pin" in told.said and "2 of 3 matched at level tolerance" in told.said
+
+
+@pytest.mark.parametrize("level", ["auto", "bitwise", "tolerance", "statistical"])
+def test_a_setting_that_moved_is_named_at_every_level_before_anything_is_computed(
+    home: Path, commands: Home, level: str
+) -> None:
+    pin = pin_of(home)
+    pin["experiment"]["training"]["learning_rate"] = 0.0021
+    (home / "edited.json").write_text(json.dumps(pin_of(home) | {"digest": "0"}))
+    write_pin(home / "moved.json", pin)
+    flags = ("--source.path", "logs/log.csv", "--level", level)
+    told = commands.run("lab.reproduce", "moved.json", *flags)
+    assert (told.code, told.said) == (2, "")
+    assert "is another cell here: training.learning_rate: 0.002 in the pin, 0.0021 here. It" in told.complained
+    told = commands.run("lab.reproduce", "edited.json", *flags)
+    assert told.code == 2 and "edited.json: is damaged or was edited" in told.complained
 
 
 def test_other_data_are_refused_before_anything_is_computed(home: Path, commands: Home) -> None:

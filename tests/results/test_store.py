@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.core.errors import FaultError, InputError, LabError
+from lab.core.sealed import sealed
 from lab.experiment.cell_record import CellRecord, Metric, from_json, in_order, to_json
+from lab.report.write import draw_report, write_report
 from lab.results.damage import damage
 from lab.results.store import CHECKPOINT, CURVE, USERS, Store
 from tests.results.made import kept, metrics, record, same_everywhere
@@ -119,26 +123,100 @@ def test_damage_is_named_and_never_read(tmp_path: Path, name: str, damage: str) 
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("sizes", [True, False], ids=["", "of an earlier version"])
-def test_files_that_are_missing_cut_or_changed_are_all_told(tmp_path: Path, sizes: bool) -> None:
+def test_files_that_are_missing_cut_or_changed_are_all_told(tmp_path: Path) -> None:
     store = Store(tmp_path)
     cell = write(store, record()).id
     folder = store.folder(cell)
-    if not sizes:
-        content = json.loads((folder / "cell.json").read_bytes())
-        del content["bytes"]
-        (folder / "cell.json").write_text(json.dumps(content))
-    assert damage(store, [cell, "none"]) == damage(store, [cell], contents=True) == {}
-    users = (folder / USERS).read_bytes()
+    assert damage(store, [cell, "none"]) == damage(store, [cell], checkpoints=False) == {}
+    users, checkpoint = (folder / USERS).read_bytes(), (folder / CHECKPOINT).read_bytes()
     (folder / USERS).write_bytes(bytes([users[0] ^ 1]) + users[1:])
+    (folder / CHECKPOINT).write_bytes(checkpoint[::-1])
+    assert damage(store, [cell]) == {cell: [CHECKPOINT, USERS]}
+    assert damage(store, [cell], checkpoints=False) == {cell: [USERS]}
     (folder / CHECKPOINT).write_bytes(b"cut")
-    assert damage(store, [cell], contents=True) == {cell: [CHECKPOINT, USERS]}
-    assert damage(store, [cell]) == {cell: [CHECKPOINT] if sizes else [CHECKPOINT, USERS]}
+    assert damage(store, [cell], checkpoints=False) == {cell: [CHECKPOINT, USERS]}
     (folder / CURVE).unlink()
     (folder / USERS).write_bytes(users[:-1])
     assert damage(store, [cell]) == {cell: [CHECKPOINT, CURVE, USERS]}
     (folder / "cell.json").write_text("{")
     assert damage(store, [cell]) == {cell: ["cell.json"]}
+
+
+def everything(store: Store, cell: str) -> Any:
+    """All that is read of a cell."""
+    tables = store.users(cell), store.curve(cell), store.table(cell, "reliability")
+    read = [{name: column.tolist() for name, column in table.items()} for table in tables]
+    return store.read(cell), store.checkpoint(cell), json.dumps(read)
+
+
+def whole_cell(root: Path) -> tuple[Store, str]:
+    store = Store(root)
+    config = {"steps": 3, "rate": 0.5, "sets": ["a", "b"]}
+    cell = record(config=config, fingerprints={"data": "a"}, modules={"m": "1"}, measures=None)
+    judged = kept(same_everywhere(0.3, queries=3), reliability={"low": np.zeros(2)})
+    store.write(cell, curve=CURVE_COLUMNS, judged=judged, checkpoint=b"weights")
+    return store, cell.id
+
+
+def test_no_bit_of_a_record_changes_unseen(tmp_path: Path) -> None:
+    store, cell = whole_cell(tmp_path)
+    path = store.folder(cell) / "cell.json"
+    content, before = path.read_bytes(), store.read(cell)
+    seen = 0
+    for bit in range(8 * len(content)):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        try:
+            assert store.read(cell) == before  # a blank that became another
+        except FaultError:
+            seen += 1
+    assert seen > 7 * len(content)
+
+
+@given(st.sampled_from(["cell.json", CURVE, USERS, "reliability.csv", CHECKPOINT]), st.data())
+def test_a_bit_flipped_in_any_file_of_a_cell_is_noticed_or_harmless(name: str, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store, cell = whole_cell(Path(folder))
+        path = store.folder(cell) / name
+        content, before = bytearray(path.read_bytes()), everything(store, cell)
+        place = data.draw(st.integers(0, 8 * len(content) - 1))
+        content[place // 8] ^= 1 << place % 8
+        path.write_bytes(content)
+        if not damage(store, [cell]):
+            assert name == "cell.json" and everything(store, cell) == before
+        else:
+            assert damage(store, [cell]) == {cell: [name]}
+
+
+@pytest.mark.parametrize(("metric", "value"), [("ndcg@10", 7.249), ("auc", -0.1), ("queries", -1), ("f1_macro", 1.1)])
+def test_a_metric_that_cannot_be_is_neither_written_nor_read(tmp_path: Path, metric: str, value: float) -> None:
+    store = Store(tmp_path)
+    wrong = record(metrics=(Metric("test", "all", metric, value),))
+    with pytest.raises(FaultError, match=rf"test all {metric} is {value:g}, and can only be at "):
+        store.write(wrong)
+    assert not store.finished(wrong.id)
+    right = record(metrics=(Metric("test", "all", metric, 0.5), Metric("test", "all", "loss", -3.0)))
+    store.write(right)
+    path = store.folder(right.id) / "cell.json"
+    content = json.loads(path.read_bytes())
+    content["metrics"][0][3] = value
+    path.write_text(json.dumps(sealed({k: v for k, v in content.items() if k != "digest"})))
+    with pytest.raises(FaultError, match=r"cell\.json: is missing, damaged or was changed"):
+        store.read(right.id)
+    assert damage(store, [right.id]) == {right.id: ["cell.json"]}
+
+
+def test_a_record_of_an_earlier_version_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name in ("old", "damaged", "new"):
+        store.write(record(name))
+    old, damaged = (store.folder(name) / "cell.json" for name in ("old", "damaged"))
+    content = json.loads(old.read_bytes())
+    old.write_text(json.dumps({k: v for k, v in content.items() if k not in ("version", "digest", "modules")}))
+    damaged.write_bytes(damaged.read_bytes().replace(b"lstm", b"lstn"))
+    assert store.outdated() == ["old"]
+    assert [one.id for one in store.readable()] == ["new"]
 
 
 def test_raw_ids_are_kept_out() -> None:
@@ -156,8 +234,8 @@ from tests.results.made import kept, metrics, record, same_everywhere
 from dataclasses import replace
 store = Store(Path(sys.argv[1]))
 for i in range(100_000):
-    users = same_everywhere(i)
-    store.write(replace(record(), metrics=metrics(users)), judged=kept(users), checkpoint=str(float(i)).encode())
+    users = same_everywhere(1 / (i + 1))
+    store.write(replace(record(), metrics=metrics(users)), judged=kept(users), checkpoint=str(1 / (i + 1)).encode())
     if i == 0:
         print("ready", flush=True)
 """
@@ -178,6 +256,23 @@ def test_a_kill_at_any_moment_leaves_a_whole_cell_or_none(tmp_path: Path) -> Non
             assert {m.value for m in cell.metrics} == {value}
             found += 1
     assert found
+
+
+@pytest.mark.parametrize("name", ["figures", "cells", "claims", "wandb", "cells/some"])
+def test_a_folder_of_the_results_that_is_a_link_is_not_written_through(tmp_path: Path, name: str) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    root = tmp_path / "results"
+    (root / "cells").mkdir(parents=True)
+    if name == "cells":
+        (root / "cells").rmdir()
+    (root / name).symlink_to(elsewhere)
+    for write in (Store(root).check_writable, lambda: write_report(root), lambda: draw_report(root)):
+        with pytest.raises(InputError, match=f"results/{name}: is a link to {elsewhere}, which would be written to"):
+            write()
+    assert os.listdir(elsewhere) == []
+    (link := tmp_path / "link").symlink_to(tmp_path / "whole")
+    (tmp_path / "whole").mkdir()
+    Store(link).check_writable()  # the folder itself may lie elsewhere
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:

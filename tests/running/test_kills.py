@@ -240,9 +240,9 @@ class Greedy(Model):
 '''
 
 
-def test_where_memory_does_not_suffice_half_as_many_cells_end_in_the_same_bits(home: Path, commands: Home) -> None:
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("one core is one device, which trains one cell at once")
+def test_where_memory_does_not_suffice_half_as_many_cells_end_in_the_same_bits(
+    home: Path, forks: Server, commands: Home
+) -> None:
     head, _, tail = EXPERIMENT.replace("RNN(width=8)", "Greedy(width=8)").partition("register(")
     (home / "greedy.py").write_text(head + GREEDY + "register(" + tail)
     few = ("--training.steps", "10", "--only", "features=ids", "--no-report")
@@ -252,6 +252,7 @@ def test_where_memory_does_not_suffice_half_as_many_cells_end_in_the_same_bits(h
     assert said.count("memory does not suffice for 2 cells at once; half as many are tried.") == 1
     assert said.count("half as many") == 1 and "failed" not in said
     assert "Traceback" not in said
-    code, said, complained = commands.start("lab.run", "greedy.py", "--out", "lone", *few, cores=1).ended()
+    alone = Home(forks, home, {"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}, quick=False)
+    code, said, complained = alone.run("lab.run", "greedy.py", "--out", "lone", *few)
     assert code == 0 and "half as many" not in said + complained
     assert bits(home / "greedy" / "tiny") == bits(home / "lone" / "tiny")

@@ -37,6 +37,9 @@ from lab.data.schema import Behaviour
 from lab.data.sources.base import Source
 from lab.data.timeline import Timeline, folds
 
+SPAN = ("first", "last", "timed")
+"""Facts from which cutoffs follow; cleaning may leave no event at either end."""
+
 LARGE = 1 << 26
 """Bytes (64 MiB) beyond which a file's hash is remembered: a smaller one is read in the blink of an eye."""
 
@@ -187,8 +190,8 @@ def _meta(built: Built, files: dict[str, str]) -> dict[str, Any]:
 
 
 def _fingerprint(built: Built) -> str:
-    """Hash of what a model may depend on: the columns and the names, not who the users are."""
-    parts: list[bytes | str] = []
+    """Hash of what a model may depend on: the columns, the names and the span, not who the users are."""
+    parts: list[bytes | str] = [json.dumps([built.facts.get(name) for name in SPAN])]
     for name in sorted(built.arrays):
         parts += [
             name,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lab.core.errors import FaultError
+from lab.core.marks import computes
 from lab.data.schema import Behaviour
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ COLUMNS = ("time", "item", "behaviour", "category", "price", "quantity")
 """The flat columns, one value an event."""
 
 
+@computes("model", "baseline", "oracle")
 @dataclass(frozen=True)
 class Histories:
     """U users and N events, sorted by (user, time, original row); columns may be memory-mapped.

@@ -1,0 +1,29 @@
+"""Make the committed pin anew, as after a change of what a pin holds: python -m tests.pins.renew"""
+
+import json
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from lab.experiment.settings import experiment_of
+from lab.running.backend import prepare_backend
+from lab.running.runner import Place, Run
+from lab.tracking.tracker import Tracking
+
+PIN = Path(__file__).with_name("tiny.json")
+
+
+def main() -> None:
+    old = json.loads(PIN.read_bytes())
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        prepare_backend(root)
+        place = Place(root / "results", root, Tracking(mode="off"), Console(quiet=True), report=False)
+        run = Run(experiment_of(old["experiment"]), place, old["about"])
+        run.compute()
+        PIN.write_bytes((run.store.root / "pin.json").read_bytes())
+
+
+if __name__ == "__main__":
+    main()
