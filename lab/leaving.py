@@ -1,12 +1,16 @@
 """How the commands begin and end alike: help where nothing is asked, and a sentence where something went wrong."""
 
+import errno
+import io
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from lab.errors import LabError
+from lab.errors import InputError, LabError
+from lab.escape import printable, terminal
 from lab.paragraphs import fitted
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -26,26 +30,59 @@ def asked(doc: str | None) -> list[str]:
 
 def helped(doc: str | None, arguments: Sequence[str]) -> int | None:
     """The exit code where help is asked for, or nothing at all, and the command's text is printed; None elsewhere."""
+    _show_what_cannot_be_encoded()
     if arguments and arguments[0] not in ("-h", "--help"):
         return None
-    print(fitted(str(doc)))
-    return 0 if arguments else 2
+
+    def show() -> int:
+        print(fitted(str(doc)))
+        return 0 if arguments else 2
+
+    return ended(show)
+
+
+def _show_what_cannot_be_encoded() -> None:
+    """Print letters that the output's encoding lacks, such as ASCII's, as their codes; Python would stop there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def ended(work: Callable[[], int]) -> int:
     """The exit code of a command's work: what can be told in a sentence is said, a bug of the lab's is raised."""
     try:
-        return work()
+        try:
+            return work()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has left, as `head` does; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except LabError as error:
         said = error
     except Exception as error:
         from lab.own_code import blamed
 
-        if (found := blamed(error)) is None:
+        found = _too_long(error) or blamed(error)
+        if found is None:
             raise
         said = found
-    print(f"error: {said}", file=sys.stderr)
+    print(terminal(f"error: {said}"), file=sys.stderr)
     return said.exit_code
+
+
+SHOWN = 60
+"""Letters of a name that is too long which are shown."""
+
+
+def _too_long(error: Exception) -> InputError | None:
+    """What to say of a path with more letters than the file system allows; None of any other exception."""
+    if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
+        return None
+    path = printable(str(error.filename))
+    shown = path if len(path) <= SHOWN else f"{path[:SHOWN]}..."
+    return InputError(f"{shown}: is too long for the file system; use a shorter name.")
 
 
 def answer_stops(answer: Callable[[int, object], None] | signal.Handlers) -> None:

@@ -20,6 +20,7 @@ from lab.data.removed import removals
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import Timeline, date_text, instant, log_days
 from lab.data.words import counted, span_text
+from lab.escape import terminal
 from lab.estimate import Part
 from lab.progress import duration
 from lab.protocol import leave_one_out
@@ -32,7 +33,7 @@ SECOND = 1_000_000
 
 def say(console: Console, line: str) -> None:
     """Print a line as it is, wrapped between words."""
-    console.print(line, markup=False, highlight=False)
+    console.print(terminal(line), markup=False, highlight=False)
 
 
 def print_log(console: Console, histories: Histories, ordered: bool) -> None:

@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from lab.escape import printable, terminal
+
 EVERY = 15.0
 """Seconds between the lines of a log."""
 
@@ -59,7 +61,7 @@ class Progress:
 
     def advance(self, amount: float, text: str = "", kind: str = "", timed: bool = True) -> None:
         """Count `amount` more units of a kind as done; `text` says what was, or is, worked on."""
-        now = time.monotonic()
+        now, text = time.monotonic(), printable(text)
         self._estimate.advance(amount, now, kind, timed)
         if self._bar is not None and self._task is not None:
             share = self._estimate.share(now)
@@ -72,6 +74,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line of its own, whole, above the bar where there is one."""
+        line = terminal(line)
         if self._console.options.ascii_only:
             line = line.encode("ascii", "replace").decode()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

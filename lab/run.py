@@ -20,13 +20,13 @@ be changed on the command line. What is finished is kept: the same command
 again goes on where the last one stopped.
 """
 
-import os
 import signal
 import sys
 import time
 from pathlib import Path
 
 from lab.command import command
+from lab.escape import terminal
 from lab.leaving import SOON, answer_stops, asked, ended
 
 
@@ -36,30 +36,20 @@ def main() -> None:
     try:
         answer_stops(Interrupt())
         sys.unraisablehook = ask_again
-        code = ended(lambda: _piped(arguments[0], arguments[1:]))
+        code = ended(lambda: _run(arguments[0], arguments[1:]))
     except KeyboardInterrupt:
         answer_stops(signal.SIG_IGN)
-        print(f"\nStopped. Finished cells are kept; go on with:\n  {command('lab.run', *arguments)}", file=sys.stderr)
+        again = terminal(command("lab.run", *arguments))
+        print(f"\nStopped. Finished cells are kept; go on with:\n  {again}", file=sys.stderr)
         code = 130
     sys.exit(code)
-
-
-def _piped(file: str, arguments: list[str]) -> int:
-    try:
-        code = _run(file, arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has left, as `head` does; nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
-    return code
 
 
 def _run(file: str, arguments: list[str]) -> int:
     if "--list" in (file, *arguments):
         from lab.catalogue import catalogue
 
-        print("\n".join(catalogue(None if file == "--list" else Path(file))).rstrip())
+        print(terminal("\n".join(catalogue(None if file == "--list" else Path(file))).rstrip()))
         return 0
 
     from lab.command_line import parse
@@ -85,8 +75,7 @@ def _run(file: str, arguments: list[str]) -> int:
     if options.status:
         return run.show_status()
     if options.stale:
-        run.show_stale()
-        return 0
+        return run.show_stale()
     if options.dry_run or options.estimate:
         run.show_plan(options.estimate)
         return 0

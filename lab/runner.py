@@ -24,6 +24,7 @@ from lab.data.limits import Limits
 from lab.data.timeline import Fold, folds
 from lab.data.view import look
 from lab.data.words import counted
+from lab.escape import terminal
 from lab.estimate import of_programs, of_untrained
 from lab.experiment import Experiment
 from lab.fingerprints import digest
@@ -71,12 +72,13 @@ class Run:
         self.place, self.console = place, place.console
         self._begun, self._about = time.monotonic(), about or {}
         self._candidates: dict[int, int] = {}
+        self.store = Store(place.out / experiment.name)
+        self.store.check_length()
         # A filter that chooses nothing is told before the log is read, which can take long.
         select(grid(experiment, "", oracle=False), place.only)
         log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
         self.histories = experiment.target.arrange(log, experiment.timeline)
         self.experiment, self._left_out = served(experiment, self.histories)
-        self.store = Store(place.out / experiment.name)
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
@@ -117,23 +119,26 @@ class Run:
         print_states(found, self.store, self.console)
         return int(any(one.broken for one in found))
 
-    def show_stale(self) -> None:
-        """Rewrite and print the tables with what is on disk, stale cells in rows of their own."""
+    def show_stale(self) -> int:
+        """Rewrite and print the tables with what is on disk, stale cells in rows of their own.
+
+        Returns 0, or 1 where the page could not be written.
+        """
         planned = [cell.record("missing") for cell in self.cells]
         found = with_stale(self.store, planned)
         if len(found) == len(planned):
             say(self.console, "No cell is stale; --status says what is missing.")
-            return
+            return 0
         refuse_damaged(self.store, [one.id for one in found])
         self.store.check_writable()
         print_table(write_tables(self.store, found, left_out=self._left_out), self.console)
         self._print(f"Results: {self.store.root}")
-        self._show_report(stale=True)
+        return int(not self._show_report(stale=True))
 
     def compute(self) -> int:
         """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.
 
-        Returns 0, or 1 where a cell failed or all that were trained diverged.
+        Returns 0, or 1 where a cell failed, all that were trained diverged, or the page could not be written.
         """
         self.store.check_writable()
         self._introduce()
@@ -157,14 +162,18 @@ class Run:
                         self.summarise(draw=False)
                         tracker.summary()
                 raise
-            self.summarise()
+            whole = self.summarise()
             tracker.summary()
         ended = [self.store.read(cell.id) for cell in self.cells]
         trained = [record.status for record in ended if record.kind == "model"]
-        return int(any(record.status == "failed" for record in ended) or set(trained) == {"diverged"})
+        failed = any(record.status == "failed" for record in ended) or set(trained) == {"diverged"}
+        return int(failed or not whole)
 
-    def summarise(self, draw: bool = True) -> None:
-        """Rewrite tables, pin, figures and page from what is on disk, and print the main table."""
+    def summarise(self, draw: bool = True) -> bool:
+        """Rewrite tables, pin, figures and page from what is on disk, and print the main table.
+
+        Returns whether all of what was to be written is.
+        """
         planned = [cell.record("missing") for cell in self.cells]
         shown = write_tables(self.store, planned, left_out=self._left_out)
         write_pin(self.store.root / "pin.json", self.pin(planned))
@@ -175,16 +184,19 @@ class Run:
                 f"Left out: {counted(stale, 'stale cell')} on disk; the same command with --stale shows what they say.",
             )
         self._print(f"Results: {self.store.root}")
-        self._show_report(draw=draw)
+        return self._show_report(draw=draw)
 
-    def _show_report(self, stale: bool = False, draw: bool = True) -> None:
+    def _show_report(self, stale: bool = False, draw: bool = True) -> bool:
         if draw and self.place.report:
-            self._draw(stale)
-        else:
-            self._print(f"Figures and a page of them: {self._report_command(stale)}")
+            return self._draw(stale)
+        self._print(f"Figures and a page of them: {self._report_command(stale)}")
+        return True
 
-    def _draw(self, stale: bool) -> None:
-        """Figures and page, the last thing a run does: whatever goes wrong there, its numbers are kept."""
+    def _draw(self, stale: bool) -> bool:
+        """Figures and page, the last thing a run does: whatever goes wrong there, its numbers are kept.
+
+        Returns whether they were written.
+        """
         from lab.report.write import draw_report  # with matplotlib behind it
 
         try:
@@ -192,15 +204,16 @@ class Run:
         except Exception as error:
             say(self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there.")
             self._print(f"To try again: {self._report_command(stale)}")
-        else:
-            self._print(f"Report: {page}")
+            return False
+        self._print(f"Report: {page}")
+        return True
 
     def _report_command(self, stale: bool) -> str:
         return command("lab.report", str(self.store.root), *(["--stale"] if stale else []))
 
     def _print(self, line: str) -> None:
         """A line with a path in it, left whole."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(terminal(line), markup=False, highlight=False, soft_wrap=True)
 
     def pin(self, planned: Sequence[CellRecord]) -> dict[str, Any]:
         """Everything from which others can check these results."""

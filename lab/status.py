@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from lab.cell_record import CellRecord, place_of
 from lab.cells import Cell
@@ -14,6 +15,7 @@ from lab.damage import damage, told
 from lab.data.timeline import LAST_EVENT
 from lab.data.words import counted
 from lab.errors import FaultError
+from lab.escape import printable, terminal
 from lab.progress import duration
 from lab.stale import moved
 from lab.store import Store, days
@@ -111,9 +113,9 @@ def print_states(found: Sequence[State], store: Store, console: Console) -> None
         rows = [(first, *rest) for first, _, *rest in rows]
     console.print(_table(rows))
     for line in told(store, {one.cell.id: one.broken for one in found if one.broken}):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)  # a path stays whole
+        console.print(terminal(line), markup=False, highlight=False, soft_wrap=True)  # a path stays whole
     for line in _explained(found):
-        console.print(line, markup=False, highlight=False)
+        console.print(terminal(line), markup=False, highlight=False)
 
 
 def _numbers(counts: Counter[str], shown: Sequence[str]) -> list[str]:
@@ -127,7 +129,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Table:
     for name in rows[0][1:]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows[1:]:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(entry)) for entry in row))
     return table
 
 

@@ -11,6 +11,7 @@ results/<experiment>/cells.csv                       one line per cell, split, s
 
 import io
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,11 +23,17 @@ import xxhash
 
 from lab.cell_record import CellRecord, Metric, from_json, in_order, to_json
 from lab.errors import FaultError, InputError
+from lab.escape import csv_cell, printable
 from lab.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_whole
 from lab.generations import Generations
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
 RELIABILITY, UNFINISHED = "reliability.csv", "unfinished"
+
+NAME_MAX, PATH_MAX = 255, 4096
+"""Bytes of a file's name and of a path on Linux; macOS has 255 and 1024, and says so when a file is written."""
+BELOW = 400
+"""Bytes that the path of a cell's file has behind that of its results folder, at most."""
 
 Columns = Mapping[str, np.ndarray]
 
@@ -50,6 +57,7 @@ class Store:
         FaultError where the disk is full. Leaves nothing behind, nor the folder itself.
         """
         places = (self.root, *self.root.parents)
+        self.check_length()
         for path in places:
             if path.is_file():
                 raise InputError(f"--out: {path} is a file; name a folder for the results.")
@@ -63,6 +71,18 @@ class Store:
             # What was tried to be written is no name that anybody gave.
             raise unwritable(self.root, cause) if isinstance(cause, OSError) else error from None
         probe.unlink(missing_ok=True)  # another process may have probed at the same time
+
+    def check_length(self) -> None:
+        """Raise InputError where a cell's files would have a path, or a part of it, too long for the file system."""
+        path = self.root.absolute()
+        longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
+        if longest > NAME_MAX or len(os.fsencode(path)) + BELOW > PATH_MAX:
+            shown = printable(str(self.root))
+            shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
+            raise InputError(
+                f"--out: {shown} is too long for the file system: use at most {NAME_MAX} letters for a folder's name "
+                f"and {PATH_MAX - BELOW:,} for the path."
+            )
 
     def folder(self, cell: str) -> Path:
         """Where a cell lies. Raises ValueError for an id that could not name a folder everywhere."""
@@ -283,13 +303,16 @@ def days(horizon: float) -> str:
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Rows of mixed values as CSV: None is empty, floats read back to the same bits."""
+    """Rows of mixed values as CSV: None is empty, floats read back to the same bits, no text is a formula."""
     import pandas as pd
 
+    columns, rows = [csv_cell(name) for name in columns], [[_cell(value) for value in row] for row in rows]
     # Objects, so that an absent seed does not make floats of the others.
-    return (
-        pd.DataFrame(list(rows), columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n").encode()
-    )
+    return pd.DataFrame(rows, columns=columns, dtype=object).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _cell(value: Any) -> Any:
+    return csv_cell(value) if isinstance(value, str) else value
 
 
 def _csv(columns: Columns) -> bytes:

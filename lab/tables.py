@@ -13,6 +13,7 @@ from rich.text import Text
 
 from lab.cell_record import CellRecord
 from lab.comparisons import comparisons, comparisons_csv
+from lab.escape import printable
 from lab.files import write_whole
 from lab.store import Store, columns_of, csv_bytes, days, stale_text
 from lab.summary import Estimate, Line, Summary, summarise
@@ -56,12 +57,12 @@ def print_table(shown: Grid, console: Console) -> None:
     star = console.color_system is None
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True, show_edge=False)
     for index, name in enumerate(("", *shown.columns)):
-        table.add_column(_text(name, console), no_wrap=index > 0)
+        table.add_column(Text(_text(name, console)), no_wrap=index > 0)
     for section in shown.sections:
         table.add_section()
         table.add_row(*(Text(_text(t, console), "italic") for t in (section.title, *section.counts)))
         for row in section.rows:
-            table.add_row(_text(row.name, console), *(_rich(entry, star, console) for entry in row.entries))
+            table.add_row(Text(_text(row.name, console)), *(_rich(entry, star, console) for entry in row.entries))
     console.print(table, "")
     for line in (*shown.notes, _caption(shown, star), *shown.remarks, "", *shown.answers):
         console.print(Text(_text(line, console)), soft_wrap=False)
@@ -78,7 +79,8 @@ def _rich(entry: Entry, star: bool, console: Console) -> Text:
 
 
 def _text(text: str, console: Console) -> str:
-    """The text in what the console's encoding can say."""
+    """The text on one line, in what the console's encoding can say."""
+    text = printable(text)
     return text.replace("±", "+").replace("·", "/") if console.options.ascii_only else text
 
 

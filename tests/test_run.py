@@ -425,6 +425,24 @@ def test_groups_without_a_column_are_left_out_and_said_so(home: Path, commands: 
     assert late[0] == 0 and "timeline.end: 2024-05-19 is after the log's last event" in late[1]
 
 
+@pytest.mark.parametrize("how", ["a file", "a link"])
+def test_a_page_that_cannot_be_written_ends_the_run_with_1_and_keeps_its_numbers(
+    home: Path, commands: Home, first: Ended, how: str
+) -> None:
+    place = home / f"no-page-{how[-4:]}" / "tiny"
+    shutil.copytree(home / "results" / "tiny", place)
+    shutil.rmtree(place / "figures")
+    (place / "report.html").unlink()
+    other = home / f"elsewhere-{how[-4:]}"
+    other.mkdir()
+    (other / "means.svg").write_text("mine")
+    (place / "figures").write_text("") if how == "a file" else (place / "figures").symlink_to(other)
+    code, said, complained = commands.run("lab.run", "tiny.py", "--out", str(place.parent))
+    assert (code, complained) == (1, "") and "The report could not be written" in said and "To try again: " in said
+    assert not (place / "report.html").exists() and (place / "summary.csv").exists()
+    assert [path.name for path in other.iterdir()] == ["means.svg"] and (other / "means.svg").read_text() == "mine"
+
+
 DROPPED = """
 import os, signal, sys, time
 from lab.run import ask_again

@@ -35,6 +35,7 @@ from lab.data.schema import Behaviour
 from lab.data.sources.base import Source
 from lab.data.timeline import Timeline, folds
 from lab.errors import FaultError, InputError
+from lab.escape import terminal
 from lab.files import faults, make_folder, sync_folder, write_synced
 
 LARGE = 1 << 26
@@ -42,7 +43,7 @@ LARGE = 1 << 26
 
 
 def to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(terminal(line), file=sys.stderr)
 
 
 def prepare(

@@ -22,6 +22,7 @@ from lab.data.removed import removals
 from lab.data.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, fitting, floored_days, log_days, microseconds
 from lab.data.words import counted
+from lab.escape import printable, terminal
 from lab.leaving import ended, helped
 from lab.nearest import did_you_mean
 
@@ -59,20 +60,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (code := helped(USAGE, given)) is not None:
         return code
     if given == ["--list"]:
-        print("\n".join(listing()))
-        return 0
+        return ended(_list)
     if given[0].startswith("-"):
-        print(f"error: {given[0]}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
+        print(f"error: {printable(given[0])}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
         return 2
     given[0] = _source_name(given[0])
     if (wrong := _misspelt(given[0])) is not None:
-        print(f"error: {wrong}", file=sys.stderr)
+        print(terminal(f"error: {wrong}"), file=sys.stderr)
         return 2
     # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
     if given[0] not in NAMES:
         given = ["table", "--path", *given]
     given = [f"--{flag.removeprefix('--source.')}" if flag.startswith("--source.") else flag for flag in given]
     return ended(lambda: _describe(given))
+
+
+def _list() -> int:
+    print("\n".join(listing()))
+    return 0
 
 
 def _describe(given: list[str]) -> int:
@@ -83,7 +88,7 @@ def _describe(given: list[str]) -> int:
     about = "Describe a log: what it holds, what was wrong with it, and what can be asked of it."
     asked = read_arguments(described, f"python -m lab.data {name}", settings, description=about)
     histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
-    print("\n".join(description(histories)))
+    print(terminal("\n".join(description(histories))))
     if asked.figure is not None:
         save_figure(histories, asked.figure)
     return 0

@@ -11,6 +11,7 @@ of the others.
 import sys
 from pathlib import Path
 
+from lab.escape import terminal
 from lab.leaving import asked, ended, helped
 
 STALE = "--stale"
@@ -28,7 +29,7 @@ def main() -> None:
 def _write(root: Path, stale: bool) -> int:
     from lab.report.write import write_report
 
-    print(f"Report: {write_report(root, stale)}")
+    print(terminal(f"Report: {write_report(root, stale)}"))
     return 0
 
 

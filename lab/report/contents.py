@@ -14,6 +14,7 @@ from lab.cell_record import CellRecord, Kind
 from lab.comparisons import Comparison, from_row
 from lab.damage import refuse_damaged
 from lab.errors import FaultError, InputError
+from lab.escape import csv_name
 from lab.slices import told
 from lab.store import CURVE, Store
 from lab.summary import Line, Summary, summarise
@@ -143,7 +144,7 @@ def _rows(path: Path) -> tuple[Mapping[str, str], ...]:
     if not path.is_file():
         return ()
     with path.open(newline="", encoding="utf-8") as file:
-        return tuple(csv.DictReader(file))
+        return tuple({name: csv_name(cell) for name, cell in row.items()} for row in csv.DictReader(file))
 
 
 def _facts(root: Path) -> tuple[Mapping[str, Any], str]:

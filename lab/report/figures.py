@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lab.answers import SURE, horizon_text
+from lab.escape import printable
 from lab.report.by_history import by_history
 from lab.report.by_variant import over_variants
 from lab.report.contents import Contents
@@ -62,7 +63,7 @@ def _heat(contents: Contents) -> Any:
     label_rows(panel, rows)
     panel.set_ylim(len(rows) - 0.5, -0.5)
     several = len({target for target, _ in columns}) > 1
-    when = [f"{target},\n{horizon_text(h)}" if several else horizon_text(h) for target, h in columns]
+    when = [f"{printable(target)},\n{horizon_text(h)}" if several else horizon_text(h) for target, h in columns]
     panel.set_xticks(range(len(columns)), when)
     panel.grid(False)
     figure.colorbar(image, label=METRIC.upper())

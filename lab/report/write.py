@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lab.errors import FaultError
 from lab.files import write_whole
 from lab.progress import Progress
 from lab.report.contents import read_contents
@@ -46,6 +47,8 @@ def draw_report(root: Path, stale: bool = False, console: Console | None = None)
 
 def _draw(root: Path, stale: bool, progress: Progress) -> Path:
     contents = read_contents(root, stale)
+    if (root / FIGURES).is_symlink():
+        raise FaultError(f"{root / FIGURES}: is a link, and files of another folder would be replaced; remove it.")
     progress.advance(1, "drawing", READ)
     drawings = []
     for title, one in draw(contents):

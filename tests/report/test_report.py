@@ -23,6 +23,7 @@ from rich.console import Console
 from lab.answers import SURE, number
 from lab.cell_record import Metric
 from lab.errors import FaultError
+from lab.escape import markdown
 from lab.report.by_history import quartiles, served
 from lab.report.compared import heads
 from lab.report.contents import Contents, read_contents
@@ -155,7 +156,7 @@ def test_the_answer_is_that_of_the_table(browser: Any, folder: Path) -> None:
     assert len(said) == 4 and said[0].startswith("Next 7 days: transformer · full ")
     assert said[2] == "Left out here, since not all of its cells are done: lstm · full (30 days)."
     text = (folder / "summary.md").read_text("utf-8")
-    assert all(one in text for one in said)
+    assert all(markdown(one) in text for one in said)
 
 
 def test_the_forest_is_of_each_horizon_s_leader(folder: Path) -> None:
