@@ -221,8 +221,9 @@ class Store:
         return dict(self._content(cell).get("bytes", {}))
 
     def has(self, cell: str, name: str) -> bool:
-        """Whether a file of that name (CURVE, USERS, RELIABILITY, CHECKPOINT) is kept for the cell."""
-        return name in self._content(cell)["files"]
+        """Whether a file of that name (CURVE, USERS, RELIABILITY, CHECKPOINT) is kept for the cell; none is for a cell
+        that is not here."""
+        return (self.folder(cell) / RECORD).exists() and name in self._content(cell)["files"]
 
     def write_cells_table(self, planned: Iterable[CellRecord] | None = None, flag: str = "--out") -> None:
         """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are.

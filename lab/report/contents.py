@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from lab.comparisons import Comparison, from_row
 from lab.damage import refuse_damaged
 from lab.errors import FaultError, InputError
 from lab.escape import csv_name
+from lab.report.from_tables import summary_of, with_metrics
 from lab.slices import told
 from lab.store import CURVE, Store
 from lab.summary import Line, Summary, summarise
@@ -37,6 +38,8 @@ class Contents:
     """The pin's file name."""
     comparisons: tuple[Mapping[str, str], ...]
     """The rows of comparisons.csv; none where it is absent."""
+    has_cells: bool = True
+    """Whether the cells are with the folder, and with them all that is kept per query and per look."""
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -88,20 +91,23 @@ class Contents:
 
 
 def read_contents(root: Path, stale: bool = False) -> Contents:
-    """Read a results folder. Raises InputError where it is none, where its cells are not with it, or where some of
-    them are stale and `stale` does not ask for those too; FaultError, which names all, where cells are damaged.
+    """Read a results folder, from its tables where its cells are not with it. Raises InputError where it is none, or
+    where some of its cells are stale and `stale` does not ask for those too; FaultError, which names all, where cells
+    are damaged.
     """
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder; name one that a run left, such as results/NAME.")
     store = Store(root)
-    if not (root / "cells").is_dir():
+    rows = _rows(root / "cells.csv")
+    listed = _planned(root / "cells.csv", rows)
+    has_cells = (root / "cells").is_dir()
+    if not has_cells and not listed:
         raise InputError(
-            f"{root}: has no cells/, from which figures and intervals are made (git does not keep it). "
-            "Run the experiment again into this folder, or name a folder that a run left."
+            f"{root}: has no cells/ and no cells.csv, from which figures are made. Run the experiment into this "
+            "folder, or name a folder that a run left."
         )
-    listed = _planned(root / "cells.csv")
     refuse_damaged(store, [one.id for one in listed] or store.kept())
-    planned = tuple(store.plan(listed)) or tuple(store.records())
+    planned = (tuple(store.plan(listed)) or tuple(store.records())) if has_cells else with_metrics(listed, rows)
     if not planned:
         raise InputError(f"{root}: no cell is kept in its cells/; run the experiment first.")
     if not stale and (some := [one for one in planned if one.stale]):
@@ -111,12 +117,13 @@ def read_contents(root: Path, stale: bool = False) -> Contents:
             "again to compute them anew, or add --stale to show them as stale."
         )
     facts, pin = _facts(root)
-    return Contents(store, planned, summarise(store, planned), facts, pin, _rows(root / "comparisons.csv"))
+    summary = summarise(store, planned) if has_cells else summary_of(store, planned, _rows(root / "summary.csv"))
+    return Contents(store, planned, summary, facts, pin, _rows(root / "comparisons.csv"), has_cells)
 
 
-def _planned(path: Path) -> list[CellRecord]:
+def _planned(path: Path, rows: Iterable[Mapping[str, str]]) -> list[CellRecord]:
     """The cells that cells.csv lists, as missing."""
-    cells = {row["cell"]: row for row in _rows(path)}
+    cells = {row["cell"]: row for row in rows}
     try:
         return [_missing(row) for row in cells.values()]
     except (KeyError, ValueError) as error:

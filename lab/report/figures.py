@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,19 @@ def draw(contents: Contents) -> Iterator[tuple[str, Drawing | None]]:
     """The title of each of DRAWN and the figure, None where the folder has no numbers for it."""
     with style():
         for name, title, words, make in DRAWN:
-            figure = make(contents)
-            said = words.format(things=contents.things)
-            yield title, None if figure is None else Drawing(name, title, said, svg(figure), png(figure))
+            said, figure = words.format(things=contents.things), make(contents)
+            if figure is not None:
+                yield title, Drawing(name, title, said, svg(figure), png(figure))
+            else:
+                yield title, None if contents.has_cells else _left(contents, name, title, said)
+
+
+def _left(contents: Contents, name: str, title: str, words: str) -> Drawing | None:
+    """A figure as the run left it that had the cells; None where there is none."""
+    files = [contents.store.root / "figures" / f"{name}.{kind}" for kind in ("svg", "png")]
+    return (
+        Drawing(name, title, words, *(path.read_bytes() for path in files)) if all(map(Path.is_file, files)) else None
+    )
 
 
 def _heat(contents: Contents) -> Any:

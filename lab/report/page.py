@@ -11,6 +11,7 @@ from lab.report.compared import about, compared, heads
 from lab.report.contents import Contents
 from lab.report.facts import of_folds, of_log, of_machine, of_settings
 from lab.report.figures import Drawing
+from lab.report.from_tables import ABSENT
 from lab.report.measured import measured
 from lab.report.question import question
 from lab.settings import flags_of_files
@@ -34,7 +35,7 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
         answer=shown.answers,
         caption=shown.caption,
         notes=shown.notes,
-        remarks=shown.remarks,
+        remarks=shown.remarks if contents.has_cells else (*shown.remarks, ABSENT),
         slices=shown.columns,
         several=len({line.target for line, _ in contents.summary.lines}) > 1,
         rows=list(_rows(contents)),

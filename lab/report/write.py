@@ -33,7 +33,8 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
         progress.advance(0, "reading cells")
         before = read_contents(root, stale)
         progress.advance(1, "comparing rows", READ)
-        write_tables(before.store, before.planned, left_out=before.left_out, flag=NO_FLAG)
+        if before.has_cells:
+            write_tables(before.store, before.planned, left_out=before.left_out, flag=NO_FLAG)
         progress.advance(1, "reading the tables", READ)
         return _draw(root, stale, progress)
 
@@ -54,8 +55,8 @@ def _draw(root: Path, stale: bool, progress: Progress) -> Path:
     for title, one in draw(contents):
         drawings += [one] if one else []
         progress.advance(1, title, DRAW)
-    # Of an earlier run, which had numbers for them.
-    older = {name for name, *_ in DRAWN} - {one.name for one in drawings}
+    # Of an earlier run, which had numbers for them; but where cells are elsewhere, of the run that had them.
+    older = ({name for name, *_ in DRAWN} - {one.name for one in drawings}) if contents.has_cells else set()
     for path in [path for path in (root / FIGURES).glob("*.*") if path.stem in older]:
         path.unlink()
     for one in drawings:
