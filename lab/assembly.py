@@ -11,7 +11,7 @@ import numpy as np
 
 from lab.cells import Cell
 from lab.data.dataset import Dataset
-from lab.data.layout import Sizes
+from lab.data.layout import Packed, Sizes
 from lab.errors import InputError
 from lab.experiment import Experiment
 from lab.features.base import Shape
@@ -26,6 +26,7 @@ from lab.training.settings import Training
 from lab.training.state import CellArrays
 from lab.training.step import Learner, initial_params
 from lab.training.visits import roomy, widened
+from lab.training_memory import Held, require_cells
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,15 @@ def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequenc
     """Build the program that these cells of a model on one fold share."""
     training = experiment.training
     network = build_network(model, data, jnp.dtype(training.dtype), experiment.target, tied(cells[0], data))
-    rows = data.splits["train"].packed.count
+    packed = data.splits["train"].packed
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
-    bytes_per_cell = _bytes_per_cell(flat.size, model, data, training.batch, experiment.target.factored)
-    layout = plan_layout(training, len(cells), bytes_per_cell)
+    held = _held(flat.size, packed, experiment.target, data.view.candidates)
+    layout = plan_layout(training, len(cells), held.bytes(model, training.batch))
+    if layout.on_cpu:
+        require_cells(model, experiment, held, packed.count, layout.cells_at_once)
     learner = Learner(network, experiment.target, training, flat, layout.total, layout.place)
-    batch = _batch(training, rows, layout.batch_shares * training.accumulate)
-    return Assembly(Program(learner, layout, rows, batch), cells, flat.size)
+    batch = _batch(training, packed.count, layout.batch_shares * training.accumulate)
+    return Assembly(Program(learner, layout, packed.count, batch), cells, flat.size)
 
 
 def _batch(training: Training, rows: int, pieces: int) -> int:
@@ -173,11 +176,5 @@ def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
     return cell_arrays(cell, data), train.packed.take(np.zeros(1, np.int64)), train.tables
 
 
-def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int, factored: bool) -> int:
-    """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept.
-
-    The logits of a batch are among these, unless they are never held at once.
-    """
-    rows = data.splits["train"].packed
-    logits = 0 if factored else batch * rows.sizes.queries * data.view.candidates
-    return 4 * (6 * parameters + batch * rows.length * model.width * 64 + logits * 6)
+def _held(parameters: int, rows: Packed, target: Target, candidates: int) -> Held:
+    return Held(parameters, rows.length, target.scores_held(rows.sizes.queries, candidates))

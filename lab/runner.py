@@ -42,6 +42,7 @@ from lab.status import print_states, states
 from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
+from lab.training_memory import require_rows
 from lab.work import DATA, work
 
 LOOK_EVERY = 0.5
@@ -289,6 +290,7 @@ class Run:
         asked = cells[0].experiment
         timeline, settings = asked.timeline, asked.training
         fold = folds(timeline, asked.horizons, *self.histories.span)[fold.index]
+        require_rows([cell.settings for cell in cells if isinstance(cell.settings, Model)], settings)
         limits = Limits(timeline.history_days, settings.share, settings.share_seed)
         view, rule = look(self.histories, fold, asked.target.categories, timeline.shard_events, limits)
         groups = [asked.group(name) for name in asked.group_names()]

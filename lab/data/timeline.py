@@ -139,7 +139,7 @@ class Timeline:
         for name in ("query_every", "active_days", "history_days"):
             days = getattr(self, name)
             if days is not None and not is_span(days):
-                raise InputError(f"timeline.{name}: {days:g} is not a number of days above 0 and up to {MOST_DAYS:,}.")
+                raise InputError(f"timeline.{name}: {days:g} is not a positive number of days, at most {MOST_DAYS:,}.")
         if self.end is not None:
             instant(self.end)
 
