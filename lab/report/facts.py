@@ -7,6 +7,7 @@ from lab.answers import span
 from lab.data.removed import removals
 from lab.data.timeline import LAST_EVENT, date_text
 from lab.data.words import counted, span_text
+from lab.progress import duration
 from lab.protocol import leave_one_out
 from lab.remarks import cold
 from lab.report.contents import Contents
@@ -62,6 +63,18 @@ def _cold(contents: Contents, fold: int) -> Iterator[Fact]:
     found = {line.horizon: counts[fold] for line in contents.lines if fold in (counts := cold(line))}
     for horizon, (none, every) in found.items():
         yield f"cold, next {span(horizon)}", f"{none:,} of {counted(every, 'event')} asked for"
+
+
+def of_run(contents: Contents) -> Iterator[Fact]:
+    """Which code made the results, how long it took and what memory it held."""
+    code, run = contents.facts.get("code") or {}, contents.facts.get("run") or {}
+    yield from ((name, str(code[name])) for name in ("version", "commit") if code.get(name))
+    if code.get("dirty"):
+        yield "changed since that commit", "yes"
+    if run.get("seconds") is not None:
+        yield "the last run took", duration(run["seconds"])
+    if run.get("peak_memory_bytes"):
+        yield "memory held at most", f"{run['peak_memory_bytes'] / 2**30:.1f} GiB"
 
 
 def of_machine(contents: Contents) -> Iterator[Fact]:
