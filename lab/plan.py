@@ -197,18 +197,23 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         say(console, f"    {counted(settings.steps, 'step')} on {batch}, the valid split looked at {often}")
 
 
-def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float, folds: int) -> None:
-    """Where the time of a run will go, and the sum; `parts` and the data are those of one fold."""
+def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float, folds: int, closing: float) -> float:
+    """Where the time of a run will go, and the sum, which is returned; `parts` and the data are those of one fold.
+
+    `closing`: seconds of tables, page and W&B.
+    """
     for part in parts:
         say(console, f"  {part.name}: {part.words}")
     compiling = folds * sum(part.compiling for part in parts)
-    seconds = folds * (data_seconds + sum(part.seconds for part in parts)) + compiling
+    seconds = folds * (data_seconds + sum(part.seconds for part in parts)) + compiling + closing
     several = f" in {folds} folds like the first" if folds > 1 else ""
     say(
         console,
         f"estimate: about {duration(seconds)}{several} on this machine, as busy as it is now; {duration(compiling)} of "
-        f"it to compile, less where that is kept. An early stop shortens it; the tables at its end are not counted.",
+        f"it to compile, less where that is kept, and {duration(closing)} for tables, page and W&B. An early stop "
+        f"shortens it.",
     )
+    return seconds
 
 
 def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:

@@ -1,6 +1,7 @@
 """A run of an experiment: the log made ready, the grid, the plan, and the tables at its end."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,9 +26,11 @@ from lab.data.timeline import Fold, folds
 from lab.data.view import look
 from lab.data.words import counted
 from lab.escape import terminal
-from lab.estimate import of_programs, of_untrained
+from lab.estimate import Budget, Estimator, guessed
+from lab.evaluation.metrics import SLICES
 from lab.experiment import Experiment
 from lab.fingerprints import digest
+from lab.guesses import COMPILING, FIGURES, closing_seconds
 from lab.judging import Truth
 from lab.leaving import deaf
 from lab.models.base import Model
@@ -43,7 +46,7 @@ from lab.store import Store
 from lab.tables import print_table, write_tables
 from lab.tracking import Tracker, Tracking
 from lab.training_memory import require_rows
-from lab.work import DATA, work
+from lab.work import DATA, expected, work
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what other processes have ended."""
@@ -99,7 +102,7 @@ class Run:
         check_encoders(self.experiment.models)
         missing = self._missing()
         left = [fold for fold in self.folds if any(cell.fold == fold.index for cell in missing)]
-        parts, data_seconds = [], 0.0
+        parts, data_seconds, closing = [], 0.0, self._closing_seconds(self.tracker().active)
         for fold in left:
             for causal, mine in by_rows(missing, fold):
                 begun = time.monotonic()
@@ -108,11 +111,21 @@ class Run:
                 print_plan(self.console, ready, mine)
                 if estimate and fold is left[0]:
                     data_seconds += time.monotonic() - begun
-                    say(self.console, "timing a few steps of each program; what is compiled for it is kept")
-                    parts += [*of_programs(data, ready), *of_untrained(self.experiment, data, mine)]
+                    say(self.console, "timing a few steps of what there is time for; what is compiled for it is kept")
+                    foreseen = data_seconds + sum(guessed(one)[0] + COMPILING for one in ready)
+                    budget = Budget(foreseen * len(left) + closing, self._begun)
+                    parts += Estimator(self.experiment, data, budget).parts(ready, mine)
         say(self.console, f"cells in all: {len(missing)}")
         if estimate and missing:
-            print_estimate(self.console, parts, data_seconds, len(left))
+            print_estimate(self.console, parts, data_seconds, len(left), closing)
+
+    def _closing_seconds(self, mirrored: bool) -> float:
+        """About what tables, page and W&B take when all cells are there."""
+        lines = Counter((cell.horizon, cell.title) for cell in self.cells if cell.kind != "oracle")
+        each = Counter(horizon for horizon, _ in lines)
+        pairs = sum(count * (count - 1) // 2 for count in each.values())
+        figures = FIGURES if self.place.report else 0
+        return closing_seconds(len(SLICES) * pairs, figures, len(self.cells) if mirrored else 0)
 
     def show_status(self) -> int:
         """Print how far the grid is, line by line. Returns 0, or 1 where a cell is damaged, which stops a run."""
@@ -236,9 +249,12 @@ class Run:
 
     def compute_cells(self, missing: Sequence[Cell], tracker: Tracker) -> None:
         """Compute some cells of the grid and keep each as soon as it is done."""
-        total = work(part for fold in self.folds for _, part in by_rows(missing, fold))
+        parts = [part for fold in self.folds for _, part in by_rows(missing, fold)]
+        guesses, after = expected(parts, self.histories.events), self._closing_seconds(tracker.active)
         with (
-            Progress(total, f"{self.experiment.name}: cells", self.console) as progress,
+            Progress(
+                work(parts), f"{self.experiment.name}: cells", self.console, guesses=guesses, after=after
+            ) as progress,
             Claims(self.store.root) as claims,
         ):
             cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})

@@ -88,6 +88,11 @@ class Tracker:
         self._mirror: _Mirror | None = None
         self._over = self._mode == "off"
 
+    @property
+    def active(self) -> bool:
+        """Whether cells are mirrored."""
+        return not self._over
+
     def __enter__(self) -> "Tracker":
         return self
 
