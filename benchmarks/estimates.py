@@ -64,7 +64,7 @@ class Asked:
     file: str = "experiments/lstm_vs_transformer.py"
     """The experiment."""
     settings: str = "--tracking.mode offline"
-    """Settings of it, in one text."""
+    """Settings of it, in one text: --settings="--seeds 2"."""
     rounds: int = 1
     """How often."""
 

@@ -96,7 +96,7 @@ def read_pin(path: Path) -> dict[str, Any]:
         pin = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a pin.json.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is no JSON, or a damaged one ({error}).") from None
     if not isinstance(pin, dict) or pin.get("format") != FORMAT:
         raise InputError(f"{path}: is no pin of this lab; its field `format` must be {FORMAT!r}.")

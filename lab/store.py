@@ -252,7 +252,7 @@ class Store:
         try:
             content = json.loads(path.read_bytes())
             _ = content["files"]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise self._damaged(cell, RECORD) from error
         except OSError as error:
             raise _unreadable(path, error) from error

@@ -135,3 +135,14 @@ def test_a_reader_who_leaves_ends_a_command_in_silence(home: Path, arguments: Se
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(["bash", "-c", line], cwd=home, env=environment, capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_json_nested_past_all_reason_is_a_damaged_file(home: Path, commands: Home) -> None:
+    place = home / "nested"
+    (place / "cells" / "a").mkdir(parents=True)
+    for path in (place / "pin.json", place / "cells" / "a" / "cell.json"):
+        path.write_text("[" * 200_000)
+    code, _, complained = commands.run("lab.reproduce", "nested/pin.json")
+    assert code == 2 and complained.startswith("error: nested/pin.json: is no JSON, or a damaged one")
+    code, _, complained = commands.run("lab.report.__main__", "nested")
+    assert code == 1 and "nested/cells/a" in complained

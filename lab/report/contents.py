@@ -160,7 +160,7 @@ def _facts(root: Path) -> tuple[Mapping[str, Any], str]:
         return {}, ""
     try:
         facts = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FaultError(f"{path}: is damaged ({error}); run the experiment again.") from error
     if not isinstance(facts, dict):
         raise FaultError(f"{path}: is damaged (holds no settings); run the experiment again.")
