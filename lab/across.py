@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.core.errors import InputError
+from lab.core.escape import printable, terminal
 from lab.core.process import asked, ended
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def compare(folders: list[Path], out: Path) -> int:
     console = Console()
     console.print(_table(across), "")
     for sentence in said(across):
-        console.print(sentence, markup=False, highlight=False)
-    console.print(f"Written to {out}: {', '.join(files)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(terminal(sentence), markup=False, highlight=False)
+    console.print(terminal(f"Written to {out}: {', '.join(files)}"), markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -70,6 +71,7 @@ def _read(arguments: list[str]) -> tuple[list[Path], Path]:
 
 def _table(across: "Across") -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     from lab.results.conclusions import number
 
@@ -80,7 +82,7 @@ def _table(across: "Across") -> "Table":
     for i in across.ranks.argsort(kind="stable"):
         middle, over = across.interquartile(across.names[i])
         limits = f" ({number(over.low)} to {number(over.high)})" if over else ""
-        table.add_row(across.names[i], f"{across.ranks[i]:.2f}", number(middle) + limits)
+        table.add_row(Text(printable(across.names[i])), f"{across.ranks[i]:.2f}", number(middle) + limits)
     return table
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from lab.core.errors import InputError
+from lab.core.escape import printable, terminal
 from lab.core.process import asked, ended
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _introduce(pin: Mapping[str, Any], chosen: Sequence[Any], asked: str, moved:
 def _say(line: str) -> None:
     import textwrap
 
-    print(textwrap.fill(line, 80, subsequent_indent="    "), flush=True)
+    print(textwrap.fill(printable(line), 80, subsequent_indent="    "), flush=True)
 
 
 def require_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) -> None:
@@ -259,7 +260,7 @@ def _judge(pin: Mapping[str, Any], chosen: Sequence[Any], level: str, got: Seque
         if verdict.why and not verdict.matched:
             rows.append(f"  {verdict.why}"[:80])
     matched = sum(verdict.matched for _, verdict in verdicts)
-    print("\n".join(rows))
+    print(terminal("\n".join(rows)))
     print(f"{matched} of {len(verdicts)} matched at level {level}; shown: {measures.leading} on test, or what differs.")
     return int(matched < len(verdicts))
 

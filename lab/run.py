@@ -25,6 +25,7 @@ import sys
 import time
 from pathlib import Path
 
+from lab.core.escape import terminal
 from lab.core.process import SOON, answer_stops, asked, ended
 from lab.core.shell import command
 
@@ -38,7 +39,8 @@ def main() -> None:
         code = ended(lambda: _run(arguments[0], arguments[1:]))
     except KeyboardInterrupt:
         answer_stops(signal.SIG_IGN)
-        print(f"\nStopped. Finished cells are kept; go on with:\n  {command('lab.run', *arguments)}", file=sys.stderr)
+        again = terminal(command("lab.run", *arguments))
+        print(f"\nStopped. Finished cells are kept; go on with:\n  {again}", file=sys.stderr)
         code = 130
     sys.exit(code)
 
@@ -47,7 +49,7 @@ def _run(file: str, arguments: list[str]) -> int:
     if "--list" in (file, *arguments):
         from lab.commands.catalogue import catalogue
 
-        print("\n".join(catalogue(None if file == "--list" else Path(file))).rstrip())
+        print(terminal("\n".join(catalogue(None if file == "--list" else Path(file))).rstrip()))
         return 0
 
     from lab.commands.command_line import parse
@@ -80,8 +82,7 @@ def _run(file: str, arguments: list[str]) -> int:
     if options.status:
         return run.show_status()
     if options.stale:
-        run.show_stale()
-        return 0
+        return run.show_stale()
     if options.dry_run or options.estimate:
         run.show_plan(options.estimate)
         return 0

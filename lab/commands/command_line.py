@@ -38,8 +38,8 @@ class Options:
     dry_run: bool = False
     """Prepare the log, print the plan and stop."""
     estimate: bool = False
-    """Like --dry-run, and say how long a run would take: a few steps of each program are compiled and timed here, which
-    takes about as long as the first cells of a run do."""
+    """Like --dry-run, and say how long a run would take, page and W&B included. It takes at most a tenth of that: a few
+    steps of the longest programs are compiled and timed, and what there is no time for is guessed from its size."""
     status: bool = False
     """Say which cells are done, running, stopped (and at which step), failed, stale (and what moved), damaged or
     missing, and stop."""

@@ -16,7 +16,7 @@ from lab.commands.arguments import read_arguments
 from lab.commands.log_figure import EIGHTHS, check_figure, levels_for, save_figure, timeline_figure
 from lab.commands.source_list import LABEL, WIDTH, listing, names
 from lab.core.errors import InputError
-from lab.core.printable import printable
+from lab.core.escape import printable, terminal
 from lab.core.process import ended, helped
 from lab.core.spelling import did_you_mean
 from lab.core.words import counted
@@ -64,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _answer(given: list[str]) -> int:
     if given == ["--list"]:
-        print("\n".join(listing()))
-        return 0
+        return ended(_list)
     if given[0].startswith("-"):
         print(f"error: {printable(given[0])}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
         return 2
@@ -80,6 +79,11 @@ def _answer(given: list[str]) -> int:
     )
 
 
+def _list() -> int:
+    print("\n".join(listing()))
+    return 0
+
+
 def _describe(given: list[str]) -> int:
     name, *settings = given
     # Settings of the other sources are no command's of this one, nor what was meant.
@@ -90,7 +94,7 @@ def _describe(given: list[str]) -> int:
     if asked.figure is not None:
         check_figure(asked.figure)
     histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
-    print("\n".join(description(histories, levels_for(sys.stdout))))
+    print(terminal("\n".join(description(histories, levels_for(sys.stdout)))))
     if asked.figure is not None:
         save_figure(histories, asked.figure)
     return 0

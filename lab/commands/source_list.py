@@ -4,7 +4,7 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 
-from lab.core.printable import printable
+from lab.core.escape import printable
 from lab.data.sources.public import OpenLog, PublicLog
 from lab.experiment.registry import shipped
 

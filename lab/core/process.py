@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from lab.core.errors import FaultError, LabError
+from lab.core.errors import FaultError, InputError, LabError
+from lab.core.escape import printable, terminal
 from lab.core.paragraphs import fitted
-from lab.core.printable import printable
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to end: Ctrl-C, and the polite request of another program."""
@@ -35,7 +35,12 @@ def helped(doc: str | None, arguments: Sequence[str]) -> int | None:
     """The exit code where help is asked for, or nothing at all, and the command's text is printed; None elsewhere."""
     if arguments and arguments[0] not in ("-h", "--help"):
         return None
-    return ended(lambda: print(fitted(str(doc))) or (0 if arguments else 2))
+
+    def show() -> int:
+        print(fitted(str(doc)))
+        return 0 if arguments else 2
+
+    return ended(show)
 
 
 def ended(work: Callable[[], int]) -> int:
@@ -71,7 +76,14 @@ def _discard_output() -> None:
 
 def _told(work: Callable[[], int]) -> int:
     try:
-        return work()
+        try:
+            return work()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has left, as `head` does; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except LabError as error:
         said = error
     except OSError as error:
@@ -82,17 +94,30 @@ def _told(work: Callable[[], int]) -> int:
         said = FaultError(f"The memory does not suffice ({error or 'for what was asked'}); ask for less of it.")
     except Exception as error:
         said = _blamed(error)
-    print(f"error: {printable(str(said))}", file=sys.stderr)
+    print(terminal(f"error: {said}"), file=sys.stderr)
     return said.exit_code
 
 
 def _blamed(error: Exception) -> LabError:
-    """What to say where the user's own code failed; raises anything else anew."""
+    """What to say where a path is too long or the user's own code failed; raises anything else anew."""
     from lab.core.user_code import blamed
 
-    if (found := blamed(error)) is None:
+    if (found := _too_long(error) or blamed(error)) is None:
         raise error
     return found
+
+
+SHOWN = 60
+"""Letters of a name that is too long which are shown."""
+
+
+def _too_long(error: Exception) -> InputError | None:
+    """What to say of a path with more letters than the file system allows; None of any other exception."""
+    if not isinstance(error, OSError) or error.errno != errno.ENAMETOOLONG:
+        return None
+    path = printable(str(error.filename))
+    shown = path if len(path) <= SHOWN else f"{path[:SHOWN]}..."
+    return InputError(f"{shown}: is too long for the file system; use a shorter name.")
 
 
 def answer_stops(answer: Callable[[int, object], None] | signal.Handlers) -> None:

@@ -10,6 +10,9 @@ from rich.progress import BarColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from lab.core.escape import printable, terminal
+from lab.core.pace import Pace
+
 EVERY = 15.0
 """Seconds between the lines of a log."""
 
@@ -31,10 +34,13 @@ class Progress:
         describe: str,
         console: Console | None = None,
         every: float = EVERY,
+        guesses: Mapping[str, float] | None = None,
+        after: float = 0.0,
     ) -> None:
+        """`guesses` and `after`: see `Estimate`."""
         self._console = console or Console()
         self._describe, self._every = describe, every
-        self._estimate = Estimate(total)
+        self._estimate = Estimate(total, guesses, after)
         live = self._console.is_terminal and self._console.file.isatty() and not self._console.is_dumb_terminal
         self._bar = _bar(self._console, self._estimate) if live else None
         self._task: TaskID | None = None
@@ -59,7 +65,7 @@ class Progress:
 
     def advance(self, amount: float, text: str = "", kind: str = "", timed: bool = True) -> None:
         """Count `amount` more units of a kind as done; `text` says what was, or is, worked on."""
-        now = time.monotonic()
+        now, text = time.monotonic(), printable(text)
         self._estimate.advance(amount, now, kind, timed)
         if self._bar is not None and self._task is not None:
             share = self._estimate.share(now)
@@ -72,6 +78,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line of its own, whole, above the bar where there is one."""
+        line = terminal(line)
         if self._console.options.ascii_only:
             line = line.encode("ascii", "replace").decode()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -80,12 +87,19 @@ class Progress:
 class Estimate:
     """What is left of the work, from what was timed of each of its kinds; it is told the time and asks no clock.
 
-    A kind of which nothing was timed has no time yet, since a baseline says nothing of training: while something of one
-    is left, what the others will take is the least that is left.
+    A kind of which nothing was timed takes what is guessed of it, as much longer or shorter as others took. Without
+    guesses what the others will take is the least that is left.
     """
 
-    def __init__(self, total: float | Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        total: float | Mapping[str, float],
+        guesses: Mapping[str, float] | None = None,
+        after: float = 0.0,
+    ) -> None:
+        """`guesses`: seconds of one unit of each kind; `after`: seconds of what follows all that is counted."""
         self._left = dict(total) if isinstance(total, Mapping) else {"": total}
+        self._pace, self._after = Pace(guesses or {}), after
         self._timed: defaultdict[str, float] = defaultdict(float)
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._whole = sum(self._left.values())
@@ -100,6 +114,7 @@ class Estimate:
         if timed and amount:
             self._timed[kind] += amount
             self._seconds[kind] += now - self._last
+            self._pace.time(kind, amount, now - self._last)
         self._last = now
 
     @property
@@ -109,18 +124,23 @@ class Estimate:
     def elapsed(self, now: float) -> float:
         return now - self._start
 
+    def _of(self, kind: str) -> float | None:
+        """Seconds of one unit."""
+        return self._seconds[kind] / self._timed[kind] if self._timed[kind] else self._pace.guess(kind)
+
     def least(self, now: float) -> float | None:
-        """Seconds that are left at least, of the kinds that were timed; None before there is anything to go by."""
+        """Seconds that are left at least, of the kinds that are known; None before there is anything to go by."""
         left = {kind: amount for kind, amount in self._left.items() if amount}
-        timed = [kind for kind in left if self._timed[kind]]
-        if left and (not timed or self._last <= self._start):
+        known = {kind: seconds for kind in left if (seconds := self._of(kind)) is not None}
+        timed = any(self._timed[kind] for kind in left) and self._last > self._start
+        if left and not timed and (not known or len(known) < len(left)):
             return None
-        whole = sum(self._seconds[kind] / self._timed[kind] * left[kind] for kind in timed)
+        whole = self._after * self._pace.factor("") + sum(known[kind] * left[kind] for kind in known)
         return max(self._last + whole - now, 0.0)
 
     def left(self, now: float) -> float | None:
-        """Seconds that are left; None before something was timed of every kind."""
-        known = all(self._timed[kind] for kind, amount in self._left.items() if amount)
+        """Seconds that are left; None before something is known of every kind."""
+        known = all(self._of(kind) is not None for kind, amount in self._left.items() if amount)
         return self.least(now) if known else None
 
     def share(self, now: float) -> float | None:

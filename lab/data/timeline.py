@@ -16,7 +16,6 @@ With the protocol `leave_one_out` instants count a user's events from the last o
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal
-from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -31,6 +30,12 @@ DAY = 86_400_000_000
 LAST_EVENT = 0.0
 """What stands for a horizon in days where each user's last event is what is asked."""
 
+MOST_DAYS = 1_000_000
+"""The longest span that may be asked, longer than any calendar; microseconds of far more do not fit 64 bits."""
+
+MOST_FOLDS = 1_000
+"""More than any log has room for, and few enough to list."""
+
 MOST_TICKS = 100_000
 """Instants of a calendar beyond which nothing could be laid out; a decade by the hour has fewer."""
 
@@ -44,8 +49,8 @@ def microseconds(days: float) -> int:
 
 
 def is_span(days: float) -> bool:
-    """Whether a number of days is a span of time: finite, and a microsecond at least."""
-    return isfinite(days) and microseconds(days) > 0
+    """Whether a number of days is a span of time: a microsecond at least, and at most MOST_DAYS."""
+    return 0 < days <= MOST_DAYS and microseconds(days) > 0
 
 
 def instant(text: str) -> int:
@@ -110,8 +115,8 @@ class Timeline:
 
     def __post_init__(self) -> None:
         check_kinds(self, "timeline")
-        if self.folds < 1:
-            raise InputError(f"timeline.folds: {self.folds} is not a number of folds; use 1 or more.")
+        if not 1 <= self.folds <= MOST_FOLDS:
+            raise InputError(f"timeline.folds: {self.folds} is not a number of folds; use 1 to {MOST_FOLDS:,}.")
         if self.min_events < 1:
             raise InputError(
                 f"timeline.min_events: {self.min_events} would ask users nothing is known of; use 1 or more."
@@ -134,7 +139,7 @@ class Timeline:
         for name in ("query_every", "active_days", "history_days"):
             days = getattr(self, name)
             if days is not None and not is_span(days):
-                raise InputError(f"timeline.{name}: {days:g} is not a positive number of days.")
+                raise InputError(f"timeline.{name}: {days:g} is not a positive number of days, at most {MOST_DAYS:,}.")
         if self.end is not None:
             instant(self.end)
 

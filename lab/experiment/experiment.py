@@ -9,7 +9,7 @@ from lab.core.errors import InputError
 from lab.core.setting_types import check_distinct, check_kinds
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources.base import Source
-from lab.data.timeline import LAST_EVENT, Timeline, is_span
+from lab.data.timeline import LAST_EVENT, MOST_DAYS, Timeline, is_span
 from lab.experiment.registry import find
 from lab.experiment.variants import Changes, check_variants
 from lab.features.base import FeatureGroup
@@ -19,6 +19,10 @@ from lab.training.settings import Training
 
 MOST_SEEDS = 10_000
 """Far beyond what tells two rows apart; a grid of more would not even be listed in a minute."""
+
+
+LONGEST_NAME = 200
+"""Bytes of an experiment's name; file systems hold 255, of which temporary files take some."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +103,13 @@ class Experiment:
     def _check_sizes(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
             raise InputError(f"name: {self.name!r} must be letters, digits, _ and -; it names a folder.")
+        if len(self.name.encode()) > LONGEST_NAME:
+            raise InputError(f"name: {self.name[:40]}... is too long for a folder; use at most {LONGEST_NAME} letters.")
         if not self.horizons:
             raise InputError("horizons: none is named; name one or more positive numbers of days.")
         if not self.timeline.leaves_one_out and not all(map(is_span, self.horizons)):
             said = " ".join(f"{h:g}" for h in self.horizons)
-            raise InputError(f"horizons: {said} must be one or more positive numbers of days.")
+            raise InputError(f"horizons: {said} must be numbers of days, each above 0 and at most {MOST_DAYS:,}.")
         check_distinct([f"{h:g}" for h in self.horizons], "horizons")
         if self.seeds < 1:
             raise InputError(f"seeds: {self.seeds} trains nothing; use 1 or more.")

@@ -43,6 +43,11 @@ def _execute(path: Path) -> str:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
+    except SystemExit as error:
+        raise InputError(
+            f"{_place(path, error)}: ends Python (exit code {error.code or 0}) while it is loaded; take the call of "
+            f"exit out, or put it under `if __name__ == '__main__':`."
+        ) from None
     except InputError as error:
         raise InputError(str(error) if _placed(path, error) else f"{_place(path, error)}: {error}") from None
     except Exception as error:
@@ -56,7 +61,7 @@ def _not_a_file(path: Path) -> str:
     return "FILE comes first, its settings after it" if str(path).startswith("-") else "there is no such file"
 
 
-def _place(path: Path, error: Exception) -> str:
+def _place(path: Path, error: BaseException) -> str:
     """`file:line` of the file's own line that failed, where one did."""
     line = getattr(error, "lineno", None)
     return place_in(path, error) or (f"{path}:{line}" if line else str(path))

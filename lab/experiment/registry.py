@@ -8,13 +8,17 @@ What ships with the lab is named by its package's exports; anything else registe
     register(Experiment(name="mine", ...))
 """
 
+import atexit
 import inspect
 import sys
+from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
 from lab.core.errors import InputError
+from lab.core.escape import terminal
 from lab.core.marks import no_numbers
+from lab.core.shell import command
 from lab.core.spelling import did_you_mean
 
 PACKAGES = {
@@ -44,6 +48,8 @@ def register(thing: T) -> T:
     place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     if inspect.isclass(thing):
         _check(kind, thing, place)
+    if kind == "experiment" and caller.f_globals.get("__name__") == "__main__":
+        _say_at_exit_how_to_run("__file__" in caller.f_globals)
     taken = _added.get((kind, name))
     if kind in PACKAGES and name in shipped(kind):
         raise InputError(f"{place}: the {kind} {name!r} ships with {PACKAGES[kind][0]}; choose another name.")
@@ -51,6 +57,21 @@ def register(thing: T) -> T:
         raise InputError(f"{place}: the {kind} {name!r} is already registered at {taken[1]}; choose another name.")
     _added[kind, name] = (thing, place)
     return thing
+
+
+@cache
+def _say_at_exit_how_to_run(is_file: bool) -> None:
+    """A file that is run by Python alone, `python experiments/X.py`, registers its experiment and computes nothing."""
+    if is_file:  # a notebook is none
+        atexit.register(_say_how_to_run)
+
+
+def _say_how_to_run() -> None:
+    # Who imported the runner runs the experiment himself; and of an error Python has spoken already.
+    if "lab.running.runner" not in sys.modules and not hasattr(sys, "last_value"):
+        file, again = terminal(sys.argv[0]), terminal(command("lab.run", *sys.argv))
+        said = f"{file}: registers an experiment and computes nothing by itself; run it with:\n  {again}"
+        print(said, file=sys.stderr)
 
 
 def forget(file: str) -> None:

@@ -9,6 +9,9 @@ from flax import linen as nn
 from lab.core.errors import InputError
 from lab.core.setting_types import check_kinds
 
+MOST_LAYERS = 1_000
+"""More could not be compiled within a day."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -33,6 +36,9 @@ class Model:
     def __post_init__(self) -> None:
         check_kinds(self, type(self).__name__)
         self.require_positive("width")
+        layers = getattr(self, "layers", 1)
+        if isinstance(layers, int) and layers > MOST_LAYERS:
+            raise InputError(f"{type(self).__name__}.layers: {layers:,} is too many; use 1 to {MOST_LAYERS:,}.")
 
     def require_positive(self, *names: str, least: int = 1) -> None:
         """Raise InputError, naming the model and the setting, where one of these is below `least`."""

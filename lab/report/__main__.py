@@ -4,13 +4,16 @@
 
 Leaves summary.csv, .md and .tex, figures/*.svg with a PNG beside each, and report.html, one file that
 needs no network and no other file. Reads cells/, cells.csv, comparisons.csv and the pin of that folder.
-Where `python -m lab.run FILE --stale` put stale cells into the tables, --stale keeps them there, marked; figures are
-of the others.
+Where cells/ is not with the folder, as in a clone, figures and page are made from the tables.
+Where `python -m lab.run FILE --stale` put stale cells into the tables, --stale keeps them there, marked;
+figures are of the others.
 """
 
 import sys
 from pathlib import Path
 
+from lab.core.escape import terminal
+from lab.core.paragraphs import fitted
 from lab.core.process import asked, ended, helped
 
 STALE = "--stale"
@@ -28,7 +31,11 @@ def main() -> None:
 def _write(root: Path, stale: bool) -> int:
     from lab.report.write import write_report
 
-    print(f"Report: {write_report(root, stale)}")
+    print(terminal(f"Report: {write_report(root, stale)}"))
+    if not (root / "cells").is_dir():
+        from lab.report.from_tables import ABSENT
+
+        print(fitted(ABSENT))
     return 0
 
 

@@ -10,7 +10,7 @@ from lab.experiment.cell_record import line_name
 from lab.report.contents import Contents
 from lab.report.curves import beside, curve
 from lab.report.means import interval
-from lab.report.panels import Place, legend, panels, place_of
+from lab.report.panels import LABEL, Place, legend, panels, place_of, wrapped
 from lab.results.conclusions import span
 from lab.statistics.intervals import Interval
 
@@ -33,7 +33,7 @@ def over_variants(contents: Contents) -> Any:
             if known:
                 curve(panel, where, [one for _, one in known], index, name)
         panel.set(title=f"{part}, next {span(place[1])}" if len(asked) > 1 else part)
-        panel.set_xticks(range(len(variants)), variants, rotation=30, ha="right")
+        panel.set_xticks(range(len(variants)), [wrapped(one, LABEL) for one in variants], rotation=30, ha="right")
     for panel in drawn[:: len(slices)]:
         panel.set_ylabel(contents.lead.label)
     legend(figure, drawn)

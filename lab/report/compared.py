@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from lab.report.contents import Contents
 from lab.results.comparisons import Comparison
 from lab.results.conclusions import horizon_text, number, probability
+from lab.results.slices import ALL
 
 Entry = tuple[str, str | float]
 """What is shown, and what it sorts by."""
 
-MOST = 200
-"""Rows a page shows; comparisons.csv has all."""
+MOST = 1000
+"""Rows a page shows, those over all queries first; comparisons.csv has all."""
 
 HEADS = (
     *("horizon", "slice", "a", "b", "a minus b", "over users", "p", "Holm's p", "over seeds", "p over seeds"),
@@ -21,7 +22,10 @@ HEADS = (
 def compared(contents: Contents) -> list[list[Entry]]:
     """A row of entries, in the order of HEADS, for each of the first MOST comparisons; the target first if several."""
     several = _several(contents)
-    return [[(one.target, one.target)] * several + _row(one) for one in contents.compared[:MOST]]
+    shown = contents.compared
+    if len(shown) > MOST:
+        shown = sorted(shown, key=lambda one: one.slice != ALL)[:MOST]
+    return [[(one.target, one.target)] * several + _row(one) for one in shown]
 
 
 def heads(contents: Contents) -> Sequence[str]:
@@ -38,7 +42,11 @@ def about(contents: Contents) -> str:
     found = contents.compared
     if not found:
         return ""
-    left = f" The first {MOST} of {len(found)}; comparisons.csv has all." if len(found) > MOST else ""
+    left = (
+        f" {MOST:,} of {len(found):,}, those over all queries first; comparisons.csv has all."
+        if len(found) > MOST
+        else ""
+    )
     least = [one.smallest_seeds_p for one in found if one.smallest_seeds_p is not None]
     seeds = f" No p over seeds can be below {probability(max(least))}." if least else ""
     return (

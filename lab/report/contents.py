@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from lab.core.errors import FaultError, InputError
+from lab.core.escape import csv_name
 from lab.evaluation.measures import Measures, MetricSpec
 from lab.experiment.cell_record import CellRecord, Kind
+from lab.report.from_tables import summary_of, with_metrics
 from lab.results.comparisons import Comparison, from_row
 from lab.results.damage import refuse_damaged
 from lab.results.slices import shown_slices
@@ -37,6 +39,8 @@ class Contents:
     """The pin's file name."""
     comparisons: tuple[Mapping[str, str], ...]
     """The rows of comparisons.csv; none where it is absent."""
+    has_cells: bool = True
+    """Whether the cells are with the folder, and with them all that is kept per query and per look."""
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -101,20 +105,23 @@ class Contents:
 
 
 def read_contents(root: Path, stale: bool = False) -> Contents:
-    """Read a results folder. Raises InputError where it is none, where its cells are not with it, or where some of
-    them are stale and `stale` does not ask for those too; FaultError, which names all, where cells are damaged.
+    """Read a results folder, from its tables where its cells are not with it. Raises InputError where it is none, or
+    where some of its cells are stale and `stale` does not ask for those too; FaultError, which names all, where cells
+    are damaged.
     """
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder; name one that a run left, such as results/NAME.")
     store = Store(root)
-    if not (root / "cells").is_dir():
+    rows = _rows(root / "cells.csv")
+    listed = _planned(root / "cells.csv", rows)
+    has_cells = (root / "cells").is_dir()
+    if not has_cells and not listed:
         raise InputError(
-            f"{root}: has no cells/, from which figures and intervals are made (git does not keep it). "
-            "Run the experiment again into this folder, or name a folder that a run left."
+            f"{root}: has no cells/ and no cells.csv, from which figures are made. Run the experiment into this "
+            "folder, or name a folder that a run left."
         )
-    listed = _planned(root / "cells.csv")
     refuse_damaged(store, [one.id for one in listed] or store.kept())
-    planned = tuple(store.plan(listed)) or tuple(store.records())
+    planned = (tuple(store.plan(listed)) or tuple(store.records())) if has_cells else with_metrics(listed, rows)
     if not planned:
         raise InputError(f"{root}: no cell is kept in its cells/; run the experiment first.")
     if not stale and (some := [one for one in planned if one.stale]):
@@ -124,8 +131,12 @@ def read_contents(root: Path, stale: bool = False) -> Contents:
             "again to compute them anew, or add --stale to show them as stale."
         )
     facts, pin = _facts(root)
-    summary = summarise(store, planned, measures=pinned_measures(facts))
-    return Contents(store, planned, summary, facts, pin, _rows(root / "comparisons.csv"))
+    known = pinned_measures(facts)
+    if has_cells:
+        summary = summarise(store, planned, measures=known)
+    else:
+        summary = summary_of(store, planned, _rows(root / "summary.csv"), known)
+    return Contents(store, planned, summary, facts, pin, _rows(root / "comparisons.csv"), has_cells)
 
 
 def pinned_measures(facts: Mapping[str, Any]) -> dict[str, Measures]:
@@ -136,9 +147,9 @@ def pinned_measures(facts: Mapping[str, Any]) -> dict[str, Measures]:
         return {}
 
 
-def _planned(path: Path) -> list[CellRecord]:
+def _planned(path: Path, rows: Iterable[Mapping[str, str]]) -> list[CellRecord]:
     """The cells that cells.csv lists, as missing."""
-    cells = {row["cell"]: row for row in _rows(path)}
+    cells = {row["cell"]: row for row in rows}
     try:
         return [_missing(row) for row in cells.values()]
     except (KeyError, ValueError) as error:
@@ -166,7 +177,7 @@ def _rows(path: Path) -> tuple[Mapping[str, str], ...]:
     if not path.is_file():
         return ()
     with path.open(newline="", encoding="utf-8") as file:
-        return tuple(csv.DictReader(file))
+        return tuple({name: csv_name(cell) for name, cell in row.items()} for row in csv.DictReader(file))
 
 
 def _facts(root: Path) -> tuple[Mapping[str, Any], str]:
@@ -175,7 +186,7 @@ def _facts(root: Path) -> tuple[Mapping[str, Any], str]:
         return {}, ""
     try:
         facts = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FaultError(f"{path}: is damaged ({error}); run the experiment again.") from error
     if not isinstance(facts, dict):
         raise FaultError(f"{path}: is damaged (holds no settings); run the experiment again.")

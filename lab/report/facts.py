@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lab.core.progress import duration
 from lab.core.words import counted
 from lab.data.fold.leave_one_out import leave_one_out
 from lab.data.log.removed import removals
@@ -64,6 +65,18 @@ def _remarked(contents: Contents, fold: int) -> Iterator[Fact]:
         found = {line.horizon: own[fold] for line in contents.lines if fold in (own := counts(line, metric))}
         for horizon, (none, every) in found.items():
             yield f"{metric}, next {span(horizon)}", f"{none:,} of {counted(every, 'event')} asked for"
+
+
+def of_run(contents: Contents) -> Iterator[Fact]:
+    """Which code made the results, how long it took and what memory it held."""
+    code, run = contents.facts.get("code") or {}, contents.facts.get("run") or {}
+    yield from ((name, str(code[name])) for name in ("version", "commit") if code.get(name))
+    if code.get("dirty"):
+        yield "changed since that commit", "yes"
+    if run.get("seconds") is not None:
+        yield "the last run took", duration(run["seconds"])
+    if run.get("peak_memory_bytes"):
+        yield "memory held at most", f"{run['peak_memory_bytes'] / 2**30:.1f} GiB"
 
 
 def of_machine(contents: Contents) -> Iterator[Fact]:

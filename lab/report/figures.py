@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lab.core.escape import printable
 from lab.evaluation.measures import Panel
 from lab.report.by_history import by_history
 from lab.report.by_variant import over_variants
@@ -57,9 +59,20 @@ def draw(contents: Contents) -> Iterator[tuple[str, Drawing | None]]:
     """The title of each wanted figure and the figure, None where the folder has no numbers for it."""
     with style():
         for one in wanted(contents):
-            figure = one.make(contents)
             said = one.words.format(metric=contents.lead.label, things=contents.measures.things)
-            yield one.title, None if figure is None else Drawing(one.name, one.title, said, svg(figure), png(figure))
+            figure = one.make(contents)
+            if figure is not None:
+                yield one.title, Drawing(one.name, one.title, said, svg(figure), png(figure))
+            else:
+                yield one.title, None if contents.has_cells else _left(contents, one.name, one.title, said)
+
+
+def _left(contents: Contents, name: str, title: str, words: str) -> Drawing | None:
+    """A figure as the run left it that had the cells; None where there is none."""
+    files = [contents.store.root / "figures" / f"{name}.{kind}" for kind in ("svg", "png")]
+    return (
+        Drawing(name, title, words, *(path.read_bytes() for path in files)) if all(map(Path.is_file, files)) else None
+    )
 
 
 def _heat(contents: Contents) -> Any:
@@ -83,7 +96,7 @@ def _heat(contents: Contents) -> Any:
     label_rows(panel, rows)
     panel.set_ylim(len(rows) - 0.5, -0.5)
     several = len({target for target, _ in columns}) > 1
-    when = [f"{target},\n{horizon_text(h)}" if several else horizon_text(h) for target, h in columns]
+    when = [f"{printable(target)},\n{horizon_text(h)}" if several else horizon_text(h) for target, h in columns]
     panel.set_xticks(range(len(columns)), when)
     panel.grid(False)
     figure.colorbar(image, label=contents.lead.label)

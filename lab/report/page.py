@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from lab.experiment.settings import flags_of_files
+from lab.report.alternative import alternative
 from lab.report.compared import about, compared, heads
 from lab.report.contents import Contents
-from lab.report.facts import of_folds, of_log, of_machine, of_settings
+from lab.report.facts import of_folds, of_log, of_machine, of_run, of_settings
 from lab.report.figures import Drawing
+from lab.report.from_tables import ABSENT
 from lab.report.measured import measured
 from lab.report.question import question
+from lab.report.took import took
 from lab.results.conclusions import horizon_text
 from lab.results.summary import Estimate
 from lab.results.table_layout import short, tables_of
+
+CSV = ("summary.csv", "comparisons.csv", "cells.csv")
+"""What of the numbers lies beside the page."""
 
 TEMPLATE = Path(__file__).parent / "page.html"
 
@@ -33,20 +39,22 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
         answer=shown.conclusions,
         caption=shown.caption,
         notes=shown.notes,
-        remarks=shown.remarks,
+        remarks=shown.remarks if contents.has_cells else (*shown.remarks, ABSENT),
         slices=shown.columns,
         several=len({line.target for line, _ in contents.summary.lines}) > 1,
         rows=list(_rows(contents)),
         measured=measured(contents),
         horizon_text=horizon_text,
         # Drawn by matplotlib from escaped text, and the only markup that is not the template's own.
-        figures=[(one, Markup(_inline(one))) for one in drawings],
+        figures=[(one, Markup(_inline(one, alternative(contents, one)))) for one in drawings],
         compared=compared(contents),
         compared_heads=heads(contents),
         compared_about=about(contents),
         cells=[cell for cell in contents.planned if cell.status != "done"],
         data=[*of_log(contents), *of_folds(contents)],
-        versions=list(of_machine(contents)),
+        versions=[*of_run(contents), *of_machine(contents)],
+        took=took(contents),
+        csv=[name for name in CSV if (contents.store.root / name).is_file()],
         settings=list(of_settings(contents)),
         pin=contents.pin,
         reproduce=_reproduce(contents.facts),
@@ -76,22 +84,26 @@ def _rows(contents: Contents) -> Iterator[Mapping[str, Any]]:
         }
 
 
-def _value(one: Estimate | None) -> tuple[float, str, str] | None:
+def _value(one: Estimate | None) -> tuple[float, str, list[tuple[str, str]]] | None:
     return None if one is None or one.mean != one.mean else (one.mean, short(one.mean), _between(one))
 
 
-def _between(one: Estimate) -> str:
+def _between(one: Estimate) -> list[tuple[str, str]]:
     """Its intervals as ± half of their width, as the printed table has them."""
     halves = [(one.users, "users"), (one.seeds, "seeds")]
-    return " ".join(f"±{short((i.high - i.low) / 2)} {over}" for i, over in halves if i)
+    return [(f"±{short((i.high - i.low) / 2)}", over) for i, over in halves if i]
 
 
-def _inline(one: Drawing) -> str:
-    """The SVG as an element of the page: without its prolog, with ids of its own, as wide as there is room."""
+def _inline(one: Drawing, words: str) -> str:
+    """The SVG as an element of the page: without its prolog, with ids of its own, as wide as there is room.
+
+    `words` are for those who cannot see it.
+    """
+    from markupsafe import escape
+
     text = one.svg.decode()
     text = text[text.index("<svg ") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{one.name}-", text)
-    return re.sub(
-        r'<svg ([^>]*?)width="[^"]*pt"', rf'<svg role="img" aria-labelledby="{one.name}-title" \1', text, count=1
-    )
+    start = re.sub(r'<svg ([^>]*?)width="[^"]*pt"', r"<svg \1", text, count=1)
+    return start.replace("<svg ", f'<svg role="img" aria-label="{escape(words)}" ', 1)

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
+from lab.core.escape import printable
 from lab.results.conclusions import span
 from lab.results.summary import Line
 
@@ -36,8 +37,14 @@ def panel_each(places: Iterable[Place], height: float, **how: Any) -> tuple[Any,
         spare.remove()
     several = len({target for target, _ in asked}) > 1
     for (target, horizon), panel in zip(asked, found, strict=False):
-        panel.set_title(f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}")
+        panel.set_title(titled(target, horizon, several, columns))
     return figure, dict(zip(asked, found, strict=False))
+
+
+def titled(target: str, horizon: float, several: bool, columns: int) -> str:
+    """The title of a panel, one of `columns` side by side; it names the target where there are several."""
+    when = f"next {span(horizon)}"
+    return wrapped(f"{target}, {when}" if several else when, TITLE // min(columns, ACROSS))
 
 
 def place_of(line: Line) -> Place:
@@ -45,8 +52,8 @@ def place_of(line: Line) -> Place:
 
 
 def wrapped(text: str, width: int) -> str:
-    """The text on lines of at most that many letters, broken between words."""
-    return textwrap.fill(text, width)
+    """A name on lines of at most that many letters, broken between words, for any text of a figure."""
+    return textwrap.fill(printable(text, keep="\n\t"), width)
 
 
 def label_rows(panel: Any, names: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lab.report.panels import LABEL, wrapped
 from lab.report.style import png, style, svg
 from lab.statistics.ranks import Ranking
 
@@ -14,14 +15,15 @@ def draw_ranks(names: Sequence[str], found: Ranking) -> dict[str, bytes]:
     from matplotlib.figure import Figure
     from scikit_posthocs import critical_difference_diagram
 
+    shown = [wrapped(name, LABEL) for name in names]
     p = np.where(found.apart, 0.0, 1.0)
     with style():
         figure = Figure(figsize=(9, 1.6 + 0.22 * len(names)), layout="constrained")
         axes = figure.subplots()
         axes.grid(False)
         critical_difference_diagram(
-            dict(zip(names, found.mean, strict=True)),
-            pd.DataFrame(p, index=list(names), columns=list(names)),
+            dict(zip(shown, found.mean, strict=True)),
+            pd.DataFrame(p, index=shown, columns=shown),
             ax=axes,
             color_palette=["black"] * len(names),
             label_props={"fontsize": 9},

@@ -7,9 +7,8 @@ import numpy as np
 
 from lab.evaluation.measures import Panel
 from lab.report.contents import Contents
-from lab.report.panels import ACROSS, Place, legend, panels, place_of
-from lab.report.style import look
-from lab.results.conclusions import span
+from lab.report.panels import ACROSS, Place, legend, panels, place_of, titled
+from lab.report.style import log_scale, look
 from lab.results.summary import Line
 
 TABLE = "reliability"
@@ -69,7 +68,8 @@ def _dress(upper: Any, lower: Any, place: Place, places: Sequence[Place]) -> Non
     target, horizon = place
     several = len({one for one, _ in places}) > 1
     upper.axline((1e-3, 1e-3), (1e-1, 1e-1), color="#555555", linewidth=1, linestyle=":")
-    upper.set(xscale="log", yscale="log")
-    upper.set_title(f"{target}, next {span(horizon)}" if several else f"next {span(horizon)}")
-    lower.set(xlabel="predicted share", yscale="log")
+    log_scale(upper, "x", "y")
+    upper.set_title(titled(target, horizon, several, len(places)))
+    lower.set(xlabel="predicted share")
+    log_scale(lower, "y")
     lower.tick_params(labelbottom=True)  # also where another diagram stands below

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lab.report.panels import LABEL, TITLE, wrapped
 from lab.report.style import COLOURS, style
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def streams(table: "pd.DataFrame", title: str, learned_until: np.datetime64 | No
             wide = table.pivot(index="cutoff", columns="category", values=column)[names]
             _flow(panel, wide.index.to_numpy(), wide.fillna(0.0).to_numpy().T, names)
         count = table["category"].nunique()
-        upper.set_title(f"{title}: predicted", loc="left")
+        upper.set_title(wrapped(f"{title}: predicted", TITLE), loc="left")
         lower.set_title("what happened in the window after each tick", loc="left")
         if learned_until is not None:
             _mark(upper, lower, learned_until)
@@ -56,14 +57,15 @@ def _flow(panel: Any, when: np.ndarray, shares: np.ndarray, names: Sequence[str]
     top = np.cumsum(shares, axis=0) - shares.sum(axis=0) / 2
     bands = list(zip(names, COLOURS, top, shares, strict=False))
     for name, colour, high, share in bands:
-        panel.fill_between(when, high - share, high, facecolor=colour, edgecolor="white", linewidth=0.6, label=name)
+        said = wrapped(name, LABEL)
+        panel.fill_between(when, high - share, high, facecolor=colour, edgecolor="white", linewidth=0.6, label=said)
     for name, colour, high, share in bands:
         room = np.minimum(np.minimum(share[:-2], share[1:-1]), share[2:])
         if len(room) and room.max() > 0.08 * shares.sum(axis=0).max():
             place = int(np.argmax(room)) + 1
             ink = "black" if colour in LIGHT else "white"
             at = (when[place], high[place] - share[place] / 2)
-            panel.text(*at, name, ha="center", va="center", color=ink, fontsize=8, clip_on=True)
+            panel.text(*at, wrapped(name, LABEL), ha="center", va="center", color=ink, fontsize=8, clip_on=True)
     panel.set(yticks=[], xlim=(when[0], when[-1]))
     panel.spines["left"].set_visible(False)
 

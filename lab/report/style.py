@@ -1,9 +1,10 @@
 """How every figure of a report looks, and how it becomes bytes that depend on its content alone."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
@@ -16,6 +17,7 @@ _STYLE: Any = {
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
     "font.size": 10,
+    "text.parse_math": False,  # a name may hold a $, and what stands between two is one of its words
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -37,6 +39,30 @@ def style() -> Iterator[None]:
 
     with matplotlib.rc_context(_STYLE):
         yield
+
+
+def log_scale(panel: Any, *axes: Literal["x", "y"]) -> None:
+    """Set axes of a panel to a logarithmic scale whose numbers are written without mathematics."""
+    from matplotlib.ticker import LogFormatterSciNotation
+
+    class Powers(LogFormatterSciNotation):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return plain_power(super().__call__(x, pos))
+
+    for name in axes:
+        panel.set(**{f"{name}scale": "log"})
+        axis = getattr(panel, f"{name}axis")
+        axis.set_major_formatter(Powers())
+        axis.set_minor_formatter(Powers())
+
+
+def plain_power(text: str) -> str:
+    """`10⁻²`, `2×10³`: what matplotlib writes as `$\\mathdefault{10^{-2}}$`."""
+    inner = re.sub(r"^\$\\mathdefault\{(.*)\}\$$", r"\1", text).replace(r"\times", "×")
+    return re.sub(r"\^\{(-?\d+)\}", lambda found: found[1].translate(_RAISED), inner)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def svg(figure: Any) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lab.core.errors import FaultError
 from lab.core.files import write_whole
 from lab.core.progress import Progress
 from lab.report.contents import Contents, read_contents
@@ -39,8 +40,9 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
         progress.advance(0, "reading cells")
         before = read_contents(root, stale)
         progress.advance(1, "comparing rows", READ)
-        measures = before.summary.measures
-        write_tables(before.store, before.planned, left_out=before.left_out, flag=NO_FLAG, measures=measures)
+        if before.has_cells:
+            measures = before.summary.measures
+            write_tables(before.store, before.planned, left_out=before.left_out, flag=NO_FLAG, measures=measures)
         progress.advance(1, "reading the tables", READ)
         return _draw(root, stale, progress)
 
@@ -56,6 +58,8 @@ def draw_report(root: Path, stale: bool = False, console: Console | None = None)
 def _draw(root: Path, stale: bool, progress: Progress) -> Path:
     """Draw and write; of several targets each has a page, and the path is the first one's."""
     contents = read_contents(root, stale)
+    if (root / FIGURES).is_symlink():
+        raise FaultError(f"{root / FIGURES}: is a link, and files of another folder would be replaced; remove it.")
     progress.advance(1, "drawing", READ)
     parts = contents.by_target()
     pages = [_page(root, part, target if len(parts) > 1 else "", progress) for target, part in parts.items()]
@@ -68,7 +72,9 @@ def _page(root: Path, contents: Contents, target: str, progress: Progress) -> Pa
     for title, one in draw(contents):
         drawings += [replace(one, name=mark + one.name)] if one else []
         progress.advance(1, title, DRAW)
-    _remove_older(root / FIGURES, {mark + one.name for one in wanted(contents)} - {one.name for one in drawings})
+    # Where cells are elsewhere, figures of the run that had them stay.
+    older = {mark + one.name for one in wanted(contents)} - {one.name for one in drawings}
+    _remove_older(root / FIGURES, older if contents.has_cells else set())
     for one in drawings:
         write_whole(root / FIGURES / f"{one.name}.svg", one.svg, NO_FLAG)
         write_whole(root / FIGURES / f"{one.name}.png", one.png, NO_FLAG)

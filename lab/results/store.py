@@ -23,6 +23,7 @@ import numpy as np
 import xxhash
 
 from lab.core.errors import FaultError, InputError
+from lab.core.escape import csv_cell, printable
 from lab.core.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_whole
 from lab.core.sealed import DIGEST, is_whole, read_json, sealed
 from lab.evaluation.judge import Judged
@@ -34,6 +35,11 @@ RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "c
 DRAWS, UNFINISHED = "draws.parquet", "unfinished"
 VERSION = 2
 """Of the records; raised whenever a reader of the last version could misread one."""
+
+NAME_MAX, PATH_MAX = 255, 4096
+"""Bytes of a file's name and of a path on Linux; macOS has 255 and 1024, and says so when a file is written."""
+BELOW = 400
+"""Bytes that the path of a cell's file has behind that of its results folder, at most."""
 
 Columns = Mapping[str, np.ndarray]
 
@@ -58,6 +64,7 @@ class Store:
         """
         self.refuse_links()
         places = (self.root, *self.root.parents)
+        self.check_length()
         for path in places:
             if path.is_file():
                 raise InputError(f"--out: {path} is a file; name a folder for the results.")
@@ -84,6 +91,18 @@ class Store:
                     f"{entry.path}: is a link to {os.path.realpath(entry.path)}, which would be written to. Put a "
                     "folder in its place; the whole results folder may be a link, or name another with --out."
                 )
+
+    def check_length(self) -> None:
+        """Raise InputError where a cell's files would have a path, or a part of it, too long for the file system."""
+        path = self.root.absolute()
+        longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
+        if longest > NAME_MAX or len(os.fsencode(path)) + BELOW > PATH_MAX:
+            shown = printable(str(self.root))
+            shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
+            raise InputError(
+                f"--out: {shown} is too long for the file system: use at most {NAME_MAX} letters for a folder's name "
+                f"and {PATH_MAX - BELOW:,} for the path."
+            )
 
     def folder(self, cell: str) -> Path:
         """Where a cell lies. Raises ValueError for an id that could not name a folder everywhere."""
@@ -237,8 +256,9 @@ class Store:
         return dict(self._content(cell)["bytes"])
 
     def has(self, cell: str, name: str) -> bool:
-        """Whether a file of that name (CURVE, USERS, DRAWS, CHECKPOINT, a table's) is kept for the cell."""
-        return name in self._content(cell)["files"]
+        """Whether a file of that name (CURVE, USERS, DRAWS, CHECKPOINT, a table's) is kept for the cell; none is for a
+        cell that is not here."""
+        return (self.folder(cell) / RECORD).exists() and name in self._content(cell)["files"]
 
     def write_cells_table(self, planned: Iterable[CellRecord] | None = None, flag: str = "--out") -> None:
         """Rebuild cells.csv from what is on disk: the planned cells in their order, or else all there are.
@@ -266,7 +286,7 @@ class Store:
         path = self.folder(cell) / RECORD
         try:
             content = read_json(path.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._damaged(cell, RECORD) from error
         except OSError as error:
             raise _unreadable(path, error) from error
@@ -346,13 +366,16 @@ def days(horizon: float) -> str:
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Rows of mixed values as CSV: None is empty, floats read back to the same bits."""
+    """Rows of mixed values as CSV: None is empty, floats read back to the same bits, no text is a formula."""
     import pandas as pd
 
+    columns, rows = [csv_cell(name) for name in columns], [[_cell(value) for value in row] for row in rows]
     # Objects, so that an absent seed does not make floats of the others.
-    return (
-        pd.DataFrame(list(rows), columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n").encode()
-    )
+    return pd.DataFrame(rows, columns=columns, dtype=object).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _cell(value: Any) -> Any:
+    return csv_cell(value) if isinstance(value, str) else value
 
 
 def _judged_files(judged: Judged) -> Iterator[tuple[str, bytes]]:

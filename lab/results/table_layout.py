@@ -1,9 +1,9 @@
 """A summary as rows of short texts, and those rows as Markdown and LaTeX."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lab import escape
 from lab.core.words import counted
 from lab.evaluation.measures import MetricSpec
 from lab.results.comparisons import Comparison
@@ -181,18 +181,18 @@ def legend(shown: Grid, best: str, tie: str = "~") -> str:
 
 def markdown(shown: Grid) -> str:
     """One table per section, fit to be pasted, and what they say."""
-    said = (f"\n{one}" for one in (*shown.remarks, *shown.conclusions))
+    said = (f"\n{escape.markdown(one)}" for one in (*shown.remarks, *shown.conclusions))
     under = (f"{shown.caption} {legend(shown, 'in bold', '`~`')}", *said)
-    return "\n".join((*_markdown(shown), *under, *(f"\n- {note}" for note in shown.notes))) + "\n"
+    return "\n".join((*_markdown(shown), *under, *(f"\n- {escape.markdown(note)}" for note in shown.notes))) + "\n"
 
 
 def _markdown(shown: Grid) -> Iterator[str]:
     for section in shown.sections:
-        heads = (f"{name} ({count})" for name, count in zip(shown.columns, section.counts, strict=True))
-        yield f"| {section.title} | {' | '.join(heads)} |"
+        heads = (escape.markdown(f"{name} ({n})") for name, n in zip(shown.columns, section.counts, strict=True))
+        yield f"| {escape.markdown(section.title)} | {' | '.join(heads)} |"
         yield f"|---|{'---|' * len(shown.columns)}"
         for row in section.rows:
-            yield f"| {row.name} | {' | '.join(map(_markdown_entry, row.entries))} |"
+            yield f"| {escape.markdown(row.name)} | {' | '.join(map(_markdown_entry, row.entries))} |"
         yield ""
 
 
@@ -206,11 +206,11 @@ def tex(shown: Grid) -> str:
     width = len(shown.columns) + 1
     return "\n".join(
         (
-            f"% {shown.caption} {legend(shown, 'in bold')} Needs \\usepackage{{booktabs}}.",
-            *(f"% {note}" for note in (*shown.remarks, *shown.conclusions, *shown.notes)),
+            f"% {escape.latex_comment(shown.caption)} {legend(shown, 'in bold')} Needs \\usepackage{{booktabs}}.",
+            *(f"% {escape.latex_comment(note)}" for note in (*shown.remarks, *shown.conclusions, *shown.notes)),
             f"\\begin{{tabular}}{{{'l' * width}}}",
             "\\toprule",
-            " & ".join(("", *map(_escaped, shown.columns))) + " \\\\",
+            " & ".join(("", *map(escape.latex, shown.columns))) + " \\\\",
             *(line for section in shown.sections for line in _tex(section, width)),
             "\\bottomrule",
             "\\end{tabular}",
@@ -221,16 +221,13 @@ def tex(shown: Grid) -> str:
 
 def _tex(section: Section, width: int) -> Iterator[str]:
     yield "\\midrule"
-    yield " & ".join(f"\\textit{{{_escaped(text)}}}" for text in (section.title, *section.counts)) + " \\\\"
+    yield " & ".join(f"\\textit{{{escape.latex(text)}}}" for text in (section.title, *section.counts)) + " \\\\"
     for row in section.rows:
-        yield " & ".join((_escaped(row.name), *map(_tex_entry, row.entries))) + " \\\\"
+        yield " & ".join((escape.latex(row.name), *map(_tex_entry, row.entries))) + " \\\\"
 
 
 def _tex_entry(entry: Entry) -> str:
-    mean = f"\\textbf{{{entry.mean}}}" if entry.best else _escaped(entry.mean)
+    mean = escape.latex(entry.mean)
+    mean = f"\\textbf{{{mean}}}" if entry.best else mean
     rest = "".join(f" {{\\footnotesize ${part.replace('±', chr(92) + 'pm ')}$}}" for part in entry.rest.split())
     return mean + rest + (" $\\sim$" if entry.tied else "")
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", text).replace("·", "\\textperiodcentered{}")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lab.core.escape import printable
 from lab.core.files import write_whole
 from lab.evaluation.measures import Measures
 from lab.experiment.cell_record import CellRecord
@@ -63,12 +64,12 @@ def print_table(shown: Grid, console: Console) -> None:
     star = console.color_system is None
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True, show_edge=False)
     for index, name in enumerate(("", *shown.columns)):
-        table.add_column(_text(name, console), no_wrap=index > 0)
+        table.add_column(Text(_text(name, console)), no_wrap=index > 0)
     for section in shown.sections:
         table.add_section()
         table.add_row(*(Text(_text(t, console), "italic") for t in (section.title, *section.counts)))
         for row in section.rows:
-            table.add_row(_text(row.name, console), *(_rich(entry, star, console) for entry in row.entries))
+            table.add_row(Text(_text(row.name, console)), *(_rich(entry, star, console) for entry in row.entries))
     console.print(table, "")
     for line in (*shown.notes, _caption(shown, star), *shown.remarks, "", *shown.conclusions):
         console.print(Text(_text(line, console)), soft_wrap=False)
@@ -85,7 +86,8 @@ def _rich(entry: Entry, star: bool, console: Console) -> Text:
 
 
 def _text(text: str, console: Console) -> str:
-    """The text in what the console's encoding can say."""
+    """The text on one line, in what the console's encoding can say."""
+    text = printable(text)
     return text.replace("±", "+").replace("·", "/") if console.options.ascii_only else text
 
 

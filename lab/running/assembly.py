@@ -14,7 +14,7 @@ from lab.core.marks import computes
 from lab.data.fold.limits import Limits
 from lab.data.fold.view import look
 from lab.data.log.histories import Histories
-from lab.data.rows.layout import Sizes
+from lab.data.rows.layout import Packed, Sizes
 from lab.data.timeline import Fold, folds
 from lab.dataset.dataset import Dataset, build_dataset
 from lab.experiment.cells import Cell
@@ -22,6 +22,7 @@ from lab.experiment.experiment import Experiment
 from lab.features.base import Shape
 from lab.models.base import Model
 from lab.models.network import Network
+from lab.running.training_memory import Held, require_cells
 from lab.targets.base import Target
 from lab.training.devices import plan_layout
 from lab.training.feeding import Feed
@@ -102,13 +103,15 @@ def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequenc
     """Build the program that these cells of a model on one fold share."""
     training = experiment.training
     network = build_network(model, data, jnp.dtype(training.dtype), experiment.target, tied(cells[0], data))
-    rows = data.splits["train"].packed.count
+    packed = data.splits["train"].packed
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
-    bytes_per_cell = _bytes_per_cell(flat.size, model, data, training.batch, experiment.target)
-    layout = plan_layout(training, len(cells), bytes_per_cell)
+    held = _held(flat.size, packed, experiment.target, data.view.candidates)
+    layout = plan_layout(training, len(cells), held.bytes(model, training.batch))
+    if layout.on_cpu:
+        require_cells(model, experiment, held, packed.count, layout.cells_at_once)
     learner = Learner(network, experiment.target, training, flat, layout.total, layout.place)
-    batch = _batch(training, rows, layout.batch_shares * training.accumulate)
-    return Assembly(Program(learner, layout, rows, batch), cells, flat.size)
+    batch = _batch(training, packed.count, layout.batch_shares * training.accumulate)
+    return Assembly(Program(learner, layout, packed.count, batch), cells, flat.size)
 
 
 def _batch(training: Training, rows: int, pieces: int) -> int:
@@ -193,12 +196,5 @@ def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
     return cell_arrays(cell, data), train.packed.take(np.zeros(1, np.int64)), train.tables
 
 
-def _bytes_per_cell(parameters: int, model: Model, data: Dataset, batch: int, target: Target) -> int:
-    """A rough upper estimate: parameters with their gradients, moments and best copy, and the activations kept.
-
-    The logits of a batch are among these, unless they are never held at once.
-    """
-    rows = data.splits["train"].packed
-    outputs = (data.view.candidates if target.head.scores == "logits" else 0) + target.head.numbers
-    held = batch * rows.sizes.queries * outputs
-    return 4 * (6 * parameters + batch * rows.length * model.width * 64 + held * 6)
+def _held(parameters: int, rows: Packed, target: Target, candidates: int) -> Held:
+    return Held(parameters, rows.length, target.scores_held(rows.sizes.queries, candidates))

@@ -15,8 +15,10 @@ from lab.core.words import counted
 from lab.dataset.dataset import Dataset
 from lab.experiment.cells import Cell
 from lab.experiment.experiment import Experiment
+from lab.models.base import Model
 from lab.running.assembly import Assembly, cell_arrays, feed
 from lab.running.computing import judge_trained
+from lab.running.guesses import COMPILING, JUDGING, LOOKING, STARTING, fit_seconds, step_seconds
 from lab.running.judging import judge_baseline, judge_truth
 from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, blocks, is_resident, spread_rows
@@ -29,6 +31,9 @@ from lab.training.visits import roomy
 STEPS = 5
 """Steps that are timed, after one that compiles."""
 
+SHARE = 0.1
+"""Of what is estimated, that estimating may take; what would take longer is guessed."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -37,23 +42,91 @@ class Part:
     name: str
     seconds: float
     compiling: float
-    """Seconds by which first calls took longer: to trace, and to compile or to read what was compiled before."""
+    """Seconds by which first calls take longer: to trace, and to compile or to read what was compiled before."""
     words: str
 
 
-def of_programs(data: Dataset, assemblies: Sequence[Assembly]) -> Iterator[Part]:
-    """The trained cells of a dataset, program by program."""
-    return (_of_program(data, assembly) for assembly in assemblies)
+@dataclass
+class Budget:
+    """What an estimate may spend: a share of the run that it foresees."""
+
+    foreseen: float
+    """Seconds of the run, as far as they are known by now."""
+    begun: float
+    """When the estimate began, by the clock."""
+    clock: Callable[[], float] = time.monotonic
+
+    def allows(self, seconds: float) -> bool:
+        """Whether work of so many seconds stays within it."""
+        return self.clock() - self.begun + seconds <= SHARE * self.foreseen
+
+    def learn(self, guessed: float, measured: float) -> None:
+        """Take a part of the run for what was measured of it."""
+        self.foreseen += measured - guessed
 
 
-def of_untrained(experiment: Experiment, data: Dataset, cells: Sequence[Cell]) -> Iterator[Part]:
-    """The baselines and the oracle of a dataset, one of each really fitted and judged."""
-    untrained = [cell for cell in cells if cell.kind != "model"]
-    counts = Counter(cell.title for cell in untrained)
-    for name in counts:
-        cell = next(cell for cell in untrained if cell.title == name)
-        seconds, _ = _timed(lambda cell=cell: _judged(experiment, data, cell))
-        yield Part(name, counts[name] * seconds, 0.0, f"{counts[name]} of {seconds:.2g} s")
+class Estimator:
+    """Tells the parts of a run: measured where the budget lets it, else guessed by what was measured of the others."""
+
+    def __init__(self, experiment: Experiment, data: Dataset, budget: Budget) -> None:
+        self._experiment, self._data, self._budget = experiment, data, budget
+        self._events = data.view.histories.events
+        self._measured = [1.0, 1.0]
+        """Seconds measured, and guessed of the same: by how much this machine differs from the one of the guesses."""
+
+    def parts(self, ready: Sequence[Assembly], cells: Sequence[Cell]) -> list[Part]:
+        """The programs, the longest first as they count most, and the baselines."""
+        ordered = sorted(ready, key=lambda one: -guessed(one)[0])
+        programs = {id(one): self._program(one) for one in ordered}
+        return [*(programs[id(one)] for one in ready), *self._untrained(cells)]
+
+    def _program(self, assembly: Assembly) -> Part:
+        seconds, cost = (one * self._factor for one in guessed(assembly))
+        if not self._budget.allows(cost):
+            return Part(assembly.name, seconds, COMPILING * self._factor, _as_guessed(assembly, seconds))
+        part, step = of_program(self._data, assembly)
+        self._measured[0] += step
+        self._measured[1] += guessed_step(assembly)
+        self._budget.learn(seconds, part.seconds + part.compiling)
+        return part
+
+    def _untrained(self, cells: Sequence[Cell]) -> Iterator[Part]:
+        """The baselines and the oracle, one of each really fitted and judged where there is time."""
+        untrained = [cell for cell in cells if cell.kind != "model"]
+        for name, count in Counter(cell.title for cell in untrained).items():
+            cell = next(cell for cell in untrained if cell.title == name)
+            seconds, how = fit_seconds(cell.model, self._events) * self._factor, ", guessed"
+            if self._budget.allows(seconds):
+                measured, _ = _timed(lambda cell=cell: _judged(self._experiment, self._data, cell))
+                self._budget.learn(count * seconds, count * measured)
+                seconds, how = measured, ""
+            yield Part(name, count * seconds, 0.0, f"{count} of {seconds:.2g} s{how}")
+
+    @property
+    def _factor(self) -> float:
+        return self._measured[0] / self._measured[1]
+
+
+def guessed_step(assembly: Assembly) -> float:
+    """Seconds of a step of a chunk."""
+    program, layout = assembly.program, assembly.program.layout
+    model = assembly.cells[0].settings
+    assert isinstance(model, Model)
+    tokens = program.batch * program.learner.training.row_length / layout.batch_shares
+    return step_seconds(model, tokens, layout.on_cpu) * layout.cells_per_device
+
+
+def guessed(assembly: Assembly) -> tuple[float, float]:
+    """Seconds of all chunks of a program, and seconds to measure a little of one."""
+    step, steps = guessed_step(assembly), assembly.program.learner.training.steps
+    timed = STEPS + 1 if assembly.program.layout.on_cpu else 2 * assembly.program.steps
+    each = STARTING + step * (steps + JUDGING)
+    return len(assembly.chunks()) * each, COMPILING + STARTING + timed * step
+
+
+def _as_guessed(assembly: Assembly, seconds: float) -> str:
+    chunks = len(assembly.chunks())
+    return f"{chunks} x {seconds / chunks:.3g} s, guessed from its size: to time it would take too long"
 
 
 def _judged(experiment: Experiment, data: Dataset, cell: Cell) -> Any:
@@ -65,22 +138,26 @@ def _judged(experiment: Experiment, data: Dataset, cell: Cell) -> Any:
     return judge_truth(data, experiment.target, truth, horizon).result()
 
 
-def _of_program(data: Dataset, assembly: Assembly) -> Part:
-    """A chunk trained for a few steps and judged, every part of it twice."""
+def of_program(data: Dataset, assembly: Assembly) -> tuple[Part, float]:
+    """A chunk trained for a few steps, and seconds of one; looks and judging take a share of a step for each row.
+
+    These would be programs of their own, whose compilation takes longer than what they tell.
+    """
     trial, training = Trial(data, assembly), assembly.program.learner.training
-    first, start = trial.start(), trial.start()
-    compiling = first - start + trial.steps(1)
+    start = trial.start()
+    first = trial.steps(1)
     step = trial.steps(STEPS) / (STEPS if assembly.program.layout.on_cpu else assembly.program.steps)
-    (first, block), judging = (trial.look(), trial.look()), (trial.judge(), trial.judge())
-    compiling += max(first - block, 0) + max(judging[0] - judging[1], 0) - step
-    look = trial.blocks * block
+    block = LOOKING * step * evaluation_rows(training) / (2 * assembly.program.batch)
+    tested = math.ceil(data.splits["test"].packed.count / evaluation_rows(training))
+    look, judging = trial.blocks * block, max(tested * block, 0.05)
     count, chunks = len(dispatches(training)), len(assembly.chunks())
-    each = start + training.steps * step + count * look + judging[1]
+    each = min(start, STARTING) + training.steps * step + count * look + judging
     words = (
         f"{chunks} x {each:.3g} s: {counted(training.steps, 'step')} of {1000 * step:.3g} ms, "
-        f"{counted(count, 'look')} of {look:.2g} s, judging {judging[1]:.2g} s"
+        f"{counted(count, 'look')} of {look:.2g} s, judging {judging:.2g} s"
     )
-    return Part(assembly.name, chunks * each, max(compiling, 0.0), words)
+    compiling = max(start - STARTING, 0.0) + 1.5 * max(first - step, 0.0)
+    return Part(assembly.name, chunks * each, compiling, words), step
 
 
 class Trial:

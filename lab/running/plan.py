@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from lab.core.printable import printable
+from lab.core.escape import terminal
 from lab.core.progress import duration
 from lab.core.words import counted
 from lab.data.fold.leave_one_out import leave_one_out
@@ -33,8 +33,8 @@ SECOND = 1_000_000
 
 
 def say(console: Console, line: str) -> None:
-    """Print a line as it is, wrapped between words; what a terminal would act on is escaped."""
-    console.print(printable(line), markup=False, highlight=False)
+    """Print a line as it is, wrapped between words."""
+    console.print(terminal(line), markup=False, highlight=False)
 
 
 def print_log(console: Console, histories: Histories, ordered: bool) -> None:
@@ -202,18 +202,23 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         say(console, f"    {counted(settings.steps, 'step')} on {batch}, the valid split looked at {often}")
 
 
-def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float, folds: int) -> None:
-    """Where the time of a run will go, and the sum; `parts` and the data are those of one fold."""
+def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float, folds: int, closing: float) -> float:
+    """Where the time of a run will go, and the sum, which is returned; `parts` and the data are those of one fold.
+
+    `closing`: seconds of tables, page and W&B.
+    """
     for part in parts:
         say(console, f"  {part.name}: {part.words}")
     compiling = folds * sum(part.compiling for part in parts)
-    seconds = folds * (data_seconds + sum(part.seconds for part in parts)) + compiling
+    seconds = folds * (data_seconds + sum(part.seconds for part in parts)) + compiling + closing
     several = f" in {folds} folds like the first" if folds > 1 else ""
     say(
         console,
         f"estimate: about {duration(seconds)}{several} on this machine, as busy as it is now; {duration(compiling)} of "
-        f"it to compile, less where that is kept. An early stop shortens it; the tables at its end are not counted.",
+        f"it to compile, less where that is kept, and {duration(closing)} for tables, page and W&B. An early stop "
+        f"shortens it.",
     )
+    return seconds
 
 
 def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:

@@ -1,6 +1,7 @@
 """A run of an experiment: the log made ready, the grid, the plan, and the tables at its end."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from lab.core.escape import terminal
 from lab.core.marks import computes
 from lab.core.process import deaf
 from lab.core.progress import Progress
@@ -18,6 +20,7 @@ from lab.data.fold.view import look
 from lab.data.log.cache import prepare
 from lab.data.timeline import Fold, folds
 from lab.dataset.dataset import Dataset
+from lab.evaluation.familiarity import SLICES
 from lab.experiment.available_features import served
 from lab.experiment.cell_record import CellRecord
 from lab.experiment.cells import Cell, grid
@@ -36,10 +39,12 @@ from lab.running.assembly import assemblies, dataset_of
 from lab.running.causality import check_encoders
 from lab.running.checkpoint_schedule import EVERY
 from lab.running.computing import Computation, OpenCells
-from lab.running.estimate import of_programs, of_untrained
+from lab.running.estimate import Budget, Estimator, guessed
+from lab.running.guesses import COMPILING, FIGURES, closing_seconds
 from lab.running.plan import late_end, print_estimate, print_fold, print_log, print_plan, print_waiting, say
 from lab.running.status import print_states, states
-from lab.running.work import DATA, work
+from lab.running.training_memory import require_rows
+from lab.running.work import DATA, expected, work
 from lab.tracking.tracker import Tracker, Tracking
 from lab.training.devices import cpu_devices
 
@@ -71,12 +76,13 @@ class Run:
         self.place, self.console = place, place.console
         self._begun, self._about = time.monotonic(), about or {}
         self._candidates: dict[int, int] = {}
+        self.store = Store(place.out / experiment.name)
+        self.store.check_length()
         # A filter that chooses nothing is told before the log is read, which can take long.
         select(grid(experiment, "", oracle=False), place.only)
         log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
         self.histories = experiment.target.arrange(log, experiment.timeline)
         self.experiment, self._left_out = served(experiment, self.histories)
-        self.store = Store(place.out / experiment.name)
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
@@ -96,7 +102,7 @@ class Run:
         check_encoders(self.experiment.models)
         missing = self._missing()
         left = [fold for fold in self.folds if any(cell.fold == fold.index for cell in missing)]
-        parts, data_seconds = [], 0.0
+        parts, data_seconds, closing = [], 0.0, self._closing_seconds(self.tracker().active)
         for fold in left:
             for causal, mine in by_rows(missing, fold):
                 begun = time.monotonic()
@@ -105,11 +111,21 @@ class Run:
                 print_plan(self.console, ready, mine)
                 if estimate and fold is left[0]:
                     data_seconds += time.monotonic() - begun
-                    say(self.console, "timing a few steps of each program; what is compiled for it is kept")
-                    parts += [*of_programs(data, ready), *of_untrained(self.experiment, data, mine)]
+                    say(self.console, "timing a few steps of what there is time for; what is compiled for it is kept")
+                    foreseen = data_seconds + sum(guessed(one)[0] + COMPILING for one in ready)
+                    budget = Budget(foreseen * len(left) + closing, self._begun)
+                    parts += Estimator(self.experiment, data, budget).parts(ready, mine)
         say(self.console, f"cells in all: {len(missing)}")
         if estimate and missing:
-            print_estimate(self.console, parts, data_seconds, len(left))
+            print_estimate(self.console, parts, data_seconds, len(left), closing)
+
+    def _closing_seconds(self, mirrored: bool) -> float:
+        """About what tables, page and W&B take when all cells are there."""
+        lines = Counter((cell.horizon, cell.title) for cell in self.cells if cell.kind != "oracle")
+        each = Counter(horizon for horizon, _ in lines)
+        pairs = sum(count * (count - 1) // 2 for count in each.values())
+        figures = FIGURES if self.place.report else 0
+        return closing_seconds(len(SLICES) * pairs, figures, len(self.cells) if mirrored else 0)
 
     def show_status(self) -> int:
         """Print how far the grid is, line by line. Returns 0, or 1 where a cell is damaged, which stops a run."""
@@ -117,23 +133,26 @@ class Run:
         print_states(found, self.store, self.console)
         return int(any(one.broken for one in found))
 
-    def show_stale(self) -> None:
-        """Rewrite and print the tables with what is on disk, stale cells in rows of their own."""
+    def show_stale(self) -> int:
+        """Rewrite and print the tables with what is on disk, stale cells in rows of their own.
+
+        Returns 0, or 1 where the page could not be written.
+        """
         planned = [cell.record("missing") for cell in self.cells]
         found = with_stale(self.store, planned)
         if len(found) == len(planned):
             say(self.console, "No cell is stale; --status says what is missing.")
-            return
+            return 0
         refuse_damaged(self.store, [one.id for one in found])
         self.store.check_writable()
         print_tables(write_tables(self.store, found, left_out=self._left_out), self.console)
         self._print(f"Results: {self.store.root}")
-        self._show_report(stale=True)
+        return int(not self._show_report(stale=True))
 
     def compute(self) -> int:
         """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.
 
-        Returns 0, or 1 where a cell failed or all that were trained diverged.
+        Returns 0, or 1 where a cell failed, all that were trained diverged, or the page could not be written.
         """
         self.store.check_writable()
         self._introduce()
@@ -157,14 +176,18 @@ class Run:
                         self.summarise(draw=False)
                         tracker.summary()
                 raise
-            self.summarise()
+            whole = self.summarise()
             tracker.summary()
         ended = [self.store.read(cell.id) for cell in self.cells]
         trained = [record.status for record in ended if record.kind == "model"]
-        return int(any(record.status == "failed" for record in ended) or set(trained) == {"diverged"})
+        failed = any(record.status == "failed" for record in ended) or set(trained) == {"diverged"}
+        return int(failed or not whole)
 
-    def summarise(self, draw: bool = True) -> None:
-        """Rewrite tables, pin, figures and page from what is on disk, and print the main table."""
+    def summarise(self, draw: bool = True) -> bool:
+        """Rewrite tables, pin, figures and page from what is on disk, and print the main table.
+
+        Returns whether all of what was to be written is.
+        """
         planned = [cell.record("missing") for cell in self.cells]
         shown = write_tables(self.store, planned, left_out=self._left_out)
         write_pin(self.store.root / "pin.json", self.pin(planned))
@@ -175,16 +198,19 @@ class Run:
                 f"Left out: {counted(stale, 'stale cell')} on disk; the same command with --stale shows what they say.",
             )
         self._print(f"Results: {self.store.root}")
-        self._show_report(draw=draw)
+        return self._show_report(draw=draw)
 
-    def _show_report(self, stale: bool = False, draw: bool = True) -> None:
+    def _show_report(self, stale: bool = False, draw: bool = True) -> bool:
         if draw and self.place.report:
-            self._draw(stale)
-        else:
-            self._print(f"Figures and a page of them: {self._report_command(stale)}")
+            return self._draw(stale)
+        self._print(f"Figures and a page of them: {self._report_command(stale)}")
+        return True
 
-    def _draw(self, stale: bool) -> None:
-        """Figures and page, the last thing a run does: whatever goes wrong there, its numbers are kept."""
+    def _draw(self, stale: bool) -> bool:
+        """Figures and page, the last thing a run does: whatever goes wrong there, its numbers are kept.
+
+        Returns whether they were written.
+        """
         from lab.report.write import draw_report  # with matplotlib behind it
 
         try:
@@ -192,15 +218,16 @@ class Run:
         except Exception as error:
             say(self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there.")
             self._print(f"To try again: {self._report_command(stale)}")
-        else:
-            self._print(f"Report: {page}")
+            return False
+        self._print(f"Report: {page}")
+        return True
 
     def _report_command(self, stale: bool) -> str:
         return command("lab.report", str(self.store.root), *(["--stale"] if stale else []))
 
     def _print(self, line: str) -> None:
         """A line with a path in it, left whole."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(terminal(line), markup=False, highlight=False, soft_wrap=True)
 
     def pin(self, planned: Sequence[CellRecord]) -> dict[str, Any]:
         """Everything from which others can check these results."""
@@ -222,9 +249,12 @@ class Run:
 
     def compute_cells(self, missing: Sequence[Cell], tracker: Tracker) -> None:
         """Compute some cells of the grid and keep each as soon as it is done."""
-        total = work(part for fold in self.folds for _, part in by_rows(missing, fold))
+        parts = [part for fold in self.folds for _, part in by_rows(missing, fold)]
+        guesses, after = expected(parts, self.histories.events), self._closing_seconds(tracker.active)
         with (
-            Progress(total, f"{self.experiment.name}: cells", self.console) as progress,
+            Progress(
+                work(parts), f"{self.experiment.name}: cells", self.console, guesses=guesses, after=after
+            ) as progress,
             Claims(self.store.root, devices=cpu_devices()) as claims,
         ):
             cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})
@@ -273,6 +303,9 @@ class Run:
 
     def dataset(self, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> Dataset:
         """One fold made ready for cells that read the same rows; what it holds is printed."""
+        require_rows(
+            [cell.settings for cell in cells if isinstance(cell.settings, Model)], cells[0].experiment.training
+        )
         data, rule = dataset_of(self.histories, fold, cells, causal)
         self._candidates[fold.index] = data.view.candidates
         print_fold(self.console, data, rule, list(dict.fromkeys(cell.variant for cell in cells if cell.variant)))

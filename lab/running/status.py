@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from lab.core.errors import FaultError
+from lab.core.escape import printable, terminal
 from lab.core.progress import duration
 from lab.core.words import counted
 from lab.data.timeline import LAST_EVENT
@@ -111,12 +113,12 @@ def print_states(found: Sequence[State], store: Store, console: Console) -> None
         rows = [(first, *rest) for first, _, *rest in rows]
     console.print(_table(rows))
     for line in told(store, {one.cell.id: one.broken for one in found if one.broken}):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)  # a path stays whole
+        console.print(terminal(line), markup=False, highlight=False, soft_wrap=True)  # a path stays whole
     if old := store.outdated():
         said = f"{counted(len(old), 'cell')} on disk of another version of the lab, such as {old[0]}: not read."
-        console.print(said, markup=False, highlight=False)
+        console.print(terminal(said), markup=False, highlight=False)
     for line in _explained(found):
-        console.print(line, markup=False, highlight=False)
+        console.print(terminal(line), markup=False, highlight=False)
 
 
 def _numbers(counts: Counter[str], shown: Sequence[str]) -> list[str]:
@@ -130,7 +132,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Table:
     for name in rows[0][1:]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows[1:]:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(entry)) for entry in row))
     return table
 
 

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from lab import guesses
 from lab.experiment.cells import Cell
+from lab.models.base import Model
 
 DATA, JUDGE = "data", "judge"
 """Making a fold's rows ready, and judging a trained cell."""
@@ -34,3 +36,16 @@ def work(parts: Iterable[Sequence[Cell]]) -> Counter[str]:
             units[kind_of(cell)] += units_of(cell)
             units[JUDGE] += cell.kind == "model"
     return units
+
+
+def expected(parts: Iterable[Sequence[Cell]], events: int) -> dict[str, float]:
+    """Kind -> seconds that one unit takes about, for a log of so many events, on the cores of this machine."""
+    found = {DATA: guesses.EVENT * events}
+    for cell in (cell for part in parts for cell in part):
+        if isinstance(cell.settings, Model):
+            training = cell.experiment.training
+            step = guesses.step_seconds(cell.settings, training.batch * training.row_length) / guesses.cores()
+            found |= {kind_of(cell): step, start_of(cell): guesses.COMPILING, JUDGE: guesses.JUDGING * step}
+        else:
+            found[kind_of(cell)] = guesses.fit_seconds(cell.model, events)
+    return found

@@ -100,6 +100,10 @@ class Target:
         """Whether the test leaves out of a query's ranking what its user took before, unless it is a label."""
         return False
 
+    def scores_held(self, queries: int, candidates: int) -> int:
+        """How many scores of so many queries the loss holds at once."""
+        return 0 if self.factored else queries * candidates
+
     def looks_back(self, split: str) -> bool:
         """Whether it needs to know what each query's user has touched, beyond what models look at."""
         return False

@@ -6,6 +6,7 @@ names and never waits before the end. What fails there is said once, and changes
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,6 +52,24 @@ class Tracking:
             raise InputError(f"tracking.patience: {self.patience} is not a number of seconds; use 0 or more.")
 
 
+_OF_ONE_RUN = re.compile(
+    r"WANDB_(RUN_|SWEEP_|RESUME|FORK_FROM|LAUNCH|JOB_|NAME$|NOTES$|TAGS$|CONFIG_PATHS$|PROGRAM|PROJECT$|X_LABEL$)"
+)
+"""Variables by which W&B's own programs, such as a sweep's agent, say which run a process is. Here one process writes
+many, and `tracking.project` says where."""
+
+
+def ignored(environment: Mapping[str, str]) -> list[str]:
+    """The variables that would give all mirrored runs one identity, in the order of their names."""
+    return sorted(name for name in environment if _OF_ONE_RUN.match(name))
+
+
+def _environment() -> dict[str, str]:
+    """What of this process's environment its mirror gets."""
+    gone = ignored(os.environ)
+    return {name: value for name, value in os.environ.items() if name not in gone}
+
+
 class Tracker:
     """Hands the cells of one results folder to W&B; a context manager, quiet but for one line at its end.
 
@@ -69,6 +88,11 @@ class Tracker:
         self._mirror: _Mirror | None = None
         self._over = self._mode == "off"
 
+    @property
+    def active(self) -> bool:
+        """Whether cells are mirrored."""
+        return not self._over
+
     def __enter__(self) -> "Tracker":
         return self
 
@@ -83,7 +107,7 @@ class Tracker:
         if self._over:
             return
         try:
-            self._mirror = self._mirror or _Mirror(self._root, self._mode, self._settings, self._about)
+            self._mirror = self._mirror or self._begun()
         except OSError as error:
             self._give_up(f"its process cannot be started ({error})")
             return
@@ -91,6 +115,13 @@ class Tracker:
             self.close(0)
         else:
             self._mirror.hand(cell)
+
+    def _begun(self) -> "_Mirror":
+        mirror = _Mirror(self._root, self._mode, self._settings, self._about)
+        if names := ignored(os.environ):
+            these = f"{', '.join(names)} of the environment {'is' if len(names) == 1 else 'are'} ignored"
+            self._say(f"W&B: {these}: each cell has a run of its own.")
+        return mirror
 
     def missing(self, cells: Iterable[str]) -> None:
         """Mirror those of the stored cells that never were, or not to the end: by a run that was killed, say."""
@@ -149,7 +180,7 @@ class _Mirror:
                 stdin=subprocess.PIPE,
                 stdout=self._said,
                 stderr=log,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sources))},
+                env=_environment() | {"PYTHONPATH": os.pathsep.join(filter(None, sources))},
                 start_new_session=True,  # a Ctrl-C is meant for the run; the mirror ends with its input
             )
         self._cells: SimpleQueue[str | None] = SimpleQueue()

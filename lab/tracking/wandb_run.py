@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lab.core.errors import FaultError
+from lab.core.escape import printable
 from lab.core.nested import leaves
 from lab.experiment.cell_record import CellRecord
 from lab.results.store import CHECKPOINT, CURVE, Store, days
@@ -21,6 +22,9 @@ Mode = Literal["online", "offline"]
 
 INIT, FINISH = "30", "30"
 """Seconds that W&B has to begin a run and to end it, where WANDB_INIT_TIMEOUT and WANDB_FINISH_TIMEOUT do not say."""
+
+NAME_LENGTH = 128
+"""Longest name of a run that W&B takes."""
 
 TAG_LENGTH = 64
 """Longest tag that W&B takes."""
@@ -131,7 +135,8 @@ def run_name(record: CellRecord) -> str:
     parts = [record.model, record.features, record.variant, f"{days(record.horizon)}d"]
     parts += [f"fold{record.fold}"] if record.fold else []
     parts += [str(record.seed)] if record.seed is not None else []
-    return "-".join(part for part in parts if part)
+    name = printable("-".join(part for part in parts if part))
+    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH // 2 - 1]}..{name[-NAME_LENGTH // 2 + 1 :]}"
 
 
 def _dataset(data: Mapping[str, Any]) -> Any:
@@ -196,7 +201,7 @@ def _config(record: CellRecord) -> dict[str, Any]:
 
 def _tags(record: CellRecord) -> list[str]:
     said = (record.model, record.features, record.variant, record.target, f"{days(record.horizon)} days", record.status)
-    return list(dict.fromkeys(tag[:TAG_LENGTH] for tag in said if tag))
+    return list(dict.fromkeys(printable(tag)[:TAG_LENGTH] for tag in said if tag))
 
 
 def _summary(record: CellRecord) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def test_what_is_unknown_names_the_nearest(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--horizons", "0"), "horizons: 0 must be one or more positive numbers of days"),
+        (("--horizons", "0"), "horizons: 0 must be numbers of days, each above 0"),
         (("--seeds", "0"), "seeds: 0"),
         (("--seeds", "1", "--out", "x", "--seeds=2"), "--seeds: is given twice; give it once"),
         (("--training.row-length", "8", *("--training.row_length", "9") * 2), "row-length: is given 3 times"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import lab.core.process
-from lab.core.printable import printable
+from lab.core.escape import printable
 from lab.core.process import READER_GONE, deaf
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "lstm_vs_transformer.py"

@@ -21,6 +21,7 @@ import pytest
 from rich.console import Console
 
 from lab.core.errors import FaultError
+from lab.core.escape import markdown
 from lab.evaluation.measures import Metric
 from lab.report.by_history import quartiles, served
 from lab.report.compared import heads
@@ -28,6 +29,7 @@ from lab.report.contents import Contents, read_contents
 from lab.report.curves import beside
 from lab.report.figures import wanted
 from lab.report.forest import forest, leaders, of_leader
+from lab.report.from_tables import ABSENT
 from lab.report.learning import learning
 from lab.report.means import interval, over_horizons, row_by_row
 from lab.report.panels import WIDTH, panel_each
@@ -156,7 +158,7 @@ def test_the_answer_is_that_of_the_table(browser: Any, folder: Path) -> None:
     assert len(said) == 4 and said[0].startswith("Next 7 days: transformer · full ")
     assert said[2] == "Left out here, since not all of its cells are done: lstm · full (30 days)."
     text = (folder / "summary.md").read_text("utf-8")
-    assert all(one in text for one in said)
+    assert all(markdown(one) in text for one in said)
 
 
 def test_the_forest_is_of_each_horizon_s_leader(folder: Path) -> None:
@@ -302,6 +304,48 @@ def test_in_a_log_a_report_says_what_it_does_and_how_long_it_took(folder: Path) 
     write_report(folder, console=console)
     said = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert said[0] == "report: no estimate yet · reading cells" and said[-1].startswith("report: done after ")
+
+
+def test_of_a_clone_all_is_made_that_the_tables_hold(folder: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "made"
+    shutil.copytree(folder, clone, ignore=shutil.ignore_patterns("cells"))
+    kept = {path.name: path.read_bytes() for path in clone.glob("*.*") if path.name != "report.html"}
+    left = {path.name: path.read_bytes() for path in (clone / "figures").iterdir() if path.stem in OF_CELLS}
+    whole = (clone / "report.html").read_text()
+    (clone / "report.html").unlink()
+    command = [sys.executable, "-m", "lab.report", str(clone)]
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and " ".join(done.stdout.split()).endswith(ABSENT)
+    page, reason = (clone / "report.html").read_text(), f"out of memory {html.escape(HOSTILE)}"
+    assert page.count(html.escape(ABSENT)) == 1
+    assert told_by(page) == told_by(whole.replace(reason, "").replace(reason.replace("&#x27;", "&#39;"), ""))
+    assert {path.name: path.read_bytes() for path in clone.glob("*.*") if path.name != "report.html"} == kept
+    assert len(left) == 6 and all((clone / "figures" / name).read_bytes() == content for name, content in left.items())
+
+
+OF_CELLS = ("learning", "reliability", "history")
+"""Figures that need what is kept of each cell."""
+
+
+def told_by(page: str) -> str:
+    """A page's words, but for its figures and that its cells are elsewhere."""
+    page = page.replace(f'<p class="soft">{html.escape(ABSENT)}</p>\n', "")
+    return re.sub(r" failed(: |\.)<", " failed<", re.sub(r"<svg .*?</svg>", "", page, flags=re.DOTALL))
+
+
+def test_of_a_clone_without_summary_means_and_seeds_are_shown_and_nothing_of_users(
+    folder: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "made"
+    shutil.copytree(folder, clone, ignore=shutil.ignore_patterns("cells", "figures", "summary.csv", "comparisons.csv"))
+    here, there = read_contents(clone), read_contents(folder)
+    for (line, own), (_, whole) in zip(here.summary.lines, there.summary.lines, strict=True):
+        assert [one.mean for one in own] == pytest.approx([one.mean for one in whole])
+        assert all(one.users is None for one in own)
+        assert [one.seeds is None for one in own] == [len(line.cells) < 2] * len(own)
+    write_report(clone)
+    drawn = {path.stem for path in (clone / "figures").glob("*.svg")}
+    assert drawn == {"ablation", "horizon", "novel"}
 
 
 @pytest.mark.parametrize("made", [False, True])

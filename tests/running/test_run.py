@@ -124,7 +124,7 @@ def test_a_report_that_cannot_be_written_costs_no_number(home: Path, commands: H
     (folder / "figures").write_text("a file where the folder should be")
     few = ("--only", "features=ids", "--out", "in_the_way")
     code, said, complained = commands.run("lab.run", "tiny.py", *few)
-    assert (code, complained) == (0, "")
+    assert (code, complained) == (1, "")
     assert "The report could not be written (FaultError: in_the_way/tiny/figures" in " ".join(said.split())
     assert re.search(r"To try again: \S*python\S* -m lab\.report in_the_way/tiny\n", said)
     assert not (folder / "report.html").exists()
@@ -423,6 +423,18 @@ def test_groups_without_a_column_are_left_out_and_said_so(home: Path, commands: 
     assert "cells in all: 7" in said and "is after the log's last event" not in said
     late = commands.run("lab.run", "plain.py", "--dry-run", "--timeline.end", "2024-05-19")
     assert late[0] == 0 and "timeline.end: 2024-05-19 is after the log's last event" in late[1]
+
+
+def test_figures_that_are_a_link_are_not_written_through(home: Path, commands: Home, first: Ended) -> None:
+    place, other = home / "linked" / "tiny", home / "elsewhere"
+    shutil.copytree(home / "results" / "tiny", place, ignore=shutil.ignore_patterns("figures", "report.html"))
+    other.mkdir()
+    (other / "variants.svg").write_text("mine")
+    (place / "figures").symlink_to(other)
+    code, said, complained = commands.run("lab.run", "tiny.py", "--out", "linked")
+    assert (code, complained) == (1, "") and "is a link, and files of another folder" in " ".join(said.split())
+    assert not (place / "report.html").exists() and (place / "summary.csv").exists()
+    assert [path.name for path in other.iterdir()] == ["variants.svg"]
 
 
 DROPPED = """

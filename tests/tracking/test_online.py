@@ -290,6 +290,36 @@ def test_a_sync_makes_each_cell_one_whole_run_though_the_mirror_was_killed(serve
     assert [row["step"] for row in run_of(server, "a").history] == [10, 20, 30, 40, 50]
 
 
+IDENTITY = {
+    "WANDB_RUN_ID": "taken", "WANDB_SWEEP_ID": "sweep", "WANDB_RUN_GROUP": "others", "WANDB_NAME": "mine",
+    "WANDB_RESUME": "must", "WANDB_JOB_TYPE": "job", "WANDB_NOTES": "note", "WANDB_TAGS": "a,b", "WANDB_PROJECT": "p",
+    "WANDB_FORK_FROM": "taken?_step=1", "WANDB_RESUME_FROM": "taken?_step=1", "WANDB_RUN_NAME": "mine",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["online", "offline"])
+def test_runs_have_ids_of_their_own_whatever_the_environment_says(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Literal["online", "offline"]
+) -> None:
+    store = stored(tmp_path)
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    told, _ = mirrored(store, mode)
+    assert told == (
+        f"W&B: {', '.join(sorted(IDENTITY))} of the environment are ignored: each cell has a run of its own."
+    )
+    for name in IDENTITY:
+        monkeypatch.delenv(name)
+    if mode == "offline":
+        sync(store)
+    assert set(server.runs) == {run_id("shop-1234", name) for name in ("a", "b", SUMMARY)}
+    assert set(by_name(server)) == {"lstm-full-7d-0", "repeat-7d", "summary"}
+    for run in server.runs.values():
+        assert run.fields["groupName"] == "shop-1234" and run.project == "interest-lab"
+        assert not run.fields.get("sweep") and not run.fields.get("notes") and "a" not in (run.fields.get("tags") or [])
+    assert run_of(server, "a").fields["jobType"] == "model"
+
+
 def test_a_group_is_given_one_workspace_where_the_package_is_there(server: Server, tmp_path: Path) -> None:
     pytest.importorskip("wandb_workspaces")
     store = stored(tmp_path)

@@ -28,6 +28,7 @@ import polars as pl
 
 from lab.core.digests import cache_root, content_digest, digest, file_digest, settings_digest
 from lab.core.errors import FaultError, InputError
+from lab.core.escape import terminal
 from lab.core.files import faults, make_folder, sync_folder, write_synced
 from lab.data.log.build import Built, build
 from lab.data.log.cleaning import Cleaning
@@ -45,7 +46,7 @@ LARGE = 1 << 26
 
 
 def to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(terminal(line), file=sys.stderr)
 
 
 def prepare(

@@ -1,5 +1,6 @@
 """Histories cut into segments and packed, several to a row, so that little of a row is padding."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +83,7 @@ def pack(lengths: np.ndarray, row_length: int) -> Packing:
     Rows with equal room are told apart by age, so the packing depends on the lengths and their order alone.
     """
     row, place = np.empty(len(lengths), np.int32), np.empty(len(lengths), np.int32)
-    by_room: list[list[int]] = [[] for _ in range(row_length + 1)]
+    by_room: defaultdict[int, list[int]] = defaultdict(list)
     rooms = 0  # bit r is set while some row has exactly r positions left
     rows = 0
     for segment in np.argsort(-lengths, kind="stable").tolist():

@@ -10,9 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
+from lab.core.errors import InputError
+from lab.core.memory import available, gigabytes
 from lab.data.fold.queries import FoldView, Queries
 from lab.data.fold.search import events_until, expand
-from lab.data.timeline import Timeline, microseconds
+from lab.data.timeline import DAY, Fold, Timeline, microseconds
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,9 @@ def eligible(view: FoldView, timeline: Timeline, calendar: np.ndarray) -> tuple[
     Returns user int32[E], tick int32[E] and the number of the user's events up to the tick, int64[E].
     """
     histories = view.histories
-    parts = []
-    for first in range(0, histories.users, _USERS_AT_ONCE):
-        users = np.arange(first, min(first + _USERS_AT_ONCE, histories.users))
+    parts, at_once = [], max(min(_USERS_AT_ONCE, _TICKS_AT_ONCE // max(len(calendar), 1)), 1)
+    for first in range(0, histories.users, at_once):
+        users = np.arange(first, min(first + at_once, histories.users))
         before = _events_by(histories.offsets, histories.time, users, calendar)
         ok = before >= timeline.min_events
         if timeline.active_days is not None:
@@ -134,12 +136,28 @@ def eligible(view: FoldView, timeline: Timeline, calendar: np.ndarray) -> tuple[
             ok &= latest > calendar[None] - microseconds(timeline.active_days)
         rows, tick = np.nonzero(ok)
         parts.append((users[rows].astype(np.int32), tick.astype(np.int32), before[ok]))
+        _require_memory(sum(len(part) for part, *_ in parts) * histories.users / (users[-1] + 1), view.fold)
     user, tick, before = (np.concatenate(p) for p in zip(*parts, strict=True))
     return user, tick, before
 
 
 _USERS_AT_ONCE = 65_536
 """Users whose (user, tick) grid is held in memory at once."""
+_TICKS_AT_ONCE = 1 << 25
+"""Places of that grid, where the ticks are many."""
+STEP_BYTES = 120
+"""Bytes that a tick takes at most while it is laid among the events, and with its columns."""
+
+
+def _require_memory(ticks: float, fold: Fold) -> None:
+    """Raise InputError where so many ticks do not fit memory."""
+    need, room = STEP_BYTES * ticks, available()
+    if need > room:
+        least = fold.query_every / DAY * need / room
+        raise InputError(
+            f"timeline.query_every: a tick every {fold.query_every / DAY:g} days makes {ticks:,.0f}, which take "
+            f"about {gigabytes(need)} of memory, and {gigabytes(room)} are free; use {least * 1.05:.3g} or more."
+        )
 
 
 def _events_by(offsets: np.ndarray, time: np.ndarray, users: np.ndarray, calendar: np.ndarray) -> np.ndarray:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from lab.core.errors import InputError
+from lab.core.memory import Size, require_memory
 from lab.core.setting_types import check_kinds
 from lab.data.timeline import DAY
 
@@ -77,6 +79,12 @@ class ShopSettings:
             raise InputError(f"source.categories: {self.categories} is too many; use at most 32767.")
         _ = self.first_instant
 
+    def require_memory(self) -> None:
+        """Raise InputError where what follows from the settings does not fit memory."""
+        names = ("users", "days", "categories", "items", "events_per_user", "interests")
+        default: dict[str, Any] = {f.name: f.default for f in fields(ShopSettings)}
+        require_memory([Size(f"source.{name}", getattr(self, name), default[name]) for name in names], bytes_of_shop)
+
     @cached_property
     def first_instant(self) -> int:
         """The first midnight, in microseconds since 1970 UTC."""
@@ -88,6 +96,14 @@ class ShopSettings:
     def settings(self) -> dict[str, float | int | str]:
         """Every setting by name."""
         return {f.name: getattr(self, f.name) for f in fields(ShopSettings)}
+
+
+def bytes_of_shop(
+    users: float, days: float, categories: float, items: float, events_per_user: float, interests: float
+) -> float:
+    """About how many bytes a shop takes at most while its log is made, as measured up to 7 million events."""
+    people = users * (250 * events_per_user + 2 * days * interests + 100 * interests)
+    return people + 100 * days * categories + 64 * categories**2 + 160 * items
 
 
 def stream(shop: ShopSettings, part: str) -> np.random.Generator:

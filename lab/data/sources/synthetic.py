@@ -61,7 +61,8 @@ class SyntheticShop(ShopSettings, Source):
 
     @cached_property
     def world(self) -> World:
-        """The world of these settings; built once."""
+        """The world of these settings; built once. Raises InputError where it does not fit memory."""
+        self.require_memory()
         shelves = shop_world.catalogue(self)
         crowd = shop_world.people(self, shelves)
         return World(shelves, shop_world.items(self, shelves), crowd, shop_visits.visits(self, shelves, crowd))

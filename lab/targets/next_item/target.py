@@ -147,6 +147,10 @@ class NextItem(Target):
         counts = np.array([b.sign > 0 and (not self.behaviours or b.name in self.behaviours) for b in known])
         return counts[np.asarray(histories.behaviour)]
 
+    def scores_held(self, queries: int, candidates: int) -> int:
+        """Those of negatives that all labels share; of others, and of all candidates, a block at a time."""
+        return queries * self.negatives if self.objective != "softmax" and self.shared else 0
+
     def _check_negatives(self, view: FoldView) -> None:
         if self.objective != "softmax" and self.negatives > view.candidates:
             raise InputError(

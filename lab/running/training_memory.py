@@ -1,0 +1,89 @@
+"""What cells in training take of memory, and the settings to blame where it is too much."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from lab.core.memory import Size, require_memory
+from lab.experiment.experiment import Experiment
+from lab.models.base import Model
+from lab.targets import NextItem
+from lab.training.settings import Training
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a cell in training holds, beside activations."""
+
+    parameters: int
+    length: int
+    """Steps of a row."""
+    scores: int
+    """Of one row's queries, that the loss holds at once."""
+
+    def bytes(self, model: Model, batch: int) -> int:
+        """About what a cell takes in all."""
+        return int(bytes_of_cell(self.parameters, batch, self.length, model.width, layers_of(model), self.scores))
+
+
+def bytes_of_cell(parameters: float, batch: float, length: float, width: float, layers: float, scores: float) -> float:
+    """Parameters with gradients, moments and best copy; and the activations and scores of each row of `length` steps.
+
+    As compiled programs of LSTM, GRU, Transformer and HSTU tell them, within a third.
+    """
+    return 4 * (6 * parameters + batch * (length * width * 22 * (1 + layers) + scores * 6))
+
+
+def layers_of(model: Model) -> int:
+    """How many layers a model has; one where it does not say."""
+    return getattr(model, "layers", 1)
+
+
+def require_rows(models: Sequence[Model], training: Training) -> None:
+    """Raise InputError where one single row of training does not fit memory, before any is laid out."""
+    for model in models:
+        require_memory([*_of_training(row_length=training.row_length), *_of_model(model)], _one_row)
+
+
+def _one_row(length: float, width: float, layers: float) -> float:
+    return bytes_of_cell(0, 1, length, width, layers, 0)
+
+
+def require_cells(model: Model, experiment: Experiment, held: Held, rows: int, cells: int) -> None:
+    """Raise InputError where `cells` that are trained at once on cores, which share one memory, do not fit it.
+
+    `rows`: how many there are to train on, since no batch has more.
+    """
+    training, width, layers = experiment.training, model.width, layers_of(model)
+    drawn = _of_negatives(experiment) if held.scores else []
+
+    def need(batch: float, length: float, wide: float, deep: float, negatives: float = 1) -> float:
+        # Of less width, or fewer layers, no more than this share of the parameters is left.
+        left = held.parameters * min(wide / width, 1) * min(deep / layers, 1)
+        scores = held.scores * negatives / (drawn[0].value if drawn else 1)
+        return cells * bytes_of_cell(left, batch, length, wide, deep, scores)
+
+    sizes = _of_training(batch=min(training.batch, rows), row_length=training.row_length)
+    require_memory([*sizes, *_of_model(model), *drawn], need)
+
+
+def _of_training(**values: float) -> list[Size]:
+    default = _defaults(Training())
+    return [Size(f"training.{name}", value, default[name]) for name, value in values.items()]
+
+
+def _of_model(model: Model) -> list[Size]:
+    default = _defaults(model)
+    values = {"width": model.width, "layers": layers_of(model)}
+    return [Size(f"{type(model).__name__}.{name}", value, default.get(name, 1)) for name, value in values.items()]
+
+
+def _of_negatives(experiment: Experiment) -> list[Size]:
+    target = experiment.target
+    if not isinstance(target, NextItem):
+        return []
+    return [Size("target.negatives", target.negatives, _defaults(target)["negatives"])]
+
+
+def _defaults(settings: Any) -> dict[str, Any]:
+    return {f.name: f.default for f in fields(settings)}
