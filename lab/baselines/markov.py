@@ -1,12 +1,12 @@
 """Markov: what users took after what this user took last."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lab.baselines.base import Asked
-from lab.baselines.known import Past, past, popularity
+from lab.baselines.known import Past, past, past_of_all, popularity
 from lab.baselines.popularity import Windowed
 from lab.data.queries import FoldView, Queries
 
@@ -43,12 +43,12 @@ def count_transitions(view: FoldView, moment: int) -> Transitions:
     """Count the transitions of all users (those learned from) up to an instant, whatever a query may see of its own."""
     from scipy.sparse import csr_array
 
-    size, whole = view.candidates, replace(view, history=None)
+    size = view.candidates
     counts: Any = csr_array((size, size))
     for first in range(0, view.histories.users, USERS_AT_ONCE):
         users = np.arange(first, min(first + USERS_AT_ONCE, view.histories.users), dtype=np.int32)
         users = users if view.sample is None else users[view.sample[users]]
-        runs = past(whole, Queries(users, np.full(len(users), moment))).runs()
+        runs = past_of_all(view, users, moment).runs()
         inside = runs.query[1:] == runs.query[:-1]
         pair = (runs.candidate[:-1][inside], runs.candidate[1:][inside])
         counts = counts + csr_array((np.ones(len(pair[0])), pair), shape=(size, size))
