@@ -21,7 +21,7 @@ from lab.data.dataset import SPLITS, Dataset
 from lab.data.words import span_text
 from lab.errors import FaultError, LabError
 from lab.experiment import Experiment
-from lab.judging import Judge, Truth, judge_baseline, judge_oracle
+from lab.judging import Judge, Truth, fit_baseline, judge_fitted, judge_oracle, tuned
 from lab.progress import Progress
 from lab.resuming import ChunkKeeper, Going, going_on, together
 from lab.store import Columns, Store
@@ -100,23 +100,27 @@ class Computation:
         self.progress.advance(0, text)
         begun = time.monotonic()
         try:
-            judge = self._judge_untrained(cell)
+            judge, known = self._judge_untrained(cell)
             metrics, users = judge.result()
         except _FAILURES as error:
             self._keep(cell.record("failed", reason=reason(error)))
         else:
-            record = cell.record("done", metrics=metrics, timing={"total": time.monotonic() - begun})
+            record = cell.record("done", metrics=(*known, *metrics), timing={"total": time.monotonic() - begun})
             self._keep(record, users=users, reliability=judge.reliability() or None)
         self.progress.advance(1, text, kind_of(cell))
 
-    def _judge_untrained(self, cell: Cell) -> Judge:
+    def _judge_untrained(self, cell: Cell) -> tuple[Judge, tuple[Metric, ...]]:
+        """Who has judged it, and what is known of its tuning."""
         horizon = self.experiment.horizons.index(cell.horizon)
         require_labels(self.data, horizon)
         if cell.kind == "oracle":
             assert isinstance(self.experiment.source, Truth)
-            return judge_oracle(self.data, self.experiment.target, self.experiment.source, horizon)
+            return judge_oracle(self.data, self.experiment.target, self.experiment.source, horizon), ()
         assert isinstance(cell.settings, Baseline)
-        return judge_baseline(self.data, self.experiment.target, cell.settings, horizon)
+        asked = self.data, self.experiment.target
+        fitted = fit_baseline(*asked, cell.settings, horizon)
+        self.progress.say(f"{cell.title}, next {span(cell.horizon)}: {fitted.words()}")
+        return judge_fitted(*asked, cell.settings.name, fitted, horizon), tuned(fitted)
 
     def _compute_trained(self, assembly: Assembly, cells: Sequence[Cell]) -> Assembly:
         """Compute cells, as many at once as memory holds; returns what they fitted into, for those to come."""

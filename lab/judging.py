@@ -5,7 +5,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline, checked
+from lab.baselines.asked import METRIC, Asked
+from lab.baselines.base import Baseline
+from lab.baselines.fitted import Fitted, checked
 from lab.baselines.known import everybody
 from lab.cell_record import Metric
 from lab.data.dataset import Dataset
@@ -165,18 +167,32 @@ def query_blocks(queries: int, candidates: int) -> Iterable[np.ndarray]:
     return (np.arange(first, min(first + size, queries)) for first in range(0, queries, size))
 
 
-def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
-    """Fit a baseline on the training and valid splits and score the test queries."""
-    split = data.splits
-    repeats = not target.leaves_taken_out
+def fit_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Fitted:
+    """Fit a baseline on the training and valid splits."""
+    split, repeats = data.splits, not target.leaves_taken_out
     train, valid = (Asked(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
-    fitted = baseline.fit(data.view, train, valid, data.view.fold.horizons[horizon])
-    judge = target.judge(data, horizon)
-    for index in query_blocks(len(split["test"].queries), data.view.candidates):
-        scores = fitted.scores(data.view, split["test"].queries[index])
-        checked(baseline.name, scores, len(index), data.view.candidates)
+    return baseline.fit(data.view, train, valid, data.view.fold.horizons[horizon])
+
+
+def judge_fitted(data: Dataset, target: Target, name: str, fitted: Fitted, horizon: int) -> Judge:
+    """Score the test queries by a fitted baseline of that name."""
+    test, judge = data.splits["test"], target.judge(data, horizon)
+    for index in query_blocks(len(test.queries), data.view.candidates):
+        scores = fitted.scores(data.view, test.queries[index])
+        checked(name, fitted.chances(scores), len(index), data.view.candidates)
         judge.scores(index, scores, fitted.log_probabilities(scores))
     return judge
+
+
+def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
+    """Fit a baseline on the training and valid splits and score the test queries."""
+    return judge_fitted(data, target, baseline.name, fit_baseline(data, target, baseline, horizon), horizon)
+
+
+def tuned(fitted: Fitted) -> tuple[Metric, ...]:
+    """How a baseline was tuned, for its cell's record: its settings, their value on valid, and on how many queries."""
+    named = {METRIC: fitted.value, "queries": float(fitted.queries)} | fitted.chosen
+    return tuple(Metric("valid", "all", name, value) for name, value in named.items())
 
 
 def judge_oracle(data: Dataset, target: Target, source: Truth, horizon: int) -> Judge:

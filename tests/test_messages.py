@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lab.baselines.base import checked
+from lab.baselines.fitted import checked
 from lab.data.describe import _windows, main
 from lab.data.sources.times import detect
 from lab.data.timeline import DAY

@@ -5,6 +5,7 @@ Events on candidates that were unknown at the valid cutoff are left out.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,6 +34,26 @@ class Past:
         """float64[Q, C]: the sum over a user's events of sign * exp(-age / days), at least 0."""
         weight = self.sign if np.isinf(days) else self.sign * np.exp(-self.age / days)
         return np.maximum(self._total(weight), 0)
+
+    def decayed_shares(self, days: float) -> tuple[np.ndarray, np.ndarray]:
+        """Places int64[T] in flat [Q, C] of what the users took, and the share of each, float64[T], at least 0.
+
+        That of sign * exp(-age / days) among all of the query's own, whose exponents are counted from the user's last
+        event, so that of a past long ago too some of it is left. Shares sum to 1, or to 0 where cancellations leave
+        nothing.
+        """
+        place, of_entry = self._places
+        stop = np.cumsum(np.bincount(self.query, minlength=self.shape[0]))
+        newest = self.age[np.maximum(stop - 1, 0)][self.query] if len(self.age) else self.age
+        net = np.bincount(of_entry, self.sign * np.exp((newest - self.age) / days), len(place))
+        net, query = np.maximum(net, 0), place // self.shape[1]
+        total = np.bincount(query, net, self.shape[0])[query]
+        return place, net / np.where(total > 0, total, 1)
+
+    @cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """The places in flat [Q, C] of the entries, ascending, each once; and which of them each entry has."""
+        return np.unique(self.query * self.shape[1] + self.candidate, return_inverse=True)
 
     def recency(self) -> np.ndarray:
         """float64[Q, C]: 1 / (1 + the age in days of the last event), 0 where there is none."""
