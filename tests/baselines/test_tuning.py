@@ -80,12 +80,12 @@ def test_what_cannot_be_told_apart_takes_all_queries_and_then_the_better_on_thes
     valid, drawn = valid_of(np.arange(3_000)), np.random.default_rng(1).random((3, 3_000)) < 0.5
 
     def ranked(queries: Queries) -> Scores:
-        return lambda x: np.where(np.arange(5) == 0, 2.0 * drawn[int(x), queries.cutoff, None] - 1, 0).astype(
+        return lambda x: np.where(np.arange(5) == 0, 2.0 * drawn[int(2 * x), queries.cutoff, None] - 1, 0).astype(
             np.float32
         )
 
-    found = choose(view, valid, (Axis("x", (0.0, 1.0, 2.0), "share"),), ranked)
-    assert (found.queries, found["x"]) == (3_000, drawn.sum(1).argmax())
+    found = choose(view, valid, (Axis("x", (0.0, 0.5, 1.0), "share"),), ranked)
+    assert (found.queries, 2 * found["x"]) == (3_000, drawn.sum(1).argmax())
 
 
 def test_many_queries_of_one_user_tell_no_more_than_the_user(view: FoldView) -> None:
