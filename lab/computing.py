@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
+from textwrap import wrap
 
 import jax
 import numpy as np
@@ -32,6 +33,9 @@ from lab.training.outcome import Trained
 from lab.work import JUDGE, kind_of, start_of, units_of
 
 CURVE = ("step", "loss", "valid_loss", "gradient_norm", "learning_rate")
+
+WIDTH = 80
+"""Of what is said of a baseline."""
 
 _FAILURES = (LabError, MemoryError, jax.errors.JaxRuntimeError)
 """What ends a cell, or the cells of a chunk, and not the run."""
@@ -119,7 +123,9 @@ class Computation:
         assert isinstance(cell.settings, Baseline)
         asked = self.data, self.experiment.target
         fitted = fit_baseline(*asked, cell.settings, horizon)
-        self.progress.say(f"{cell.title}, next {span(cell.horizon)}: {fitted.words()}")
+        said = f"{cell.title}, next {span(cell.horizon)}: {fitted.words()}"
+        for line in wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False):
+            self.progress.say(line)
         return judge_fitted(*asked, cell.settings.name, fitted, horizon), tuned(fitted)
 
     def _compute_trained(self, assembly: Assembly, cells: Sequence[Cell]) -> Assembly:

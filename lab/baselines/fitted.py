@@ -48,7 +48,7 @@ class Fitted:
 
     def words(self) -> str:
         """How it was tuned, in a line: `popularity_days 30, smoothing 0.1: ndcg@10 0.1877 on 1,163 valid queries`."""
-        settings = ", ".join(f"{name} {value:.5g}" for name, value in self.chosen.items())
+        settings = ", ".join(f"{name} {value:.6g}" for name, value in self.chosen.items())
         of = "" if self.queries == self.answered else f" of the {self.answered:,}"
         return f"{settings}: {METRIC} {self.value:.4f} on {self.queries:,}{of} valid queries"
 

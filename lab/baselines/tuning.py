@@ -25,6 +25,9 @@ Ranked = Callable[[Queries], Callable[..., np.ndarray]]
 FIRST = 256
 """Queries of the first look."""
 
+FEWEST = 32
+"""The same where there are so many candidates that more would take too long."""
+
 APART = 3.0
 """Standard errors by which a setting must be worse than the best to be out."""
 
@@ -99,7 +102,7 @@ def choose(
     race, kept = _Race(view, valid, ranked), list(always)
     values = [sorted(axis.values) for axis in axes]
     running = list(dict.fromkeys([*kept, *product(*values)]))
-    queries = min(FIRST, len(valid))
+    queries = min(FIRST, max(FEWEST, SCORES // (len(running) * view.candidates)), len(valid))
     while True:
         race.run(running, queries)
         while new := _beyond(axes, values, race.best(running), running):

@@ -51,7 +51,7 @@ def test_how_a_baseline_was_tuned_is_told_and_kept(data: Dataset) -> None:
     )  # fmt: skip
     asked = Asked(valid.queries, valid.labels[0]).answered
     assert kept["ndcg@10"] == pytest.approx(asked.metric(data.view)(fitted.scores(data.view, asked.queries)).mean())
-    said = f"own_share {scorer.own_share:.5g}, tau_days {scorer.days:.5g}, smoothing {fitted.smoothing:.5g}: ndcg@10 "
+    said = f"own_share {scorer.own_share:.6g}, tau_days {scorer.days:.6g}, smoothing {fitted.smoothing:.6g}: ndcg@10 "
     assert said in fitted.words() and fitted.words().endswith(f" on {answered} valid queries")
 
 
