@@ -227,3 +227,27 @@ def test_smoothing_goes_on_where_its_grid_ends_but_not_beyond_what_labels_tell()
     low, high = SMOOTHINGS.values[0], SMOOTHINGS.values[-1]
     assert 1e-4 / 3 <= found(1 - 1e-4, 10_000) < low and found(1.0, 10) == low
     assert found(0.05, 100) > high
+
+
+def test_what_is_always_among_the_settings_is_not_out_for_a_bad_beginning(view: FoldView) -> None:
+    """While two others of equal luck go on, it may yet turn out the best."""
+    count, rng = 3_000, np.random.default_rng(2)
+    right = {9.0: np.ones(count, bool), 0.0: rng.random(count) < 0.5, 1.0: rng.random(count) < 0.5}
+    right[9.0][spread(count)[:FIRST]] = False
+
+    def ranked(queries: Queries) -> Scores:
+        return lambda x: np.where(np.arange(5) == 0, right[x][queries.cutoff, None], 0.5)
+
+    axes = (Axis("x", (0.0, 1.0), "share"),)
+    found = choose(view, valid_of(np.arange(count)), axes, ranked, always=[(9.0,)])
+    assert found["x"] == 9 and FIRST < found.queries < count
+
+
+def test_decayed_is_popularity_where_nobody_takes_the_same_again() -> None:
+    """`a` is what all take next, and what each took before is never it."""
+    log: list[Event] = [(user, "i", "bcde"[user], day) for user in USERS for day in (37, 38, 39)]
+    log += [(user, "i", "a", day) for user in USERS for day in (20, 21, 22, 23, 45)]
+    view = view_of(log)
+    valid = asked(view, [VALID])
+    fitted = DecayedPersonal(windows=(1000.0,), taus=(1.0, 2.0)).fit(view, valid, valid, microseconds(HORIZON))
+    assert fitted.chosen["own_share"] == 0 and fitted.value == 1
