@@ -21,6 +21,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Protocol
 
 import jax
 import tyro
@@ -39,6 +40,16 @@ from lab.running.assembly import assemble
 from lab.running.backend import prepare_backend
 from lab.running.computing import is_of_memory
 from lab.running.estimate import Trial
+
+
+class Logged(Protocol):
+    """A command line that names an experiment's file, and where its log lies."""
+
+    @property
+    def experiment(self) -> Path: ...
+    @property
+    def path(self) -> str | None: ...
+
 
 UPDATES = 20
 """In a dispatch; of runs it is many more."""
@@ -93,7 +104,7 @@ def main(asked: Asked) -> int:
     return 0
 
 
-def asked_for(asked: Asked) -> Experiment:
+def asked_for(asked: "Logged") -> Experiment:
     """The experiment, its log where the command line says that it lies. Raises InputError for what cannot be."""
     experiment, _ = load_experiment(asked.experiment)
     source = experiment.source

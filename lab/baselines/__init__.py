@@ -12,7 +12,9 @@ from lab.core.lazy import lazily
 from lab.core.marks import no_numbers
 
 if TYPE_CHECKING:
-    from lab.baselines.base import Asked, Baseline, Fitted
+    from lab.baselines.asked import Asked
+    from lab.baselines.base import Baseline
+    from lab.baselines.fitted import Fitted
     from lab.baselines.last import LastCategory
     from lab.baselines.logistic import Logistic
     from lab.baselines.markov import Markov
@@ -53,9 +55,9 @@ def default_baselines(asked: str = "ticks", taken: bool = True) -> "tuple[Baseli
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "Asked": "base",
+        "Asked": "asked",
         "Baseline": "base",
-        "Fitted": "base",
+        "Fitted": "fitted",
         "RecentPopularity": "popularity",
         "PersonalFrequency": "personal",
         "DecayedPersonal": "personal",

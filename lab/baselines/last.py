@@ -5,15 +5,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked
+from lab.baselines.asked import Asked
 from lab.baselines.known import past, popularity
 from lab.baselines.popularity import Windowed
+from lab.baselines.tuning import Choice
 from lab.data.fold.queries import FoldView, Queries
 
 
 @dataclass(frozen=True)
 class LastScorer:
     popularity_days: float
+    choices: tuple[Choice, ...] = ()
 
     def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
         own = past(view, queries).touches()
@@ -42,4 +44,5 @@ class LastCategory(Windowed):
     orders_taken: ClassVar[bool] = True
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> LastScorer:
-        return LastScorer(self.chosen_window(view, valid))
+        window = self.chosen_window(view, valid)
+        return LastScorer(window["popularity_days"], (window,))

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline
+from lab.baselines.asked import Asked
+from lab.baselines.base import Baseline
 from lab.baselines.known import past, popularity_at
 from lab.baselines.markov import Transitions, count_transitions
 from lab.core.errors import InputError
@@ -33,13 +34,18 @@ class LogisticScorer:
             some = slice(begin, begin + rows)
             features = pair_features(view, queries[some], self.transitions, self.scales, self.windows)
             logits = features @ self.coefficients[:-1].astype(np.float32) + np.float32(self.coefficients[-1])
-            scores[some] = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+            scores[some] = logits
         return scores
+
+    def chances(self, scores: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-np.clip(scores, -60, 60)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Logistic(Baseline):
-    """score(c) = P(c is a label) = 1 / (1 + exp(-(b + w x))), x the features of the pair (query, c).
+    """score(c) = b + w x, x the features of the pair (query, c); P(c is a label) = 1 / (1 + exp(-score(c))).
+
+    By scores and not by chances, since in float32 all of those above a score of 17 are 1.
 
     Features, each once for all pairs and once more for candidates the user has touched: log(1 + the user's
     counts decayed at each scale), log of the user's share so decayed, recency 1 / (1 + days), log popularity

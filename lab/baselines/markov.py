@@ -1,13 +1,15 @@
 """Markov: what users took after what this user took last."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked
-from lab.baselines.known import Past, past, popularity
+from lab.baselines.asked import Asked
+from lab.baselines.known import Past, past, past_of_all, popularity
 from lab.baselines.popularity import Windowed
+from lab.baselines.tuning import Axis, Choice, choose
 from lab.data.fold.queries import FoldView, Queries
 
 USERS_AT_ONCE = 1 << 16
@@ -43,12 +45,12 @@ def count_transitions(view: FoldView, moment: int) -> Transitions:
     """Count the transitions of all users (those learned from) up to an instant, whatever a query may see of its own."""
     from scipy.sparse import csr_array
 
-    size, whole = view.candidates, replace(view, history=None)
+    size = view.candidates
     counts: Any = csr_array((size, size))
     for first in range(0, view.histories.users, USERS_AT_ONCE):
         users = np.arange(first, min(first + USERS_AT_ONCE, view.histories.users), dtype=np.int32)
         users = users if view.sample is None else users[view.sample[users]]
-        runs = past(whole, Queries(users, np.full(len(users), moment))).runs()
+        runs = past_of_all(view, users, moment).runs()
         inside = runs.query[1:] == runs.query[:-1]
         pair = (runs.candidate[:-1][inside], runs.candidate[1:][inside])
         counts = counts + csr_array((np.ones(len(pair[0])), pair), shape=(size, size))
@@ -62,6 +64,7 @@ class MarkovScorer:
     decay: float
     prior: float
     popularity_days: float
+    choices: tuple[Choice, ...] = ()
 
     def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
         return self.follow(past(view, queries).runs(), popularity(view, queries, self.popularity_days))
@@ -76,7 +79,7 @@ class Markov(Windowed):
 
     P(b | a) = (n(a, b) + k * popularity(b)) / (n(a) + k): first-order transitions between consecutive
     distinct candidates, counted over all users up to the valid cutoff, shrunk to recent popularity. d and k
-    are chosen on valid by NDCG@10: first k at d = 0.8, then d. First-order chains as in Rendle et al.,
+    are chosen on valid by NDCG@10, both together. First-order chains as in Rendle et al.,
     "Factorizing Personalized Markov Chains" (WWW 2010), not factorised.
     """
 
@@ -87,15 +90,16 @@ class Markov(Windowed):
     decays: tuple[float, ...] = (0.0, 0.3, 0.6, 0.8, 0.9, 1.0)
     """Weights of one step further back to choose from, d (0: the last candidate alone)."""
     priors: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)
-    """Strengths of the popularity, in transitions, to choose from, k."""
+    """Strengths of the popularity, in transitions, to choose from, k; of several, where the search begins."""
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> MarkovScorer:
         window = self.chosen_window(view, valid)
+        days = window["popularity_days"]
         transitions = count_transitions(view, view.fold.valid_cutoff)
-        own, everyone = past(view, valid.queries).runs(), popularity(view, valid.queries, window)
 
-        def quality(scorer: MarkovScorer) -> float:
-            return valid.ndcg(view, scorer.follow(own, everyone))
+        def ranked(queries: Queries) -> Callable[[float, float], np.ndarray]:
+            own, everyone = past(view, queries).runs(), popularity(view, queries, days)
+            return lambda prior, decay: MarkovScorer(transitions, self.last, decay, prior, days).follow(own, everyone)
 
-        best = max((MarkovScorer(transitions, self.last, 0.8, k, window) for k in self.priors), key=quality)
-        return max((MarkovScorer(transitions, self.last, d, best.prior, window) for d in self.decays), key=quality)
+        found = choose(view, valid, (Axis("prior", self.priors), Axis("decay", self.decays, "share")), ranked)
+        return MarkovScorer(transitions, self.last, found["decay"], found["prior"], days, (window, found))

@@ -5,14 +5,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline
+from lab.baselines.asked import Asked
+from lab.baselines.base import Baseline
 from lab.baselines.known import popularity
+from lab.baselines.tuning import Axis, Choice, choose
 from lab.data.fold.queries import FoldView, Queries
 
 
 @dataclass(frozen=True)
 class PopularityScorer:
     days: float
+    choices: tuple[Choice, ...] = ()
 
     def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
         return popularity(view, queries, self.days).astype(np.float32)
@@ -23,15 +26,13 @@ class Windowed(Baseline):
     """A baseline that leans on recent popularity."""
 
     windows: tuple[float, ...] = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)
-    """Days of popularity to choose from, by the popularity's own NDCG@10 on valid."""
+    """Days of popularity to choose from, by the popularity's own NDCG@10 on valid; of several, where the search begins:
+    it goes on beyond the first or last while that is better."""
 
-    def chosen_window(self, view: FoldView, valid: Asked) -> float:
-        """The window by whose popularity the valid queries are ranked best."""
-
-        def quality(days: float) -> float:
-            return valid.ndcg(view, PopularityScorer(days).scores(view, valid.queries))
-
-        return max(self.windows, key=quality)
+    def chosen_window(self, view: FoldView, valid: Asked) -> Choice:
+        """The window, `popularity_days`, by whose popularity the valid queries are ranked best."""
+        axes = (Axis("popularity_days", self.windows),)
+        return choose(view, valid, axes, lambda queries: lambda days: PopularityScorer(days).scores(view, queries))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,4 +47,5 @@ class RecentPopularity(Windowed):
     name: ClassVar[str] = "popularity"
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> PopularityScorer:
-        return PopularityScorer(self.chosen_window(view, valid))
+        window = self.chosen_window(view, valid)
+        return PopularityScorer(window["popularity_days"], (window,))

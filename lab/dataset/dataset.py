@@ -15,7 +15,7 @@ from lab.data.log.stray import late_times, stray_times
 from lab.data.rows.batch import Columns, Rows
 from lab.data.rows.entries import no_entries, trace_entries
 from lab.data.rows.layout import Packed
-from lab.data.rows.packing import cut, cut_per_query, pack
+from lab.data.rows.packing import Segments, cut, cut_forward, cut_per_query, pack
 from lab.data.rows.recent import recent
 from lab.data.rows.steps import Steps
 from lab.data.timeline import Timeline, date_text, microseconds, span_text
@@ -26,6 +26,14 @@ from lab.targets.base import Target
 __all__ = ["SPLITS", "Dataset", "Split", "build_dataset", "seen_by"]
 
 SPLITS = ("train", "valid", "test")
+
+
+def look_back(row_length: int) -> int:
+    """Steps before it that every evaluated query of next items sees, where its user has that many: 3/4 of a row.
+
+    The rest of a row holds queries: with less of it, more rows would be read for them (`benchmarks.context`).
+    """
+    return row_length - max(row_length // 4, 1)
 
 
 @dataclass(frozen=True)
@@ -141,17 +149,14 @@ class _Plan:
     def _packed(self, steps: Steps, labels: tuple[Labels, ...], name: str) -> Packed:
         looked = self.target.looks_back(name) or any(group.side == "candidate" for group in self.groups)
         if self.view.history is None:
-            return self._pack(self.view, steps, labels, self.event_columns, looked)
+            return self._pack(self.view, steps, labels, self.event_columns, name, looked)
         view, steps = recent(self.view, steps)
-        return self._pack(view, steps, labels, event_columns(self.groups, view, self.states), looked)
+        return self._pack(view, steps, labels, event_columns(self.groups, view, self.states), name, looked)
 
     def _pack(
-        self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], of_events: Columns, looked: bool
+        self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], of_events: Columns, name: str, looked: bool
     ) -> Packed:
-        if self.causal:
-            segments = cut(steps, self.row_length, self.overlap)
-        else:
-            segments = cut_per_query(steps, self.row_length)
+        segments = self._segments(steps, name)
         return Packed(
             view=view,
             steps=steps,
@@ -163,6 +168,18 @@ class _Plan:
             step_columns=step_columns(self.groups, view, steps, self.states),
             event_columns=of_events,
         )
+
+    def _segments(self, steps: Steps, name: str) -> Segments:
+        """What of the histories each query is answered from: see README, on what a query can see."""
+        if not self.causal or self.view.history is not None:
+            return cut_per_query(steps, self.row_length)
+        if self.target.asks == "ticks":
+            return cut(steps, self.row_length, self.overlap)
+        if name == "train":
+            return cut_forward(steps, self.row_length, self.overlap)
+        if self.timeline.leaves_one_out:
+            return cut_per_query(steps, self.row_length)
+        return cut_forward(steps, self.row_length, look_back(self.row_length), from_first_query=True)
 
 
 @dataclass(frozen=True)

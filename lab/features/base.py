@@ -55,7 +55,12 @@ class FeatureGroup:
         return {}
 
     def transform(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
-        """Columns of a step-side group, each aligned with the steps ([N', ...], zeros where it is silent)."""
+        """Columns of a step-side group, each aligned with the steps ([N', ...], zeros where it is silent).
+
+        Of a step they may tell what is known at it: earlier steps and itself. For hours, days and gaps read
+        `steps.time` or `view.histories.clock`: `view.histories.time` orders events, and how it moves those that share
+        a time apart tells how many follow.
+        """
         return {}
 
     def transform_events(self, view: FoldView, state: State) -> dict[str, np.ndarray]:

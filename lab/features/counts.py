@@ -41,7 +41,7 @@ def decayed_counts(view: FoldView, days: tuple[float, ...]) -> np.ndarray:
     counts = np.zeros((histories.events, len(histories.behaviours), len(days)), np.float32)
     order, begin, size = _runs(view)
     rate = -1.0 / (np.asarray(days) * DAY)
-    time = np.asarray(histories.time)
+    time = np.asarray(histories.clock)
     channel = histories.channel[histories.behaviour]
     sign = histories.sign[histories.behaviour].astype(np.float64)
     state = np.zeros((len(begin), len(histories.behaviours), len(days)))

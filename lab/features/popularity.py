@@ -82,8 +82,9 @@ def _window_counts(view: FoldView, calendar: np.ndarray, window: int) -> np.ndar
     """float64[K, C]: net events of each candidate in (tick - window, tick], floored at 0."""
     histories = view.histories
     event = np.flatnonzero((view.candidate >= 0) & view.sampled)
-    event = event[np.argsort(np.asarray(histories.time)[event], kind="stable")]
-    time, candidate = np.asarray(histories.time)[event], view.candidate[event]
+    clock = np.asarray(histories.clock)
+    event = event[np.argsort(clock[event], kind="stable")]
+    time, candidate = clock[event], view.candidate[event]
     sign = histories.sign[np.asarray(histories.behaviour)[event]].astype(np.float64)
     low = np.searchsorted(time, calendar - window, side="right")
     high = np.searchsorted(time, calendar, side="right")

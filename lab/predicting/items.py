@@ -58,7 +58,7 @@ def _frame(trained: TrainedCell, chosen: np.ndarray, answers: NextAnswers, first
     histories, named = view.histories, answers.first[:, :first]
     table = {"user": histories.row_of(queries.user), "known": view.known_events(queries)}
     if histories.times is not None:
-        table["cutoff"] = queries.cutoff.astype("datetime64[us]")
+        table["cutoff"] = view.clock_at(queries).astype("datetime64[us]")
     taken = _taken(trained)[chosen]
     query, place = np.nonzero(named >= 0)  # where few candidates are left, fewer stand there
     rank = pd.array(answers.rank[query] + 1, dtype="Int64")

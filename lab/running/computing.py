@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
+from textwrap import wrap
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from flax import serialization
 
 from lab.baselines.base import Baseline
+from lab.baselines.fitted import Fitted
 from lab.core.errors import FaultError, LabError
 from lab.core.marks import computes
 from lab.core.progress import Progress
@@ -27,7 +29,7 @@ from lab.results.conclusions import span
 from lab.results.store import Store
 from lab.running.assembly import Assembly, assemblies, cell_arrays, feed
 from lab.running.checkpoint_schedule import EVERY
-from lab.running.judging import judge_baseline, judge_of_test, judge_truth
+from lab.running.judging import fit_baseline, judge_fitted, judge_of_test, judge_truth, tuned
 from lab.running.resuming import ChunkKeeper, Going, going_on, together
 from lab.running.work import JUDGE, kind_of, start_of, units_of
 from lab.tracking.tracker import Tracker
@@ -37,6 +39,9 @@ from lab.training.fit import Report, predict, train
 from lab.training.outcome import Trained
 
 CURVE = ("step", "loss", "valid_loss", "gradient_norm", "learning_rate")
+
+WIDTH = 80
+"""Of what is said of a baseline."""
 
 _FAILURES = (LabError, MemoryError, jax.errors.JaxRuntimeError)
 """What ends a cell, or the cells of a chunk, and not the run."""
@@ -105,23 +110,31 @@ class Computation:
         self.progress.advance(0, text)
         begun = time.monotonic()
         try:
-            judged = self._judge_untrained(cell).result()
+            judge, known = self._judge_untrained(cell)
+            judged = judge.result()
         except _FAILURES as error:
             self._keep(cell.record("failed", reason=reason(error)))
         else:
-            record = cell.record("done", metrics=judged.metrics, timing={"total": time.monotonic() - begun})
-            self._keep(record, judged=judged)
+            timing = {"total": time.monotonic() - begun}
+            self._keep(cell.record("done", metrics=(*known, *judged.metrics), timing=timing), judged=judged)
         self.progress.advance(1, text, kind_of(cell))
 
-    def _judge_untrained(self, cell: Cell) -> Judge:
+    def _judge_untrained(self, cell: Cell) -> tuple[Judge, tuple[Metric, ...]]:
+        """Who has judged it, and what is known of its tuning."""
         horizon = self.experiment.horizons.index(cell.horizon)
         require_labels(self.data, horizon)
         if cell.kind == "oracle":
             truth = self.experiment.target.truth(self.experiment.source)
             assert truth is not None
-            return judge_truth(self.data, self.experiment.target, truth, horizon)
+            return judge_truth(self.data, self.experiment.target, truth, horizon), ()
         assert isinstance(cell.settings, Baseline)
-        return judge_baseline(self.data, self.experiment.target, cell.settings, horizon)
+        asked = self.data, self.experiment.target
+        fitted = fit_baseline(*asked, cell.settings, horizon)
+        if isinstance(fitted, Fitted):
+            said = f"{cell.title}, next {span(cell.horizon)}: {fitted.words()}"
+            for line in wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False):
+                self.progress.say(line)
+        return judge_fitted(*asked, cell.settings.name, fitted, horizon), tuned(fitted)
 
     def _compute_trained(self, assembly: Assembly, cells: Sequence[Cell]) -> Assembly:
         """Compute cells, as many at once as memory holds; returns what they fitted into, for those to come."""

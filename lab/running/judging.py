@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from lab.baselines.base import Asked, Baseline, checked
+from lab.baselines.asked import Asked
+from lab.baselines.base import Baseline, FittedNumbers
+from lab.baselines.fitted import Fitted, checked
 from lab.core.marks import computes
 from lab.dataset.dataset import Dataset
 from lab.evaluation.judge import Judge
+from lab.evaluation.measures import ALL, Metric
+from lab.evaluation.tuning_metric import METRIC
 from lab.targets.base import Target, Truth
 
 SCORES_AT_ONCE = 1 << 23
@@ -24,24 +28,40 @@ def judge_of_test(data: Dataset, target: Target, horizon: int) -> Judge:
 
 
 @computes("baseline")
-def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
-    """Fit a baseline on the training and valid splits and judge what it says of the test queries."""
-    split = data.splits
-    repeats = not target.leaves_taken_out
+def fit_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Fitted | FittedNumbers:
+    """Fit a baseline on the training and valid splits."""
+    split, repeats = data.splits, not target.leaves_taken_out
     train, valid = (Asked(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
-    asked = data.view, train, valid, data.view.fold.horizons[horizon]
-    judge, queries = judge_of_test(data, target, horizon), split["test"].queries
-    if baseline.predicts == "numbers":
-        predictor = baseline.predictor(*asked)
-        for index in _blocks(data, target):
-            judge.answers(index, predictor.numbers(data.view, queries[index]))
-        return judge
-    fitted = baseline.fit(*asked)
+    fit = baseline.predictor if baseline.predicts == "numbers" else baseline.fit
+    return fit(data.view, train, valid, data.view.fold.horizons[horizon])
+
+
+@computes("baseline")
+def judge_fitted(data: Dataset, target: Target, name: str, fitted: Fitted | FittedNumbers, horizon: int) -> Judge:
+    """Judge what a fitted baseline of that name says of the test queries."""
+    judge, view, queries = judge_of_test(data, target, horizon), data.view, data.splits["test"].queries
     for index in _blocks(data, target):
-        scores = fitted.scores(data.view, queries[index])
-        checked(baseline.name, scores, len(index), data.view.candidates)
+        if isinstance(fitted, FittedNumbers):
+            judge.answers(index, fitted.numbers(view, queries[index]))
+            continue
+        scores = fitted.scores(view, queries[index])
+        checked(name, fitted.chances(scores), len(index), view.candidates)
         judge.scores(index, scores, fitted.log_probabilities(scores))
     return judge
+
+
+def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
+    """Fit a baseline on the training and valid splits and judge what it says of the test queries."""
+    return judge_fitted(data, target, baseline.name, fit_baseline(data, target, baseline, horizon), horizon)
+
+
+@computes("baseline")
+def tuned(fitted: Fitted | FittedNumbers) -> tuple[Metric, ...]:
+    """How a baseline was tuned, for its cell's record: its settings, their value on valid, and on how many queries."""
+    if isinstance(fitted, FittedNumbers):
+        return ()
+    named = {METRIC: fitted.value, "queries": float(fitted.queries)} | fitted.chosen
+    return tuple(Metric("valid", ALL, name, value) for name, value in named.items())
 
 
 @computes("oracle")

@@ -28,9 +28,6 @@ from lab.running.estimate import Part
 from lab.training.devices import Layout
 from lab.training.fit import dispatches
 
-SECOND = 1_000_000
-"""Microseconds in a second."""
-
 
 def say(console: Console, line: str) -> None:
     """Print a line as it is, wrapped between words."""
@@ -151,7 +148,7 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
     # Where events ask, the last one before the cutoff does too, and one may be the label of several.
     moment, one = ("asked at", "labels") if _events_ask(split) else ("cutoff", "events")
     if timed:
-        cutoffs = split.queries.cutoff
+        cutoffs = data.view.clock_at(split.queries)
         yield f"first {moment}", _day(int(cutoffs.min()))
         yield f"last {moment}", _day(int(cutoffs.max()))
         yield "labels known by", _day(data.view.fold.closes_by(split.name))
@@ -177,9 +174,8 @@ def _facts(data: Dataset, split: Split) -> Iterable[tuple[str, str]]:
 
 
 def _day(moment: int) -> str:
-    """The date of an instant. Events that share one are microseconds apart (`lab.data.log.event_order`): the first
-    of a day's may stand in the day before."""
-    return date_text(round(moment / SECOND) * SECOND)[:10]
+    """The date of an instant."""
+    return date_text(moment)[:10]
 
 
 def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence[Cell]) -> None:

@@ -25,7 +25,7 @@ class Training:
     row_length: int = 128
     """Steps in a row; a longer history is cut into several."""
     overlap: int = 32
-    """Steps of context that a later piece of a cut history repeats."""
+    """Steps of context that a later piece of a cut history repeats; evaluated next items go by row_length alone."""
     learning_rate: float = 2e-3
     """Peak of the learning rate (AdamW)."""
     warmup: float = 0.1

@@ -22,10 +22,10 @@ from lab.baselines import (
     RecentPopularity,
     default_baselines,
 )
-from lab.baselines.base import SMOOTHINGS
 from lab.baselines.known import everybody, past, popularity
 from lab.baselines.markov import count_transitions
 from lab.baselines.personal import FrequencyScorer
+from lab.baselines.smoothing import SMOOTHINGS
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView, Queries
 from lab.data.fold.seen import seen_by
@@ -90,7 +90,8 @@ def test_scores_are_blind_to_events_after_the_cutoff(
     left, right = (view_of(ANCHORS + known + later) for later in (one, other))
     fitted = fit(baseline, left)
     scores = fitted.scores(left, queries)
-    assert scores.dtype == np.float32 and scores.shape == (len(USERS), left.candidates) and (scores >= 0).all()
+    assert scores.dtype == np.float32 and scores.shape == (len(USERS), left.candidates)
+    assert (fitted.chances(scores) >= 0).all()
     assert np.isfinite(fitted.log_probabilities(scores)).all()
     assert scores.tobytes() == fitted.scores(right, queries).tobytes()
 
@@ -230,7 +231,7 @@ def test_logistic_learns_what_counts_and_repeats_itself_exactly(loyal: bool) -> 
     view = replace(view, fold=replace(view.fold, valid_cutoff=microseconds(43 + HORIZON)))
     first, second = (Logistic().fit(view, train, test, microseconds(HORIZON)) for _ in range(2))
     scores = first.scores(view, test.queries)
-    assert test.ndcg(view, scores) > 0.9
+    assert test.metric(view)(scores).mean() > 0.9
     assert scores.tobytes() == second.scores(view, test.queries).tobytes()
 
 
@@ -295,7 +296,7 @@ def test_what_the_test_leaves_out_is_left_out_when_settings_are_chosen() -> None
     # Ranked among `c` and `e` alone, or `b` and `e`: what is at the top is no matter.
     scores = np.tile(np.array([9, 3, 3, 8, 2], np.float32), (20, 1))
     places = np.where(valid.labels.ids == 4, 1, 0)
-    assert valid.ndcg(view, scores) == pytest.approx((1 / np.log2(places + 2)).mean())
+    assert valid.metric(view)(scores) == pytest.approx(1 / np.log2(places + 2))
 
 
 def test_what_orders_the_taken_alone_is_popularity_where_they_are_left_out() -> None:
@@ -331,24 +332,24 @@ class Mine(Baseline):
     name: ClassVar[str] = "mine"
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Shaped:
-        return Shaped(valid.ndcg(view, Shaped(0).scores(view, valid.queries)))
+        return Shaped(float(valid.metric(view)(Shaped(0).scores(view, valid.queries)).mean()))
 
 
 def test_smoothing_is_chosen_among_what_is_left() -> None:
     view, valid = never_again()
     fitted = fit(Mine(), view, valid)
-    assert getattr(fitted.scorer, "chosen") == valid.ndcg(view, fitted.scores(view, valid.queries))  # noqa: B009
+    assert getattr(fitted.scorer, "chosen") == valid.metric(view)(fitted.scores(view, valid.queries)).mean()  # noqa: B009
     # Slowly and plainly: the log loss of each smoothing among what is left, the label being one of these.
     out, losses = valid.left_out(view), []
     assert out is not None
-    for smoothing in SMOOTHINGS:
+    for smoothing in SMOOTHINGS.values:
         p = np.exp(Fitted(fitted.scorer, smoothing).log_probabilities(fitted.scores(view, valid.queries)).astype(float))
         losses.append(
             -np.mean([np.log(p[q, label] / p[q, ~out[q]].sum()) for q, label in zip(*valid.labelled, strict=True)])
         )
-    assert fitted.smoothing == SMOOTHINGS[int(np.argmin(losses))]
+    assert fitted.smoothing == SMOOTHINGS.values[int(np.argmin(losses))]
     # Where `a` is ranked too, it takes more to make up for it.
-    assert fitted.smoothing == SMOOTHINGS[0] and fit(Mine(), view, replace(valid, repeats=True)).smoothing > 0.1
+    assert fitted.smoothing == SMOOTHINGS.values[0] and fit(Mine(), view, replace(valid, repeats=True)).smoothing > 0.1
 
 
 def test_what_is_known() -> None:

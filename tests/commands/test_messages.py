@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lab.baselines.base import checked
+from lab.baselines.fitted import checked
 from lab.commands.describe_log import main
 from lab.core.errors import InputError
 from lab.core.spelling import nearest

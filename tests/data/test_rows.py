@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.data.fold.queries import FoldView
-from lab.data.rows.packing import Segments, cut, cut_per_query, pack
+from lab.data.rows.packing import Segments, cut, cut_forward, cut_per_query, pack
 from lab.data.rows.steps import Steps, lay_steps
 from lab.data.schema import Behaviour
 from lab.data.timeline import DAY, Timeline
@@ -225,3 +225,57 @@ def test_seen_is_touched_by_something_that_counts(events: list[tuple]) -> None:
 
 def test_a_plan_tells_what_large_parameters_take() -> None:
     assert _held(10**7) == "" and _held(10**9) == " (at least 16 GB)"
+
+
+def steps_asked(lengths: list[int], asked: np.ndarray) -> Steps:
+    """Histories of so many events each, some of which are asked."""
+    events = sum(lengths)
+    offsets = np.append(0, np.cumsum(lengths))
+    none = np.full(events, -1, np.int32)
+    users = np.arange(len(lengths), dtype=np.int32)
+    return Steps(offsets, users, np.arange(events), none, np.arange(events), np.flatnonzero(asked), np.zeros(0, int))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=4),
+    shape=st.sampled_from([(1, 0), (4, 0), (5, 3), (6, 2), (16, 8)]),
+    from_first_query=st.booleans(),
+    data=st.data(),
+)
+def test_cut_forward_gives_each_query_its_context_whatever_follows(
+    lengths: list[int], shape: tuple[int, int], from_first_query: bool, data: st.DataObject
+) -> None:
+    row_length, overlap = shape
+    asked = np.array(data.draw(st.lists(st.booleans(), min_size=sum(lengths), max_size=sum(lengths))))
+    steps = steps_asked(lengths, asked)
+    segments = cut_forward(steps, row_length, overlap, from_first_query)
+    answered = [q for a, b in zip(segments.query_begin, segments.query_stop, strict=True) for q in range(a, b)]
+    assert answered == list(range(len(steps.asked))) and (segments.length <= row_length).all()
+    begin = np.repeat(segments.begin, segments.query_stop - segments.query_begin)
+    stop = np.repeat(segments.stop, segments.query_stop - segments.query_begin)
+    first = steps.offsets[steps.owner[steps.asked]]
+    assert ((first <= begin) & (begin <= steps.asked) & (steps.asked < stop)).all()
+    assert (np.minimum(steps.asked - first, overlap) <= steps.asked - begin).all()
+    if not len(steps.asked):
+        return
+    # The last history cut off behind one of its queries: from where that one is read stays.
+    query = data.draw(st.integers(0, len(steps.asked) - 1))
+    owner, last = steps.owner[steps.asked[query]], steps.asked[query] + 1
+    known = [*lengths[:owner], int(last - steps.offsets[owner])]
+    again = cut_forward(steps_asked(known, asked[:last]), row_length, overlap, from_first_query)
+    assert np.repeat(again.begin, again.query_stop - again.query_begin)[query] == begin[query]
+
+
+def test_cut_forward_begins_with_the_history_or_just_before_its_first_query() -> None:
+    asked = np.zeros(30, bool)
+    asked[[13, 14, 20, 21, 29]] = True
+    steps = steps_asked([30], asked)
+    found = {}
+    for first in (False, True):
+        cut_ = cut_forward(steps, 8, 4, first)
+        found[first] = list(zip(cut_.begin.tolist(), cut_.stop.tolist(), cut_.query_begin.tolist(), strict=True))
+    assert found == {
+        False: [(8, 16, 0), (16, 24, 2), (24, 30, 4)],
+        True: [(9, 17, 0), (13, 21, 2), (17, 25, 3), (25, 30, 4)],
+    }

@@ -87,6 +87,9 @@ def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tm
     )
     one, code, told = run(asked, tmp_path)
     assert "in train each event asks for the next one, in valid and test one a user" in told
+    assert ", next event: popularity_days 7, prior " in told and " on 60 valid queries" in told, told
+    (markov,) = (one.store.read(cell.id) for cell in one.cells if cell.kind == "baseline")
+    assert markov.value("valid", "all", "queries") == 60 and markov.value("valid", "all", "ndcg@10") > 0.5
     assert code == 0 and "next event" in told and "1970" not in told and "leave-one-out" in told
     assert values(one, "model", "queries") == [60.0] and values(one, "model", "cold") == [0.0]
     # Chance is 1 in 12; nine in ten go on, and one in twelve of the rest too.

@@ -7,7 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from lab.baselines import Asked, Baseline, LastCategory, RecentPopularity
+from lab.baselines import Asked, Baseline, DecayedPersonal, LastCategory, RecentPopularity
+from lab.baselines.fitted import Fitted
+from lab.baselines.personal import DecayedScorer
 from lab.core.errors import FaultError
 from lab.data.fold.categories import Categories
 from lab.data.fold.limits import Limits
@@ -18,7 +20,7 @@ from lab.data.timeline import DAY, Fold, Timeline
 from lab.dataset.dataset import Dataset, build_dataset
 from lab.evaluation.judge import Judge
 from lab.results.store import Store
-from lab.running.judging import judge_baseline, judge_of_test
+from lab.running.judging import fit_baseline, judge_baseline, judge_of_test, tuned
 from lab.targets import Interest, NextItem
 from lab.targets.next_item.metrics import log_probability
 from tests.results.made import record
@@ -34,6 +36,26 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="module")
 def judge(data: Dataset) -> Judge:
     return judge_baseline(data, Interest(), LastCategory(), 0)
+
+
+def test_how_a_baseline_was_tuned_is_told_and_kept(data: Dataset) -> None:
+    fitted = fit_baseline(data, Interest(), DecayedPersonal(), 0)
+    assert isinstance(fitted, Fitted)
+    kept = {one.metric: one.value for one in tuned(fitted)}
+    valid = data.splits["valid"]
+    answered = int(valid.labels[0].answered.sum())
+    assert {(one.split, one.slice) for one in tuned(fitted)} == {("valid", "all")}
+    assert list(kept) == ["ndcg@10", "queries", "popularity_days", "own_share", "tau_days", "smoothing"]
+    assert kept["queries"] == answered > 1 and kept["smoothing"] == fitted.smoothing
+    scorer = fitted.scorer
+    assert isinstance(scorer, DecayedScorer)
+    assert (kept["popularity_days"], kept["own_share"], kept["tau_days"]) == (
+        scorer.popularity_days, scorer.own_share, scorer.days,
+    )  # fmt: skip
+    asked = Asked(valid.queries, valid.labels[0]).answered
+    assert kept["ndcg@10"] == pytest.approx(asked.metric(data.view)(fitted.scores(data.view, asked.queries)).mean())
+    said = f"own_share {scorer.own_share:.6g}, tau_days {scorer.days:.6g}, smoothing {fitted.smoothing:.6g}: ndcg@10 "
+    assert said in fitted.words() and fitted.words().endswith(f" on {answered} valid queries")
 
 
 def test_a_query_s_history_is_its_user_s_events_up_to_the_cutoff(data: Dataset, judge: Judge) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lab.data.fold.event_counts import EventCounts
 from lab.data.fold.search import events_until, expand
 from lab.data.fold.touches import Touches, first_touches
 from lab.data.log.histories import Histories
@@ -121,6 +122,27 @@ class FoldView:
     def touches(self) -> Touches:
         """What each user touched first and when, after the fold's cutoffs too: whoever asks names an instant."""
         return first_touches(self.histories, self.candidate)
+
+    @cached_property
+    def event_counts(self) -> EventCounts:
+        """The events on known candidates of all users that may be learned from: counted up to any instant."""
+        histories = self.histories
+        event = np.flatnonzero((self.candidate >= 0) & self.sampled)
+        event = event[np.argsort(np.asarray(histories.clock)[event], kind="stable")]
+        sign = histories.sign[np.asarray(histories.behaviour)[event]]
+        return EventCounts(self.candidates, np.asarray(histories.clock)[event], self.candidate[event], sign)
+
+    def clock_at(self, queries: Queries) -> np.ndarray:
+        """int64[Q]: when each query is asked: its cutoff, or the time of the event it is asked after.
+
+        They differ where events that share a time were moved apart (`lab.data.log.event_order`).
+        """
+        histories, cutoff = self.histories, queries.cutoff
+        if histories.original_time is None or not histories.events:
+            return cutoff
+        last = np.maximum(events_until(histories.offsets, histories.time, queries.user, cutoff) - 1, 0)
+        after_event = np.asarray(histories.time)[last] == cutoff
+        return np.where(after_event, np.asarray(histories.original_time)[last], cutoff)
 
     def known_events(self, queries: Queries) -> np.ndarray:
         """int32[Q]: how many events of each query's user are known at its cutoff."""

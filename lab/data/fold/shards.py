@@ -36,7 +36,7 @@ def known_users(histories: Histories, moment: int) -> np.ndarray:
     offsets = np.asarray(histories.offsets)
     known = np.zeros(histories.users, bool)
     some = np.flatnonzero(np.diff(offsets))
-    known[some] = np.asarray(histories.time[offsets[some]]) <= moment
+    known[some] = np.asarray(histories.clock[offsets[some]]) <= moment
     histories.release()
     return known
 

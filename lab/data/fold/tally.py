@@ -26,7 +26,7 @@ def tally(histories: Histories, moment: int) -> Tally:
     categories = None if histories.category_names is None else np.zeros(len(histories.category_names), np.int64)
     for begin in range(0, histories.events, EVENTS_AT_ONCE):
         block = slice(begin, begin + EVENTS_AT_ONCE)
-        known = np.asarray(histories.time[block]) <= moment
+        known = np.asarray(histories.clock[block]) <= moment
         events += int(known.sum())
         items += _counts(histories.item[block][known], len(items))
         if categories is not None and histories.category is not None:

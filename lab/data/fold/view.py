@@ -110,7 +110,7 @@ def known_at(view: FoldView, moment: int) -> FoldView:
     Users and codes keep their numbers; only the flat columns are shorter.
     """
     histories = view.histories
-    kept = (np.asarray(histories.time) <= moment) & view.sampled
+    kept = (np.asarray(histories.clock) <= moment) & view.sampled
     offsets = np.append(0, np.cumsum(kept, dtype=np.int64))[histories.offsets]
     shorter = histories.of_users(np.arange(histories.users, dtype=np.int32), offsets, lambda column: column[kept])
     return replace(view, histories=shorter, candidate=view.candidate[kept], rest=())

@@ -1,7 +1,8 @@
 """Histories whose times are changed so that events can be asked one by one.
 
 Everything else knows events by their instants: what is known at a query are the events up to its cutoff, and cutoffs
-stand on one calendar. Both hold for queries between any two events once no two of a user share an instant; and
+stand on one calendar. Both hold for queries between any two events once no two of a user share an instant. The times
+before that stay beside the moved ones: by how much an event was moved tells how many follow it at the same time. And
 "each user's last event is the test, the one before it the valid split" is a calendar too, of events counted from the
 end.
 """
@@ -20,14 +21,15 @@ from lab.data.timeline import DAY
 def strictly(histories: Histories) -> Histories:
     """The histories with each event at an instant of its own, in the order they have.
 
-    The last of those that share one keeps it; each before it stands a microsecond before the next.
+    The last of those that share one keeps it; each before it stands a microsecond before the next. What they were
+    stays as `original_time`, which the feature groups read, and by which events lie before or after a fold's cutoffs.
     """
     time, place = np.asarray(histories.time), np.arange(histories.events)
     # t[i] = min over j >= i of time[j] - (j - i), within a user: a running minimum from the end. Users' numbers above
     # the values keep them apart.
     levels, level = np.unique(time - place, return_inverse=True)
     least = np.minimum.accumulate((histories.user_of_event * np.int64(len(levels)) + level)[::-1])[::-1]
-    return replace(histories, time=levels[least % max(len(levels), 1)] + place)
+    return replace(histories, time=levels[least % max(len(levels), 1)] + place, original_time=histories.clock)
 
 
 def from_the_end(

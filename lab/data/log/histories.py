@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-COLUMNS = ("time", "item", "behaviour", "category", "price", "quantity")
+COLUMNS = ("time", "original_time", "item", "behaviour", "category", "price", "quantity")
 """The flat columns, one value an event."""
 
 
@@ -33,7 +33,8 @@ class Histories:
     offsets: np.ndarray
     """int64[U + 1]: user u's events are offsets[u]:offsets[u + 1]."""
     time: np.ndarray
-    """int64[N], microseconds since 1970 UTC, ascending within a user."""
+    """int64[N], microseconds since 1970 UTC, ascending within a user: what orders events. For hours and days, see
+    `clock`."""
     item: np.ndarray
     """int32[N], codes into item_names."""
     behaviour: np.ndarray
@@ -61,6 +62,10 @@ class Histories:
     rows: np.ndarray | None = None
     """int32[U]: where these users stand in the whole log, for histories of some of them; None for all."""
 
+    original_time: np.ndarray | None = None
+    """int64[N], ascending within a user: the times before events that share one were moved apart
+    (`lab.data.log.event_order`); None where nothing was."""
+
     @property
     def users(self) -> int:
         return len(self.offsets) - 1
@@ -70,9 +75,17 @@ class Histories:
         return len(self.time)
 
     @property
+    def clock(self) -> np.ndarray:
+        """int64[N]: the time of each event, the same for events that share it, however they are ordered.
+
+        How far events were moved apart tells how many follow; so whatever speaks of hours, days or gaps reads this.
+        """
+        return self.time if self.original_time is None else self.original_time
+
+    @property
     def times(self) -> np.ndarray | None:
         """The times as they are on the clock; None where the log has none, or has been given others."""
-        return self.time if self.facts.get("timed", True) and "calendar" not in self.facts else None
+        return self.clock if self.facts.get("timed", True) and "calendar" not in self.facts else None
 
     @property
     def span(self) -> tuple[int, int]:

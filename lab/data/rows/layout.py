@@ -147,7 +147,7 @@ class Packed:
         lay = _Scatter(len(row), size, owner, slot)
         event, segment = self.entries.event[entry], self.entries.segment[entry]
         began = self.steps.time[self.steps.offsets[self.steps.owner[self.segments.begin[segment]]]]
-        age = np.asarray(self.view.histories.time)[event] - began
+        age = np.asarray(self.view.histories.clock)[event] - began
         shift = self._shift[segment]
         arrays = EntryArrays(
             candidate=lay(self.view.candidate[event]),

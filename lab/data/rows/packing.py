@@ -48,7 +48,9 @@ def cut(steps: Steps, row_length: int, overlap: int) -> Segments:
     """Cut every history, from its end, into segments of at most `row_length` steps.
 
     A history longer than a row gives several; each but the first repeats the `overlap` steps before the
-    queries it answers, so that no query starts from nothing. Segments that answer no query are dropped.
+    queries it answers, so that no query starts from nothing. Segments that answer no query are dropped. From where an
+    earlier query is read hangs on how many steps follow it: for training at ticks, and for one query at the end, which
+    then sees a whole row.
     """
     lengths = np.diff(steps.offsets)
     stride = row_length - overlap
@@ -63,6 +65,31 @@ def cut(steps: Steps, row_length: int, overlap: int) -> Segments:
     order = np.flatnonzero(query_stop > query_begin)
     order = order[np.argsort(query_begin[order], kind="stable")]
     return Segments(begin[order], stop[order], query_begin[order], query_stop[order])
+
+
+def cut_forward(steps: Steps, row_length: int, overlap: int, from_first_query: bool = False) -> Segments:
+    """Cut every history into segments of at most `row_length` steps, so that no segment's begin hangs on later steps.
+
+    The first begins with the history, or with `overlap` steps before its first query; each of the others repeats the
+    `overlap` steps before the queries it answers. So a query sees at least `overlap` steps before it, or all there
+    are, and at most a row. Segments that answer no query are dropped.
+    """
+    begins, ends = steps.offsets[:-1], steps.offsets[1:]
+    if from_first_query:
+        first = np.searchsorted(steps.asked, begins)
+        asked = np.append(steps.asked, len(steps))[first]
+        begins = np.clip(asked - overlap, begins, ends)
+    stride = row_length - overlap
+    pieces = 1 + np.maximum(np.ceil((ends - begins - row_length) / stride), 0).astype(np.int64)
+    history = np.repeat(np.arange(len(begins)), pieces)
+    piece = np.arange(len(history)) - np.repeat(np.cumsum(pieces) - pieces, pieces)  # 0 is the earliest
+    begin = begins[history] + piece * stride
+    stop = np.minimum(begin + row_length, ends[history])
+    # What the segment before does not already answer.
+    own = np.where(piece == 0, begin, begin + overlap)
+    query_begin, query_stop = np.searchsorted(steps.asked, own), np.searchsorted(steps.asked, stop)
+    kept = np.flatnonzero(query_stop > query_begin)
+    return Segments(begin[kept], stop[kept], query_begin[kept], query_stop[kept])
 
 
 def cut_per_query(steps: Steps, row_length: int) -> Segments:

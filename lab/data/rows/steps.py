@@ -30,11 +30,14 @@ class Steps:
     tick: np.ndarray
     """int32[N'], index into `calendar`; -1 at an event."""
     time: np.ndarray
-    """int64[N'], microseconds."""
+    """int64[N'], microseconds on the clock, the same for events that share a time."""
     asked: np.ndarray
     """int64[Q], ascending: the steps that are queries: ticks, or events, which know themselves."""
     calendar: np.ndarray
     """int64[K], the cutoffs of the split; none where events are asked."""
+    moved: np.ndarray | None = None
+    """int64[N'], the instants of the steps where those that share a time were moved apart
+    (`lab.data.log.event_order`)."""
 
     def __len__(self) -> int:
         return len(self.time)
@@ -52,7 +55,8 @@ class Steps:
     @property
     def queries(self) -> Queries:
         """The Q queries, in the order of `asked`."""
-        return Queries(self.user[self.owner[self.asked]], self.time[self.asked])
+        instant = self.time if self.moved is None else self.moved
+        return Queries(self.user[self.owner[self.asked]], instant[self.asked])
 
 
 def lay_steps(view: FoldView, timeline: Timeline, split: str, every_tick: bool = False) -> Steps:
@@ -85,17 +89,18 @@ def lay_events(view: FoldView, timeline: Timeline, split: str) -> Steps:
     users = np.arange(histories.users, dtype=np.int32)
     offsets, opens = np.asarray(histories.offsets), fold.opens(split)
 
-    def until(moment: int) -> np.ndarray:
-        return events_until(offsets, histories.time, users, np.full(len(users), moment))
+    def until(moment: int, time: np.ndarray = histories.clock) -> np.ndarray:
+        return events_until(offsets, time, users, np.full(len(users), moment))
 
     if split == "train":
         first, stop = offsets[:-1], np.maximum(until(fold.closes_by(split)) - 1, offsets[:-1])
     else:
         known = until(opens)
-        stop = known if timeline.leaves_one_out else until(fold.closes_by(split) - 1)
+        # The next of an event at the very end of the window lies in it if it shares its time.
+        stop = known if timeline.leaves_one_out else until(fold.closes_by(split) - 1, histories.time)
         first = np.maximum(known - 1, offsets[:-1])
         if timeline.active_days is not None:
-            latest = np.asarray(histories.time)[np.minimum(first, len(histories.time) - 1)]
+            latest = np.asarray(histories.clock)[np.minimum(first, len(histories.time) - 1)]
             first = np.where(latest > opens - microseconds(timeline.active_days), first, np.maximum(known, first))
     first = np.minimum(np.maximum(first, offsets[:-1] + timeline.min_events - 1), stop)
     if view.sample is not None and split != "test":
@@ -113,9 +118,10 @@ def _events_alone(view: FoldView, users: np.ndarray, first: np.ndarray, stop: np
         user=users.astype(np.int32),
         event=event,
         tick=np.full(len(event), -1, np.int32),
-        time=np.asarray(view.histories.time)[event],
+        time=np.asarray(view.histories.clock)[event],
         asked=np.flatnonzero(event >= first[owner]),
         calendar=np.zeros(0, np.int64),
+        moved=np.asarray(view.histories.time)[event],
     )
 
 

@@ -42,7 +42,8 @@ class NextItem(Target):
     """Which item a user takes next, asked after each event; all known items are ranked.
 
     The horizon is how long after the cutoff a model is asked without learning anew: with 7 days, every event of the
-    test's first 7 days is predicted from all of its user's events before it, by what was learned up to the cutoff.
+    test's first 7 days is predicted from its user's last events before it (a row at most, three quarters of one at
+    least), by what was learned up to the cutoff.
     """
 
     name: ClassVar[str] = "next_item"
@@ -234,7 +235,7 @@ class NextItem(Target):
 def _until(view: FoldView, event: np.ndarray, candidate: np.ndarray, taken: np.ndarray, moment: int) -> Labels:
     """The labels of queries by the next event of each and its candidate, up to a moment and of what was not taken."""
     there = event < view.histories.events
-    there[there] &= np.asarray(view.histories.time)[event[there]] <= moment
+    there[there] &= np.asarray(view.histories.clock)[event[there]] <= moment
     named = there & (candidate >= 0)
     asked = named & ~taken
     return Labels(
