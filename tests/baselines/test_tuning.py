@@ -17,6 +17,7 @@ from lab.baselines.tuning import FIRST, Axis, choose, spread
 from lab.data.fold.queries import FoldView, Queries
 from lab.data.timeline import DAY, microseconds
 from lab.evaluation.ranking import label_ranks, rank_candidates, ranking_metrics
+from lab.evaluation.tuning_metric import value
 from tests.baselines.test_baselines import ANCHORS, CATEGORIES, HORIZON, USERS, VALID, Event, asked, events, view_of
 from tests.small_logs import small_labels, small_queries
 
