@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab import escape
+from lab.core import escape
 from lab.core.words import counted
 from lab.evaluation.measures import MetricSpec
 from lab.results.comparisons import Comparison

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from lab import guesses
 from lab.experiment.cells import Cell
 from lab.models.base import Model
+from lab.running import guesses
 
 DATA, JUDGE = "data", "judge"
 """Making a fold's rows ready, and judging a trained cell."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 from rich.console import Console
 
-from lab import escape
+from lab.core import escape
 from lab.core.progress import Progress
 from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord

@@ -102,7 +102,7 @@ def in_little_memory(lines: str, gib: float) -> str:
 
 
 TICKS = """
-from lab.data import steps
+from lab.data.rows import steps
 from lab.data.sources import SyntheticShop
 from lab.data.log.cache import prepare
 from lab.data.timeline import Timeline, folds
