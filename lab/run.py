@@ -67,6 +67,7 @@ def _run(file: str, arguments: list[str]) -> int:
     from lab.running.runner import Place, Run
 
     store, console = Store(options.out / experiment.name), Console()
+    store.check_length()
     devices = devices_for(store)
     prepare_backend(options.cache, devices)
     if line := said(store, devices):

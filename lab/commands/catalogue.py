@@ -45,7 +45,7 @@ def _shipped(kind: str) -> Iterator[Entry]:
     package, base = PACKAGES[kind]
     module = importlib.import_module(package)
     folder = Path(str(module.__file__)).parent
-    for file in sorted(folder.glob("*.py")):
+    for file in sorted(folder.rglob("*.py")):
         for node in ast.parse(file.read_text()).body:
             exported = isinstance(node, ast.ClassDef) and node.name in module.__all__ and node.name != base
             if isinstance(node, ast.ClassDef) and exported and file.stem != "base" and _is_settings(node):

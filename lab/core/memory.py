@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
 
 GB = 1e9
 
@@ -27,6 +28,7 @@ class Size:
     """Whether it is a whole number."""
 
 
+@no_numbers
 def require_memory(sizes: Sequence[Size], need: Callable[..., float], room: float | None = None) -> None:
     """Raise InputError where what the sizes need does not fit.
 

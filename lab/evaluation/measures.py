@@ -6,7 +6,7 @@ reads them and knows no metric or slice by name, also where the target is a clas
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -176,15 +176,25 @@ class Measures:
         return next((one for one in metrics if not self.metric(one.metric).is_possible(one.value)), None)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
+        """As plain values, without those that are the defaults."""
+        return _stated(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Measures":
         """What `to_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
         own: dict[str, Any] = dict(content)
         kinds: dict[str, Any] = {"metrics": MetricSpec, "slices": SliceSpec, "remarks": Remark}
-        parts = {name: tuple(kind(**one) for one in own[name]) for name, kind in kinds.items()}
-        panels = tuple(Panel(**(one | {"slices": tuple(one["slices"])})) for one in own["panels"])
+        parts = {name: tuple(kind(**one) for one in own[name]) for name, kind in kinds.items() if name in own}
+        panels = tuple(Panel(**(one | {"slices": tuple(one.get("slices", ()))})) for one in own.get("panels", ()))
         values: dict[str, Any] = own | parts | {"panels": panels}
         return cls(**values)
+
+
+def _stated(value: Any) -> Any:
+    """A dataclass as the fields that are not its defaults, and what it holds likewise."""
+    if isinstance(value, tuple):
+        return [_stated(one) for one in value]
+    if not is_dataclass(value):
+        return value
+    own = {f.name: getattr(value, f.name) for f in fields(value) if getattr(value, f.name) != f.default}
+    return {name: _stated(one) for name, one in own.items()}

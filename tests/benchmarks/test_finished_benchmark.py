@@ -8,11 +8,13 @@ import pytest
 from benchmarks import averaged, interest, why
 from benchmarks.shared.finished import baseline_of, done, experiment_at, require_log
 from lab.core.errors import InputError
+from lab.core.sealed import DIGEST
 from lab.data.sources import Table
 from lab.experiment.cell_record import CellRecord
 from lab.experiment.experiment import Experiment
 from lab.experiment.settings import settings_of
 from lab.pins.pin import files_of
+from lab.pins.pin_file import write_pin
 from lab.results.store import Store
 from lab.targets import NextItem
 from tests.results.made import kept, metrics, record, same_everywhere
@@ -63,8 +65,9 @@ def test_a_model_that_the_run_has_not_is_named_with_those_it_has(tmp_path: Path)
 def pinned(root: Path, experiment: Experiment) -> None:
     """A pin of that experiment and its files, the rest of it of another run."""
     pin = json.loads((Path(__file__).parents[1] / "pins" / "tiny.json").read_text())
+    del pin[DIGEST]
     data = pin["data"] | {"files": files_of(experiment.source)}
-    (root / "pin.json").write_text(json.dumps(pin | {"experiment": settings_of(experiment), "data": data}))
+    write_pin(root / "pin.json", pin | {"experiment": settings_of(experiment), "data": data})
 
 
 def test_ranks_have_no_mean(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_the_dearer_branch_counts():
     assert sum(w.products for w in done) == 2 * 2 * 8**3
 
 
+@pytest.mark.usefixtures("broadcasting")
 @pytest.mark.parametrize(
     ("model", "more"),
     [

@@ -1,6 +1,5 @@
 """What goes wrong in a user's own model or feature group: named before anything is trained, in a sentence."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -179,27 +178,28 @@ def _blamed(call: Callable[[], Any]) -> InputError | None:
 
 
 JUDGED = """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
-from lab.evaluation.measures import Metric
-from lab.running.judging import InterestJudge
+from lab.evaluation.measures import Metric, MetricSpec
+from lab.targets.interest.judge import InterestJudge
 
 class Counting(InterestJudge):
     def result(self):
-        metrics, users = super().result()
-        return (*metrics, Metric("test", "all", "asked", float(len(self._queries)))), users
+        judged = super().result()
+        return replace(judged, metrics=(*judged.metrics, Metric("test", "all", "asked", float(len(self._queries)))))
 
 @register
 @dataclass(frozen=True, kw_only=True)
 class Counted(Interest):
     name: ClassVar[str] = "counted"
 
-    def judge(self, data, horizon):
-        return Counting(data, horizon)
+    def judge(self, view, queries, labels):
+        return Counting(view, queries, labels)
 
-    def judged(self):
-        said = super().judged()
-        return said | {"definitions": said["definitions"] | {"asked": "queries, silent ones too"}}
+    def measures(self):
+        known = super().measures()
+        asked = MetricSpec(name="asked", definition="queries, silent ones too", better="neither")
+        return replace(known, metrics=(*known.metrics, asked))
 
 """
 
@@ -214,7 +214,7 @@ def test_a_target_says_how_models_baselines_and_truth_are_judged(tmp_path: Path,
     cells = pd.read_csv(root / "cells.csv")
     counted = cells[cells.metric == "asked"].value
     assert len(counted) == cells.cell.nunique() == 4 and counted.nunique() == 1  # a model on two sets, and the others
-    assert "silent" in json.loads((root / "pin.json").read_text())["metrics"]["definitions"]["asked"]
+    assert "silent" in (root / "pin.json").read_text()
 
 
 OWN = """

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,26 @@ from lab.predicting.trained_cell import TrainedCell
 from lab.running.assembly import cell_arrays, feed
 from lab.targets import NextItem
 from lab.training.fit import predict
-from tests.training.small import IDS, Bench
+from tests.training.small import IDS, Bench, small_experiment
+
+pytestmark = pytest.mark.usefixtures("broadcasting")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="module")
+def crowd(broadcasting: None, cache: Path) -> Bench:
+    """Three cells in a chunk."""
+    return Bench.of(small_experiment(cells_at_once=3), cache)
+
+
+@pytest.fixture(scope="module")
+def ids_only(broadcasting: None, cache: Path) -> Bench:
+    """Cells of an experiment of one feature set, so of another program."""
+    return Bench.of(replace(small_experiment(cells_at_once=1), features={"ids": IDS}), cache)
 
 
 def members(bench: Bench, count: int) -> list[TrainedCell]:

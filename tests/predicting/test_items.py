@@ -143,7 +143,7 @@ def _its_first_items_are_those_it_was_judged_by(one: Run, folder: Path) -> None:
         InputError, match=r"log\.txt: no such file.* source=Table\(path='FOLDER/log\.txt', user='1', item='2'"
     ):
         load_cell(one.store.root, cell.id, cache=folder / "cache")
-    with pytest.raises(InputError, match=r"never holds the scores of all candidates; lab\.next_items has"):
+    with pytest.raises(InputError, match=r"never holds the scores of all candidates; lab\.predicting\.next_items has"):
         trained.scores(trained.data.splits["test"].packed, {})
 
 

@@ -19,6 +19,7 @@ from lab.report.write import write_report
 from lab.results.store import Store
 from lab.results.table_layout import short
 from lab.results.tables import write_tables
+from lab.targets.interest.measures import MEASURES
 from tests.results.made import kept, metrics, record, same_everywhere
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -30,6 +31,7 @@ NAMES = (
 )
 TIMING = {"train": 100.0, "judge": 20.0, "waited": 9.0}
 PIN = {
+    "metrics": {"target": "interest", "measures": MEASURES.to_json()},
     "code": {"version": "0.1.0", "commit": "c" * 40, "dirty": None},
     "run": {"seconds": 321.5, "peak_memory_bytes": 3 << 30},
     "machine": {"python": "3.11"},
@@ -46,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for place, (model, features) in enumerate((m, f) for m in MODELS for f in ("ids", "full")):
             for seed in range(2):
                 table = same_everywhere(0.2 + place / 10, noise=0.2, seed=seed) | {"history": np.tile(np.arange(20), 3)}
-                others = (Metric("test", "all", name, place + index / 100) for index, name in enumerate(NAMES))
+                others = (Metric("test", "all", name, (place + index / 100) / 10) for index, name in enumerate(NAMES))
                 cell = record(f"m{place}-{horizon:g}-{seed}", model=model, features=features, horizon=horizon)
                 cell = replace(cell, seed=seed, parameters=10_000 * (place + 1), timing=TIMING)
                 store.write(replace(cell, metrics=(*metrics(table), *others)), judged=kept(table), curve=curve)

@@ -82,7 +82,7 @@ def test_a_metric_of_whole_cells_has_an_interval_over_seeds_alone(tmp_path: Path
     store = Store(tmp_path)
     for seed, value in enumerate((0.1, 0.3)):
         f1 = Metric("test", "all", "f1_macro", value)
-        write(store, record(f"c{seed}", seed=seed), same_everywhere(0.5), (f1, Metric("valid", "all", "f1_macro", 9.0)))
+        write(store, record(f"c{seed}", seed=seed), same_everywhere(0.5), (f1, Metric("valid", "all", "f1_macro", 0.9)))
     found = only(summarise(store), metric="f1_macro")
     assert found.mean == pytest.approx(0.2) and found.users is None and found.seeds is not None
 

@@ -19,7 +19,10 @@ import pytest
 from rich.console import Console
 
 import lab
+import lab.core.escape
 import lab.core.files
+import lab.core.memory
+import lab.core.pace
 import lab.core.progress
 import lab.core.words
 import lab.experiment.cell_record
@@ -34,8 +37,10 @@ import lab.running.computing
 import lab.running.plan
 import lab.running.resuming
 import lab.running.runner
+import lab.running.training_memory
 import lab.running.work
 from lab.core.setting_types import check_kinds
+from lab.data.rows import steps
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import date_text, days_text, span_text
 from lab.experiment.cells import Cell, grid
@@ -44,6 +49,7 @@ from lab.experiment.registry import shipped
 from lab.experiment.source_files import lab_modules, tree_of
 from lab.experiment.source_trees import Alias
 from lab.models import GRU, LSTM
+from lab.results.conclusions import span
 from lab.running.computing import Computation
 from lab.running.runner import Place, Run
 from lab.targets import NextItem
@@ -122,14 +128,15 @@ print([name for name in sys.modules if name.partition(".")[0] in ("jax", "flax",
 
 
 APART: tuple[Any, ...] = (
-    *(lab.core.files, lab.core.progress, lab.core.words),
+    *(lab.core.escape, lab.core.files, lab.core.memory, lab.core.pace, lab.core.progress, lab.core.words),
     *(lab.experiment.cell_record, lab.experiment.cells, lab.experiment.experiment, lab.experiment.registry),
     *(lab.results.checkpoint_files, lab.results.claims, lab.results.store),
-    *(lab.running.checkpoint_schedule, lab.running.plan, lab.running.work),
+    *(lab.running.checkpoint_schedule, lab.running.plan, lab.running.training_memory, lab.running.work),
+    *(steps._require_memory, span),
     *(check_kinds, Computation, Run, lab.running.computing.require_labels, lab.running.resuming.ChunkKeeper, to_bytes),
 )
 """What runs beside the computation of a cell without being part of it: it says which cell is asked for, claims it,
-tells how far it is, and keeps what came out."""
+tells how far it is, looks whether it fits memory, and keeps what came out."""
 
 
 def _apart(module: str, name: str) -> bool:

@@ -150,8 +150,10 @@ def test_killed_stopped_and_damaged_it_ends_in_the_same_bits(home: Path, command
 
 def test_a_full_disk_is_said_and_where_there_is_room_again_it_goes_on(home: Path, commands: Home, whole: Path) -> None:
     lives = Lives(home, commands, "full")
-    # Room for the oracle, and not for a checkpoint or the curve of a cell.
-    assert lives.live(lambda process: None, limit=9_000, full=True) == 1
+    # Room for the oracle, and not for a checkpoint of a cell in training or its record.
+    (oracle,) = (whole / "cells").glob("oracle-*")
+    room = max(path.stat().st_size for path in oracle.iterdir())
+    assert lives.live(lambda process: None, limit=room, full=True) == 1
     said = " ".join(lives.said[-1].split())
     assert said.count("No checkpoint of a cell in training: ") == 1 and "Training goes on." in said
     assert re.search(r"error: full/tiny/\S+: the disk is full or its quota used up; what was finished before is", said)

@@ -1,6 +1,7 @@
 """Targets of somebody's own file that predict numbers, through every command and every file that a run leaves."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -72,8 +73,8 @@ def test_the_best_row_is_best_in_every_table(
 def test_who_leads_is_ahead_by_a_positive_number_whatever_is_better(home: Path, runs: dict[str, Ended]) -> None:
     for name in ("silent", "auc", "counts"):
         said = " ".join(runs[name].said.split())
-        for sentence in [part for part in said.split("Next ")[1:] if " by " in part]:
-            assert float(sentence.split(" by ")[1].split()[0]) > 0, sentence
+        leads = re.findall(r" by (-?[\d.]+) (?:log loss|ROC AUC|MAE) \(", said)
+        assert len(leads) == 2 and all(float(one) > 0 for one in leads), said
 
 
 @pytest.mark.parametrize(("name", "metric"), [("own", "log_loss"), ("auc", "roc_auc"), ("counts", "mae")])
@@ -132,7 +133,7 @@ def test_status_reproduce_and_across_know_the_target(home: Path, commands: Home,
     assert across.code == 0 and "interquartile mean of log loss" in across.said
     ranks = pd.read_csv(home / "results" / "across" / "ranks.csv")
     assert ranks.loc[ranks["rank"].idxmin(), "line"] == ranks.loc[ranks.interquartile_mean.idxmin(), "line"]
-    unlike = commands.run("lab.across", "results/own", "results/counts")
+    unlike = commands.run("lab.across", "results/other", "results/counts")
     assert unlike.code == 2 and "target is Silent and HowMany" in unlike.complained
 
 

@@ -331,8 +331,7 @@ from flax import linen as nn
 from lab.models import Model
 
 class Wide(nn.Module):
-    """Sorts 640 GB, of which no size of its settings tells."""
-
+    # Sorts 640 GB, of which no size of its settings tells.
     @nn.compact
     def __call__(self, steps, starts, time, dropout):
         if len(steps) == 1:  # as when the encoder is tried before training
@@ -342,8 +341,7 @@ class Wide(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Hungry(Model):
-    """Takes more memory than its sizes tell."""
-
+    # Takes more memory than its sizes tell.
     def encoder(self, dtype):
         return Wide()
 
@@ -452,7 +450,7 @@ def test_figures_that_are_a_link_are_not_written_through(home: Path, commands: H
     other.mkdir()
     (other / "variants.svg").write_text("mine")
     (place / "figures").symlink_to(other)
-    code, said, complained = commands.run("lab.run", "tiny.py", "--out", "linked")
+    code, _, complained = commands.run("lab.run", "tiny.py", "--out", "linked")
     assert code == 2 and "figures: is a link to " in complained and "Put a folder in its place" in complained
     assert [path.name for path in other.iterdir()] == ["variants.svg"]
 

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
 from lab.core.memory import available, gigabytes
 from lab.data.fold.queries import FoldView, Queries
 from lab.data.fold.search import events_until, expand
@@ -155,6 +156,7 @@ STEP_BYTES = 120
 """Bytes that a tick takes at most while it is laid among the events, and with its columns."""
 
 
+@no_numbers
 def _require_memory(ticks: float, fold: Fold) -> None:
     """Raise InputError where so many ticks do not fit memory."""
     need, room = STEP_BYTES * ticks, available()

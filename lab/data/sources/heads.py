@@ -17,8 +17,8 @@ FIRST = 1 << 18
 LONGEST = 1 << 24
 """Bytes that a first line may have."""
 LINES = 200
-
-csv.field_size_limit(max(csv.field_size_limit(), 1 << 30))  # a text of 131,072 letters is a text
+LONGEST_FIELD = 1 << 30
+"""Letters that a field may have."""
 
 _SEP_LINE = re.compile(r'^"?sep=(.|\\t)"?$', re.IGNORECASE)
 
@@ -128,6 +128,11 @@ def split_line(line: str, style: TextStyle) -> list[str]:
     return next(records([line], style), ([""], 1))[0]
 
 
+def allow_long_fields() -> None:
+    """Let the standard library's csv, which by itself refuses 131,073 letters, read fields of LONGEST_FIELD."""
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
+
+
 def records(
     lines: list[str] | tuple[str, ...], style: TextStyle, padded: bool = False
 ) -> Iterator[tuple[list[str], int]]:
@@ -136,6 +141,7 @@ def records(
         yield from ((line.split(style.separator), number) for number, line in enumerate(lines, 1))
         return
     quoting = csv.QUOTE_MINIMAL if style.quote else csv.QUOTE_NONE
+    allow_long_fields()
     reader = csv.reader(
         (f"{line}\n" for line in lines),
         delimiter=style.separator,

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 
-from lab.data.sources.heads import Head
+from lab.data.sources.heads import Head, allow_long_fields
 from lab.data.sources.quotations import Quotations
 from lab.data.sources.text import TextStyle
 
@@ -19,6 +19,7 @@ def loose_rows(lines: Iterable[bytes], most: int, line: int, head: Head, style: 
     """
     held: list[str] = []
     quotations = Quotations(head, style)
+    allow_long_fields()
     reader = csv.reader(
         _kept(lines, held),
         delimiter=style.separator,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
 from lab.core.memory import Size, require_memory
 from lab.core.setting_types import check_kinds
 from lab.data.timeline import DAY
@@ -98,6 +99,7 @@ class ShopSettings:
         return {f.name: getattr(self, f.name) for f in fields(ShopSettings)}
 
 
+@no_numbers
 def bytes_of_shop(
     users: float, days: float, categories: float, items: float, events_per_user: float, interests: float
 ) -> float:
