@@ -1,7 +1,6 @@
 """Next items from a log to a table: on a calendar, and as each user's last event of a log without times."""
 
 import csv
-import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from lab.data.sources import SyntheticShop, Table
 from lab.data.timeline import LAST_EVENT, Timeline
 from lab.experiment.experiment import Experiment
 from lab.models import RNN
+from lab.pins.pin_file import measures_of, read_pin
 from lab.predicting.items import next_items
 from lab.predicting.trained_cell import load_cell
 from lab.predicting.users import user_ids, user_rows
@@ -96,8 +96,10 @@ def test_a_model_learns_what_comes_next_in_a_log_without_times(ordered: Path, tm
     assert values(one, "model", "hr@5")[0] > 0.8 and values(one, "baseline", "hr@5")[0] > 0.8
     assert values(one, "model", "coverage@10") == [1.0]
     _its_first_items_are_those_it_was_judged_by(one, tmp_path)
-    said = json.loads((one.store.root / "pin.json").read_text())["metrics"]
-    assert "items known" in said["candidates"] and set(said["per_query"]) <= set(one.store.users(one.cells[-1].id))
+    measures = measures_of(read_pin(one.store.root / "pin.json"))
+    kept = set(one.store.users(one.cells[-1].id))
+    assert "items known" in measures.population
+    assert {spec.name for spec in measures.metrics if spec.per == "query"} <= kept
 
 
 REFUSED_USERS: list[tuple[Any, str]] = [

@@ -12,6 +12,8 @@ import pytest
 
 from lab.across import main
 from lab.core.errors import InputError
+from lab.core.sealed import DIGEST
+from lab.pins.pin_file import write_pin
 from lab.report.across_logs import read_across, said
 from lab.statistics.across_runs import interquartile_mean
 
@@ -33,7 +35,7 @@ def folder(root: Path, log: str, cells: list[dict[str, Any]], **asked: Any) -> P
     data, experiment = PIN["data"] | {"fingerprint": log}, PIN["experiment"] | asked
     metrics = PIN["metrics"] | {"measures": measures}
     pin = PIN | {"data": data, "experiment": experiment, "metrics": metrics, "cells": cells}
-    (place / "pin.json").write_text(json.dumps(pin))
+    write_pin(place / "pin.json", {name: value for name, value in pin.items() if name != DIGEST})
     return place
 
 

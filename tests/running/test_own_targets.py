@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lab.pins.pin import read_pin
+from lab.pins.pin_file import measures_of, read_pin
 from tests.forking import ROOT, Ended, Home, Server
 
 OWN = (ROOT / "tests" / "running" / "own_targets.py").read_text()
@@ -112,7 +112,7 @@ def test_the_page_is_of_the_target_s_own_metric(home: Path, runs: dict[str, Ende
 def test_the_pin_says_how_it_was_judged(home: Path, runs: dict[str, Ended]) -> None:
     pin = read_pin(home / "results" / "own" / "pin.json")
     assert pin["metrics"]["target"] == "silent" and pin["metrics"]["measures"]["leading"] == "log_loss"
-    assert [one["better"] for one in pin["metrics"]["measures"]["metrics"]] == ["lower", "lower", "higher"]
+    assert [one.better for one in measures_of(pin).metrics] == ["lower", "lower", "higher"]
     assert "ndcg" not in json.dumps(pin)
 
 

@@ -298,13 +298,16 @@ def test_an_estimate_tells_what_a_run_is_made_of_and_leaves_nothing(home: Path, 
     elapsed = time.monotonic() - begun
     assert (code, complained) == (0, "") and not (home / "estimated").exists()
     words = " ".join(said.split())
-    found = re.search(r"RNN width=8: (\d+) x [\d.]+ s: 300 steps of [\d.]+ ms, 6 looks of [\d.]+ s, judging", words)
+    timed = r": 300 steps of [\d.]+ ms, 6 looks of [\d.]+ s, judging"
+    # So short a run is only guessed: to time its steps would take more than a tenth of it.
+    found = re.search(rf"RNN width=8: (\d+) x [\d.]+ s({timed}|, guessed from its size)", words)
     # Six trained cells, as many at once as there are devices.
     assert found is not None and int(found[1]) == -(-6 // int(re.search(r"(\d+) at once", words)[1]))  # type: ignore[index]
     assert "popularity: 1 of" in words and "oracle: 1 of" in words
     told = re.search(r"estimate: about [\d smin]+ on this machine, as busy as it is now; ([\d smin]+) of it", words)
     minutes, seconds = re.fullmatch(r"(?:(\d+) min )?(\d+) s", told[1]).groups()  # type: ignore[union-attr, index]
-    assert 60 * int(minutes or 0) + int(seconds) <= elapsed, "it was compiled here, and not for longer than that"
+    if "guessed" not in found[2]:
+        assert 60 * int(minutes or 0) + int(seconds) <= elapsed, "it was compiled here, and not for longer than that"
 
 
 FAILING = (
@@ -326,6 +329,7 @@ class Broken(Baseline):
     def fit(self, view, train, valid, horizon):
         raise InputError("baselines.broken: it never fits.")
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from lab.models import Model
@@ -336,7 +340,7 @@ class Wide(nn.Module):
     def __call__(self, steps, starts, time, dropout):
         if len(steps) == 1:  # as when the encoder is tried before training
             return steps
-        line = jnp.arange(400_000, dtype=jnp.float32) * steps.mean()
+        line = jnp.arange(400_000, dtype=jnp.float32) * jax.lax.stop_gradient(steps.mean())
         return steps + jnp.sort(line[:, None] * line, axis=0)[0, 0]
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,7 +360,7 @@ def test_what_fails_is_shown_and_the_rest_goes_on(home: Path, commands: Home) ->
     assert (code, complained) == (1, "")
     words = " ".join(said.split())
     assert "broken, 7 days: 1 of 1 failed: baselines.broken: it never fits." in words
-    assert "The memory did not suffice (RESOURCE_EXHAUSTED" in words and "use a smaller training.batch" in words
+    assert "The memory did not suffice (" in words and "use a smaller training.batch" in words
     if len(os.sched_getaffinity(0)) > 1:  # there is a device for every core, and a cell on each
         assert re.search(r"memory does not suffice for \d+ cells at once; half as many are tried", words)
     table = (home / "failed" / "tiny" / "cells.csv").read_text()
