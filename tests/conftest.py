@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -24,6 +25,10 @@ if version("jaxlib").startswith("0.10."):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell sets it for what runs in the background; the processes that tests start and stop would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes is the machine's business: no test has a limit of time.
+settings.register_profile("lab", deadline=None)
+settings.load_profile("lab")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
