@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lab.evaluation.measures import MetricSpec
-from lab.results.paired import Pair, Scores, WholePair, pairs, whole_pairs
+from lab.results.paired import Pair, Scores, WholePair, WholeScores, pairs, whole_pairs
 from lab.results.slices import shown_slices
 from lab.results.store import Store, csv_bytes, days
 from lab.results.summary import Line, Summary, percentiles
@@ -183,12 +183,12 @@ def _comparison(pair: Pair, count: int, users: Interval | None, users_p: float, 
 
 def _of_cells(store: Store, lines: Sequence[Line], spec: MetricSpec, slices: Sequence[str]) -> Iterator[Comparison]:
     """The comparisons of every two lines by a metric that only whole cells have."""
-    for a, b in combinations(lines, 2):
-        for pair in whole_pairs(store, a, b, spec.name, slices):
+    for a, b in combinations([WholeScores.of(store, line) for line in lines], 2):
+        for pair in whole_pairs(a, b, spec.name, slices):
             users = percentiles(pair.drawn) if pair.users > 1 else None
             yield _said(
                 pair,
-                (a, b),
+                (a.line, b.line),
                 spec,
                 queries=pair.queries,
                 users=pair.users,

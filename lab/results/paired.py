@@ -154,23 +154,38 @@ class WholePair:
         return values_by_seed(line, SPLIT, self.slice, self.metric)
 
 
-def whole_pairs(store: Store, a: Line, b: Line, metric: str, slices: Sequence[str]) -> Iterator[WholePair]:
+@dataclass(frozen=True)
+class WholeScores:
+    """What a line keeps of metrics that only whole cells have, read once for all of its comparisons."""
+
+    line: Line
+    draws: Draws
+    asked: Mapping[int, Mapping[str, np.ndarray]]
+    """Fold -> the users table of one of its cells, which says who is asked."""
+
+    @classmethod
+    def of(cls, store: Store, line: Line) -> "WholeScores":
+        one_each = {cell.fold: cell.id for cell in line.done}
+        return cls(line, Draws.of(store, line), {fold: store.users(cell) for fold, cell in one_each.items()})
+
+    def asks_as(self, other: "WholeScores") -> bool:
+        """Whether both answer the same users at the same cutoffs in every fold, so that draws belong together."""
+        return self.asked.keys() == other.asked.keys() and all(
+            np.array_equal(self.asked[fold][name], other.asked[fold][name])
+            for fold in self.asked
+            for name in ("user", "cutoff", "slice")
+        )
+
+
+def whole_pairs(a: WholeScores, b: WholeScores, metric: str, slices: Sequence[str]) -> Iterator[WholePair]:
     """The pair in each slice where both kept draws; none where they answer different queries."""
-    one, other = Draws.of(store, a), Draws.of(store, b)
-    if not _ask_alike(store, a, b):
+    if not a.asks_as(b):
         return
+    one, other = a.draws, b.draws
     for name in slices:
         key = f"{name}/{metric}"
         if key in one.values and key in other.values:
-            yield WholePair(a, b, name, metric, one.values[key] - other.values[key], one.users)
-
-
-def _ask_alike(store: Store, a: Line, b: Line) -> bool:
-    """Whether both answer the same users at the same cutoffs in every fold, so that draws belong together."""
-    one, other = ({cell.fold: store.users(cell.id) for cell in line.done} for line in (a, b))
-    return one.keys() == other.keys() and all(
-        np.array_equal(one[fold][name], other[fold][name]) for fold in one for name in ("user", "cutoff", "slice")
-    )
+            yield WholePair(a.line, b.line, name, metric, one.values[key] - other.values[key], one.users)
 
 
 def differences_by_seed(one: Mapping[int | None, float], other: Mapping[int | None, float]) -> list[float]:

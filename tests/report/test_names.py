@@ -32,7 +32,7 @@ from lab.results.tables import print_tables, write_tables
 from lab.running.plan import say
 from lab.tracking.tracker import Tracker, Tracking
 from lab.tracking.wandb_file import records
-from tests.results.made import kept, metrics, record, same_everywhere
+from tests.results.made import BINS, kept, metrics, record, same_everywhere
 
 FEATURES = ["$10 to $20", r"$\write18{touch taken}$", "a^b~c\\d_e", "two\nlines \\input{x}", "\x1b[31mred\x1b[0m"]
 MODELS = ["=1+1", "@SUM(A1)", "<script>x</script>", "[/bold] a|b", "-x & 50 % #1 {"]
@@ -59,16 +59,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[CellRecor
     write_tables(store, planned)
     write_report(root)
     return root, planned
-
-
-BINS = {
-    "slice": np.repeat(["all", "repeat", "novel"], 2),
-    "low": np.tile([0.25, 0.5], 3),
-    "high": np.tile([0.5, 1.0], 3),
-    "pairs": np.tile([300, 100], 3),
-    "predicted": np.tile([100.0, 70.0], 3),
-    "observed": np.tile([90.0, 80.0], 3),
-}
 
 
 def unchecked(text: str) -> list[str]:

@@ -41,21 +41,13 @@ from lab.results.store import Store
 from lab.results.summary import Line
 from lab.results.tables import write_tables
 from lab.targets import NextItem
-from tests.results.made import kept, metrics, record, same_everywhere, users
+from tests.results.made import BINS, kept, metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>document.title = 'taken'</script>"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-BINS = {
-    "slice": np.repeat(["all", "repeat", "novel"], 2),
-    "low": np.tile([0.25, 0.5], 3),
-    "high": np.tile([0.5, 1.0], 3),
-    "pairs": np.tile([300, 100], 3),
-    "predicted": np.tile([100.0, 70.0], 3),
-    "observed": np.tile([90.0, 80.0], 3),
-}
 """Two bins of predicted shares in each slice."""
 
 

@@ -11,6 +11,16 @@ from lab.targets.interest.measures import MEASURES
 
 SLICES = ("all", "repeat", "novel")
 
+BINS = {
+    "slice": np.repeat(["all", "repeat", "novel"], 2),
+    "low": np.tile([0.25, 0.5], 3),
+    "high": np.tile([0.5, 1.0], 3),
+    "pairs": np.tile([300, 100], 3),
+    "predicted": np.tile([100.0, 70.0], 3),
+    "observed": np.tile([90.0, 80.0], 3),
+}
+"""Predicted shares against observed ones, as a judge of interest keeps them."""
+
 
 def record(cell: str = "lstm-full-7-0", **changes: Any) -> CellRecord:
     """A finished cell of an LSTM, with what is named changed."""
