@@ -234,8 +234,9 @@ from tests.results.made import kept, metrics, record, same_everywhere
 from dataclasses import replace
 store = Store(Path(sys.argv[1]))
 for i in range(100_000):
-    users = same_everywhere(1 / (i + 1))
-    store.write(replace(record(), metrics=metrics(users)), judged=kept(users), checkpoint=str(1 / (i + 1)).encode())
+    value = 2.0 ** -(i % 1_000)  # a power of two, so that the mean of equal values is the value to the last bit
+    users = same_everywhere(value)
+    store.write(replace(record(), metrics=metrics(users)), judged=kept(users), checkpoint=str(value).encode())
     if i == 0:
         print("ready", flush=True)
 """
