@@ -35,8 +35,8 @@ from benchmarks.interest import paired, per_query, said, times
 from benchmarks.shared.command import command
 from benchmarks.shared.finished import baseline_of, done, experiment_at, line_of, require_log
 from lab.core.errors import InputError
-from lab.core.words import counted
-from lab.data.fold.seen import seen_by
+from lab.core.words import plural
+from lab.data.fold.seen_candidates import seen_candidates
 from lab.dataset.dataset import Dataset
 from lab.experiment.cell_record import CellRecord, line_name
 from lab.predicting.ensemble import novel_as, predictions
@@ -139,12 +139,12 @@ def ensembles(
     data, longest = members[0].data, max(parts)
     seeds = {h: [i for i, one in enumerate(members) if one.cell.horizon == h] for h in parts}
     for index, each in predictions(members, split):
-        touched = seen_by(data.view, data.splits[split].queries[index])
+        touched = seen_candidates(data.view, data.splits[split].queries[index])
         far = each[seeds[longest]].mean(axis=0)
         for h in parts:
             yield from ((h, "a single seed", index, each[i]) for i in seeds[h])
             mean = each[seeds[h]].mean(axis=0)
-            yield h, f"{counted(len(seeds[h]), 'seed')} averaged", index, mean
+            yield h, f"{plural(len(seeds[h]), 'seed')} averaged", index, mean
             for part in parts[h] if h != longest else ():
                 yield h, part, index, (1 - part) * mean + part * novel_as(mean, far, touched)
 
@@ -161,7 +161,7 @@ def judged(
     queries = data.splits[split].queries[index]
     scores = np.log(np.maximum(probabilities, 1e-30)).astype(np.float32)
     metrics = InterestMetrics(data.view.candidates)
-    metrics.add(scores, scores, data.splits[split].labels[horizon].take(index), seen_by(data.view, queries))
+    metrics.add(scores, scores, data.splits[split].labels[horizon].take(index), seen_candidates(data.view, queries))
     users = data.view.histories.row_of(queries.user).tolist()
     return metrics.result().per_query, list(zip(users, queries.cutoff.tolist(), strict=True))
 

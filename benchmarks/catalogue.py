@@ -30,7 +30,7 @@ from lab.core.errors import InputError
 from lab.data.sources import Table
 from lab.models import GRU
 from lab.models.base import Model
-from lab.running.runner import Place, Run
+from lab.running.runner import Run, RunSettings
 from lab.targets import NextItem
 from lab.tracking.tracker import Tracking
 
@@ -77,7 +77,7 @@ def train(items: int, loss: Loss) -> None:
     """One line: of this process, which does nothing else."""
     asked = declared(items, loss, GRU(width=64))
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder), Path(folder), Tracking(mode="off"), Console(quiet=True), report=False)
+        place = RunSettings(Path(folder), Path(folder), Tracking(mode="off"), Console(quiet=True), report=False)
         run = Run(asked, place)
         if run.compute():
             raise SystemExit(run.store.read(run.cells[0].id).reason)

@@ -23,12 +23,12 @@ from benchmarks.judging import dataset
 from benchmarks.shared.clock import seconds
 from benchmarks.shared.command import command, require
 from lab.core.errors import InputError
-from lab.data.rows.layout import Packed
-from lab.data.rows.packing import cut, pack
+from lab.data.rows.layout import PackedRows
+from lab.data.rows.packing import cut_from_end, pack
 from lab.dataset.dataset import Dataset
 from lab.experiment.cells import grid
 from lab.experiment.experiment import Experiment
-from lab.running.assembly import assemble, cell_arrays, evaluated_sizes
+from lab.running.assembly import assemble, cell_arrays, evaluation_sizes
 from lab.running.backend import prepare_backend
 from lab.training.feeding import Feed
 from lab.training.fit import predict
@@ -62,7 +62,7 @@ def main(asked: Asked) -> None:
     print(f"{'':22s}" + "".join(f"{head:>12s}" for head in HEADS))
     for name in ("valid", "test"):
         for way, packed in both_ways(data.splits[name].packed, experiment.training.overlap):
-            feed = Feed(packed, data.splits[name].tables, (), evaluated_sizes(with_packed(data, name, packed), name))
+            feed = Feed(packed, data.splits[name].tables, (), evaluation_sizes(with_packed(data, name, packed), name))
 
             def read(feed: Feed = feed) -> None:
                 for _ in predict(program, arrays, params, feed):
@@ -92,18 +92,18 @@ def untrained(experiment: Experiment, data: Dataset) -> tuple[Program, list, lis
     return assembly.program, [arrays], [np.asarray(learner.flat.ravel(first))]
 
 
-def both_ways(packed: Packed, overlap: int) -> Iterator[tuple[str, Packed]]:
+def both_ways(packed: PackedRows, overlap: int) -> Iterator[tuple[str, PackedRows]]:
     """The rows of a split cut from the histories' ends, and as they are."""
-    segments = cut(packed.steps, packed.length, overlap)
+    segments = cut_from_end(packed.steps, packed.length, overlap)
     yield "from the ends", replace(packed, segments=segments, packing=pack(segments.length, packed.length))
     yield "forward", packed
 
 
-def with_packed(data: Dataset, name: str, packed: Packed) -> Dataset:
+def with_packed(data: Dataset, name: str, packed: PackedRows) -> Dataset:
     return replace(data, splits={**data.splits, name: replace(data.splits[name], packed=packed)})
 
 
-def line(packed: Packed, seconds: float) -> Iterator[str]:
+def line(packed: PackedRows, seconds: float) -> Iterator[str]:
     """What there is to say of the rows of one split."""
     steps, segments = packed.steps, packed.segments
     begin = np.repeat(segments.begin, segments.query_stop - segments.query_begin)

@@ -38,7 +38,7 @@ from lab.experiment.loading import load_experiment
 from lab.models.base import Model
 from lab.running.assembly import assemble
 from lab.running.backend import prepare_backend
-from lab.running.computing import is_of_memory
+from lab.running.computing import is_out_of_memory
 from lab.running.estimate import Trial
 
 
@@ -149,7 +149,7 @@ def crowds(experiment: Experiment, data: Dataset, model: Model, asked: Asked) ->
         try:
             update, look = trained(experiment, data, model, count, asked.dtype)
         except jax.errors.JaxRuntimeError as error:
-            if not is_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             print(f"{count:7,}  memory does not suffice", flush=True)
             gc.collect()

@@ -144,10 +144,10 @@ def read_and_sort(log: Path) -> None:
 
 def prepare_log(log: Path, cache: Path) -> None:
     """The lab's way."""
-    from lab.data.log.cache import prepare
+    from lab.data.log.cache import prepare_log
     from lab.data.sources import Table
 
-    prepare(Table(path=str(log)), horizons=HORIZONS, cache=cache)
+    prepare_log(Table(path=str(log)), horizons=HORIZONS, cache=cache)
 
 
 def train_on(log: Path, cache: Path, results: Path, steps: int) -> None:
@@ -159,7 +159,7 @@ def train_on(log: Path, cache: Path, results: Path, steps: int) -> None:
     from lab.data.sources import Table
     from lab.models import LSTM
     from lab.running.backend import prepare_backend
-    from lab.running.runner import Place, Run
+    from lab.running.runner import Run, RunSettings
     from lab.targets import Interest
     from lab.tracking.tracker import Tracking
 
@@ -175,7 +175,7 @@ def train_on(log: Path, cache: Path, results: Path, steps: int) -> None:
         training=Training(steps=steps, patience=0),
         baselines=(RecentPopularity(), DecayedPersonal()),
     )
-    Run(experiment, Place(results, cache, Tracking(mode="off"), Console(), report=False)).compute()
+    Run(experiment, RunSettings(results, cache, Tracking(mode="off"), Console(), report=False)).compute()
 
 
 def pandas_histories(log: Path, folder: Path) -> None:

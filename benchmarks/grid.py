@@ -24,8 +24,8 @@ from lab.data.sources import SyntheticShop
 from lab.experiment.experiment import Experiment
 from lab.models import LSTM
 from lab.running.backend import prepare_backend
-from lab.running.checkpoint_schedule import EVERY
-from lab.running.runner import Place, Run
+from lab.running.checkpoint_schedule import CHECKPOINT_SECONDS
+from lab.running.runner import Run, RunSettings
 from lab.targets import Interest
 from lab.tracking.tracker import Tracking
 from lab.training.settings import Training
@@ -54,7 +54,7 @@ class Asked:
     """Seeds of each feature set."""
     steps: int = 2_000
     """Updates of each cell, of which none stops early."""
-    every: float = EVERY
+    every: float = CHECKPOINT_SECONDS
     """Seconds between two checkpoints."""
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ def main(asked: Asked) -> None:
 
 def run_once(experiment: Experiment, out: Path, cache: Path, every: float) -> Spent:
     """Run the grid into an empty folder; each chunk trains as many cells as there are devices."""
-    place = Place(out, cache, Tracking(mode="off"), Console(quiet=True), report=False, checkpoint_every=every)
+    place = RunSettings(out, cache, Tracking(mode="off"), Console(quiet=True), report=False, checkpoint_every=every)
     run = Run(experiment, place)
     begun = time.monotonic()
     assert run.compute() == 0

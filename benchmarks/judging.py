@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmarks.shared.clock import seconds
 from benchmarks.shared.command import command
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
 from lab.data.timeline import folds
 from lab.dataset.dataset import Dataset, build_dataset
 from lab.experiment.cells import Cell, grid
@@ -26,10 +26,10 @@ from lab.training.fit import train
 
 def dataset(experiment: Experiment, cache: Path | None = None) -> Dataset:
     """The experiment's latest fold, made ready."""
-    log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
+    log = prepare_log(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
     histories = experiment.target.arrange(log, experiment.timeline)
     fold = folds(experiment.timeline, experiment.horizons, *histories.span)[0]
-    view, _ = look(histories, fold, experiment.target.categories, experiment.timeline.shard_events)
+    view, _ = build_view(histories, fold, experiment.target.categories, experiment.timeline.shard_events)
     groups, training = [experiment.group(name) for name in experiment.group_names()], experiment.training
     return build_dataset(view, experiment.timeline, experiment.target, groups, training.row_length, training.overlap)
 

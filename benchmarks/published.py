@@ -52,7 +52,7 @@ from lab.core.errors import InputError
 from lab.experiment.cell_record import CellRecord
 from lab.experiment.loading import load_experiment
 from lab.results.store import Store
-from lab.running.runner import Place, Run
+from lab.running.runner import Run, RunSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENT = "experiments/ml1m.py"
@@ -128,7 +128,9 @@ def planned(arguments: Sequence[str]) -> tuple[Store, list[CellRecord]]:
     """The results folder of that command, and the cells that it plans by the settings, log and code of now."""
     declared, about = load_experiment(ROOT / EXPERIMENT)
     experiment, options = parse(declared, f"python -m lab.run {EXPERIMENT}", about, arguments)
-    ready = Run(experiment, Place(options.out, options.cache, options.tracking, Console(quiet=True), options.only))
+    ready = Run(
+        experiment, RunSettings(options.out, options.cache, options.tracking, Console(quiet=True), options.only)
+    )
     return ready.store, [cell.record("missing") for cell in ready.cells]
 
 

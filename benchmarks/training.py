@@ -58,7 +58,7 @@ from benchmarks.shared.command import command, require
 from benchmarks.shared.packed import BATCH, CLASSES, IDS, LENGTH, MODELS, Dtype, Name, packed_rows, stepper, steps_here
 from benchmarks.shared.ratios import CELLS, ratios, read_again
 from lab.core.errors import InputError
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.rows.batch import Rows
 from lab.data.sources import OnlineRetail, OpenEcommerce, SyntheticShop, Taobao
 from lab.models.base import Model
@@ -107,7 +107,7 @@ def main(asked: Asked) -> None:
     wanted = Wanted(chosen, asked.dtypes, tuple(sorted(set(asked.cells))), asked.rounds)
     compare(f"{BATCH} x {LENGTH}, all places full", full, LENGTH, wanted)
     for source in [SyntheticShop(users=2_000, days=180)] + [SOURCES[name](path=path) for name, path in asked.logs]:
-        found = prepare(source)
+        found = prepare_log(source)
         ids = np.asarray(found.item if found.category is None else found.category).astype(np.int64) % IDS + 1
         bounds = list(pairwise(found.offsets))
         histories = [ids[begin:stop][-LONGEST:] for begin, stop in bounds if stop > begin]

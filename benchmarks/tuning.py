@@ -21,13 +21,13 @@ import tyro
 from benchmarks.crowd import asked_for
 from benchmarks.judging import dataset
 from benchmarks.shared.command import command, require
-from lab.baselines.fitted import Fitted
+from lab.baselines.calibrated_scorer import CalibratedScorer
 from lab.dataset.dataset import Dataset
 from lab.evaluation.familiarity import SLICES
 from lab.evaluation.tuning_metric import METRIC
 from lab.experiment.experiment import Experiment
 from lab.results.conclusions import span
-from lab.running.judging import fit_baseline, judge_fitted
+from lab.running.judging import fit_baseline, judge_fitted_baseline
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def lines(experiment: Experiment, data: Dataset, place: int) -> Iterator[str]:
         begun = time.perf_counter()
         fitted = fit_baseline(data, experiment.target, baseline, place)
         tuned = time.perf_counter()
-        assert isinstance(fitted, Fitted)
-        metrics = judge_fitted(data, experiment.target, baseline.name, fitted, place).result().metrics
+        assert isinstance(fitted, CalibratedScorer)
+        metrics = judge_fitted_baseline(data, experiment.target, baseline.name, fitted, place).result().metrics
         judged = time.perf_counter()
         found = {(one.slice, one.metric): one.value for one in metrics}
         values = "".join(f"{found[part, METRIC]:8.4f}" for part in SLICES)

@@ -34,9 +34,9 @@ from benchmarks.interest import per_query, said
 from benchmarks.shared.command import command
 from benchmarks.shared.finished import baseline_of, done, experiment_at, leader, line_of, require_log
 from lab.core.errors import InputError
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.fold.queries import FoldView, Queries
-from lab.data.fold.seen import seen_by
+from lab.data.fold.seen_candidates import seen_candidates
 from lab.experiment.cell_record import CellRecord, line_name
 from lab.features.weights import PACE
 from lab.predicting.interests import label_shares, softmax
@@ -157,7 +157,7 @@ def show_lengths(
     for low, high in pairwise(quartiles(history)):
         here = (low <= history) & (history < high)
         more = said(over_users((mine - against)[here], user[here], np.random.default_rng(0)))
-        named = f"{history[here].min():,} to {counted(int(history[here].max()), 'event')}"
+        named = f"{history[here].min():,} to {plural(int(history[here].max()), 'event')}"
         shares = "".join(f"{part[here].mean():{wide}.3f}" for part, wide in zip(back, (18, 10), strict=False))
         print(
             f"    {named:19s}{here.sum():8,d}{mine[here].mean():9.3f}{against[here].mean():11.3f}  {more:28s}{shares}"
@@ -166,7 +166,7 @@ def show_lengths(
 
 def going_back(view: FoldView, predictions: Predictions, user: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """float[U] twice, for these users: the probability of touched categories, and the labels' weight on them."""
-    seen = seen_by(view, predictions.queries)
+    seen = seen_candidates(view, predictions.queries)
     row = {one: i for i, one in enumerate(view.histories.row_of(predictions.queries.user).tolist())}
     order = [row[one] for one in user]
     return (predictions.shares * seen).sum(1)[order], (predictions.weights * seen).sum(1)[order]

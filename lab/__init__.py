@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.lazy import lazily
+from lab.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lab.data.log.cleaning import Cleaning
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cleaning", "Experiment", "Timeline", "Training", "register"]
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "Cleaning": "data.log.cleaning",

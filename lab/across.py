@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.core.entry_point import arguments_or_help, run_command
 from lab.core.errors import InputError
 from lab.core.escape import printable, terminal
-from lab.core.process import asked, ended
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,8 +25,8 @@ OUT = Path("results/across")
 
 def main() -> None:
     """Compare what the command line names, and leave: 0 done, 1 a fault, 2 a mistake of the user's."""
-    arguments = asked(__doc__)
-    sys.exit(ended(lambda: compare(*_read(arguments))))
+    arguments = arguments_or_help(__doc__)
+    sys.exit(run_command(lambda: compare(*_read(arguments))))
 
 
 def compare(folders: list[Path], out: Path) -> int:
@@ -34,7 +34,7 @@ def compare(folders: list[Path], out: Path) -> int:
     from rich.console import Console
 
     from lab.core.files import write_whole
-    from lab.report.across_logs import pairs_csv, ranks_csv, read_across, said
+    from lab.report.across_logs import findings, pairs_csv, ranks_csv, read_across
     from lab.report.ranks import draw_ranks
 
     across = read_across(folders)
@@ -45,7 +45,7 @@ def compare(folders: list[Path], out: Path) -> int:
         write_whole(out / name, content)
     console = Console()
     console.print(_table(across), "")
-    for sentence in said(across):
+    for sentence in findings(across):
         console.print(terminal(sentence), markup=False, highlight=False)
     console.print(terminal(f"Written to {out}: {', '.join(files)}"), markup=False, highlight=False, soft_wrap=True)
     return 0

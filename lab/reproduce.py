@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from lab.core.entry_point import arguments_or_help, run_command
 from lab.core.errors import InputError
 from lab.core.escape import printable, terminal
-from lab.core.process import asked, ended
 
 if TYPE_CHECKING:
     from lab.experiment.experiment import Experiment
@@ -48,9 +48,9 @@ class Options:
 
 def main() -> None:
     """Reproduce what the command line names, and leave."""
-    arguments = asked(__doc__)
+    arguments = arguments_or_help(__doc__)
     try:
-        code = ended(lambda: _reproduce(Path(arguments[0]), arguments[1:]))
+        code = run_command(lambda: _reproduce(Path(arguments[0]), arguments[1:]))
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         code = 130
@@ -59,7 +59,7 @@ def main() -> None:
 
 def _reproduce(path: Path, arguments: list[str]) -> int:
     from lab.experiment.loading import load_experiment
-    from lab.experiment.settings import experiment_of
+    from lab.experiment.settings import experiment_from_settings
     from lab.pins.comparison import check_seeds
     from lab.pins.pin import measures_of, read_pin
     from lab.running.backend import prepare_backend
@@ -67,7 +67,7 @@ def _reproduce(path: Path, arguments: list[str]) -> int:
     pin = read_pin(path)
     file, arguments = _with(arguments)
     declared = load_experiment(file)[0] if file else None
-    experiment, options = _parse(experiment_of(pin["experiment"], declared), path, arguments)
+    experiment, options = _parse(experiment_from_settings(pin["experiment"], declared), path, arguments)
     chosen = choose(pin["cells"], options.cells)
     moved = _moved(pin, chosen, experiment)
     if options.level == "statistical":
@@ -137,15 +137,15 @@ def pinned_devices(chosen: Sequence[Mapping[str, Any]]) -> int | None:
 
 def differences(pin: Mapping[str, Any]) -> tuple[list[str], bool]:
     """What differs here, a line each, and whether any of it can move a bit."""
-    from lab.core.nested import flat
-    from lab.pins.environment import code, machine
+    from lab.core.nested import flatten
+    from lab.pins.environment import describe_code, describe_machine
 
-    here = {"code": code(), "machine": machine()}
+    here = {"code": describe_code(), "machine": describe_machine()}
     mute = {"code.commit", "code.dirty", "code.version", "code.lock_sha256", "machine.memory_bytes"}
     mute |= {"machine.cores"}  # bits follow from the devices, of which there are as many as pinned
-    pinned = flat({name: {k: v for k, v in pin[name].items() if k != "modules"} for name in here})
-    found = {name: (pinned.get(name), now) for name, now in flat(here).items() if pinned.get(name) != now}
-    found |= {name: (was, None) for name, was in pinned.items() if name not in flat(here)}
+    pinned = flatten({name: {k: v for k, v in pin[name].items() if k != "modules"} for name in here})
+    found = {name: (pinned.get(name), now) for name, now in flatten(here).items() if pinned.get(name) != now}
+    found |= {name: (was, None) for name, was in pinned.items() if name not in flatten(here)}
     lines = [f"{name}: {_short(was)} in the pin, {_short(now)} here" for name, (was, now) in found.items()]
     return lines, any(name not in mute for name in found)
 
@@ -163,7 +163,7 @@ def _moved(pin: Mapping[str, Any], chosen: Sequence[Mapping[str, Any]], experime
     from lab.experiment.cell_record import place_of
     from lab.experiment.cells import grid
     from lab.pins.comparison import moved_settings
-    from lab.results.stale import moved_modules
+    from lab.results.stale_cells import moved_modules
 
     cells = grid(experiment, pin["data"]["fingerprint"], experiment.target.truth(experiment.source) is not None)
     here = {place_of(record): record for record in (cell.record("missing") for cell in cells)}
@@ -204,7 +204,7 @@ def _say(line: str) -> None:
 
 def require_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) -> None:
     """Raise InputError, with the line to run, where the pinned files are not here, or others in their place."""
-    from lab.core.shell import command
+    from lab.core.shell import shell_command
     from lab.experiment.settings import flags_of_files
     from lab.pins.pin import check_files
 
@@ -212,7 +212,7 @@ def require_files(pin: Mapping[str, Any], experiment: "Experiment", path: Path) 
         check_files(experiment.source, pin)
     except InputError as error:
         flags = flags_of_files(pin["experiment"]["source"]) or ["--source.path", "FOLDER"]
-        line = command("lab.reproduce", str(path), *flags)
+        line = shell_command("lab.reproduce", str(path), *flags)
         raise InputError(f"{error} A pin keeps the names of files alone; say where they lie:\n  {line}") from None
 
 
@@ -220,10 +220,10 @@ def _prepared(pin: Mapping[str, Any], experiment: "Experiment", options: Options
     """The run, its log ready. Raises InputError where that is not the pinned one, whatever its files are."""
     from rich.console import Console
 
-    from lab.running.runner import Place, Run
+    from lab.running.runner import Run, RunSettings
     from lab.tracking.tracker import Tracking
 
-    run = Run(experiment, Place(options.out or folder, options.cache, Tracking(mode="off"), Console()))
+    run = Run(experiment, RunSettings(options.out or folder, options.cache, Tracking(mode="off"), Console()))
     was, now = pin["data"]["fingerprint"], run.histories.fingerprint
     if was != now:
         raise InputError(f"source: the histories made of it have the fingerprint {now}, those of the pin {was}.")

@@ -25,21 +25,22 @@ import sys
 import time
 from pathlib import Path
 
+from lab.core.entry_point import arguments_or_help, run_command
 from lab.core.escape import terminal
-from lab.core.process import SOON, answer_stops, asked, ended
-from lab.core.shell import command
+from lab.core.shell import shell_command
+from lab.core.stop_signals import GRACE_SECONDS, handle_stop_signals
 
 
 def main() -> None:
     """Run what the command line says, and leave: 0 done, 1 a fault, 2 a mistake of the user's, 130 stopped."""
-    arguments = asked(__doc__)
+    arguments = arguments_or_help(__doc__)
     try:
-        answer_stops(Interrupt())
+        handle_stop_signals(Interrupt())
         sys.unraisablehook = ask_again
-        code = ended(lambda: _run(arguments[0], arguments[1:]))
+        code = run_command(lambda: _run(arguments[0], arguments[1:]))
     except KeyboardInterrupt:
-        answer_stops(signal.SIG_IGN)
-        again = terminal(command("lab.run", *arguments))
+        handle_stop_signals(signal.SIG_IGN)
+        again = terminal(shell_command("lab.run", *arguments))
         print(f"\nStopped. Finished cells are kept; go on with:\n  {again}", file=sys.stderr)
         code = 130
     sys.exit(code)
@@ -47,9 +48,9 @@ def main() -> None:
 
 def _run(file: str, arguments: list[str]) -> int:
     if "--list" in (file, *arguments):
-        from lab.commands.catalogue import catalogue
+        from lab.commands.part_list import list_parts
 
-        print(terminal("\n".join(catalogue(None if file == "--list" else Path(file))).rstrip()))
+        print(terminal("\n".join(list_parts(None if file == "--list" else Path(file))).rstrip()))
         return 0
 
     from lab.commands.command_line import parse
@@ -62,19 +63,19 @@ def _run(file: str, arguments: list[str]) -> int:
 
     from lab.results.store import Store
     from lab.running.backend import prepare_backend
-    from lab.running.device_count import devices_for, said
-    from lab.running.plan import say
-    from lab.running.runner import Place, Run
+    from lab.running.device_count import device_count_line, devices_for
+    from lab.running.plan import print_line
+    from lab.running.runner import Run, RunSettings
 
     store, console = Store(options.out / experiment.name), Console()
     store.check_length()
     devices = devices_for(store)
     prepare_backend(options.cache, devices)
-    if line := said(store, devices):
-        say(console, line)
+    if line := device_count_line(store, devices):
+        print_line(console, line)
     run = Run(
         experiment,
-        Place(
+        RunSettings(
             *(options.out, options.cache, options.tracking, console),
             *(options.only, options.report, options.checkpoint_every),
         ),
@@ -94,11 +95,11 @@ class Interrupt:
     """Answers a request to end, and not again at once, so that a key pressed twice does not spoil the leaving."""
 
     def __init__(self) -> None:
-        self._answered = -SOON
+        self._answered = -GRACE_SECONDS
 
     def __call__(self, number: int, frame: object) -> None:
         now = time.monotonic()
-        if now - self._answered >= SOON:
+        if now - self._answered >= GRACE_SECONDS:
             self._answered = now
             raise KeyboardInterrupt
 

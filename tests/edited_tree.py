@@ -25,7 +25,7 @@ from lab.features import Habit
 from lab.models import GRU, LSTM, Transformer
 from lab.models.recurrence import recur
 from lab.targets import Interest, NextItem
-from lab.targets.next_item.metrics import per_query
+from lab.targets.next_item.metrics import query_metrics
 from lab.training.fit import train
 from lab.training.settings import Training
 from tests.small_experiment import asked
@@ -132,7 +132,7 @@ def add(kind: str) -> None:
     ):
         assert old in text
         text = text.replace(old, new)
-    text, times = re.subn(r"lazily\(\s*__name__,\s*\{", 'lazily(__name__, {"Added": "added", ', text)
+    text, times = re.subn(r"lazy_exports\(\s*__name__,\s*\{", 'lazy_exports(__name__, {"Added": "added", ', text)
     assert times == 1
     init.write_text(text)
 
@@ -178,7 +178,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "settings in words": lambda: change(settings_of),
     **{
         f"change {thing.__name__}": lambda thing=thing: change(thing)  # type: ignore[attr-defined]
-        for thing in (recur, Habit, Markov, Interest, per_query, train, folds, SyntheticShop)
+        for thing in (recur, Habit, Markov, Interest, query_metrics, train, folds, SyntheticShop)
     },
     "a package moved": move_training,
 }  # fmt: skip

@@ -13,8 +13,8 @@ import polars as pl
 
 from lab.data.fold.categories import Categories
 from lab.data.fold.limits import Limits
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.histories import Histories
 from lab.data.sources import Table
@@ -93,7 +93,7 @@ def prepared(events: Sequence[Event], cache: Path, seed: int = 0) -> Histories:
         frame=frame, category="category", behaviour="behaviour", price="price", quantity="quantity", text="text",
         behaviours=BEHAVIOURS,
     )  # fmt: skip
-    return prepare(source, Cleaning(), TIMELINE, HORIZONS, cache, say=print)
+    return prepare_log(source, Cleaning(), TIMELINE, HORIZONS, cache, say=print)
 
 
 def fold_of(
@@ -110,7 +110,7 @@ def fold_of(
     """The newest fold, made ready."""
     histories = target.arrange(histories, TIMELINE)
     fold = folds(TIMELINE, HORIZONS, int(histories.time.min()), START * DAY)[0]
-    view, _ = look(histories, fold, categories or target.categories, shard_events, limits)
+    view, _ = build_view(histories, fold, categories or target.categories, shard_events, limits)
     known = shipped("feature group")
     made = [known[group]() if isinstance(group, str) else group for group in groups]
     return build_dataset(view, TIMELINE, target, made, row_length, overlap, causal)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from lab.commands.arguments import read_arguments
+from lab.core.entry_point import run_command
 from lab.core.errors import InputError
-from lab.core.process import ended
 
 Asked = TypeVar("Asked")
 
@@ -18,7 +18,7 @@ def command(name: str, asked: type[Asked], work: Callable[[Asked], int | None], 
     `asked` is a dataclass of settings; what its own checks or the work raise as InputError is said in a sentence.
     """
     program = f"python -m benchmarks.{name}"
-    sys.exit(ended(lambda: work(read_arguments(asked, program, sys.argv[1:], description=about)) or 0))
+    sys.exit(run_command(lambda: work(read_arguments(asked, program, sys.argv[1:], description=about)) or 0))
 
 
 def require(asked: Any, *some: str, **least: float) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.core.errors import InputError
-from lab.core.shell import command
+from lab.core.shell import shell_command
 from lab.experiment.cell_record import CellRecord
 from lab.experiment.experiment import Experiment
 from lab.experiment.loading import load_experiment
-from lab.experiment.settings import experiment_of
+from lab.experiment.settings import experiment_from_settings
 from lab.pins.pin import check_files, read_pin
 from lab.results.store import Store
 from lab.targets.interest.measures import MEASURES
@@ -70,7 +70,7 @@ def baseline_of(cells: Sequence[CellRecord], asked: str | None) -> str:
 def experiment_at(results: Path, log: str | None, file: Path | None) -> Experiment:
     """The run's experiment, its log at `log` where that is given; `file` has the classes that do not ship."""
     declared = load_experiment(file)[0] if file else None
-    experiment = experiment_of(read_pin(results / "pin.json")["experiment"], declared)
+    experiment = experiment_from_settings(read_pin(results / "pin.json")["experiment"], declared)
     source: Any = experiment.source
     if log is not None:
         if not hasattr(source, "path"):
@@ -86,5 +86,5 @@ def require_log(source: Any, module: str, results: Path) -> None:
         check_files(source, pin)
     except InputError as error:
         log = Path(str(pin["experiment"]["source"]["path"])).name
-        again = command(module, str(results), "--log", f"FOLDER/{log}")
+        again = shell_command(module, str(results), "--log", f"FOLDER/{log}")
         raise InputError(f"{error} A run keeps the names of its files alone; say where they lie:\n  {again}") from None

@@ -8,13 +8,13 @@ for baseline in default_baselines():
 
 from typing import TYPE_CHECKING
 
-from lab.core.lazy import lazily
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
+from lab.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lab.baselines.asked import Asked
     from lab.baselines.base import Baseline
-    from lab.baselines.fitted import Fitted
+    from lab.baselines.calibrated_scorer import CalibratedScorer
+    from lab.baselines.labelled_queries import LabelledQueries
     from lab.baselines.last import LastCategory
     from lab.baselines.logistic import Logistic
     from lab.baselines.markov import Markov
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from lab.baselines.popularity import RecentPopularity
 
 __all__ = [
-    "Asked",
     "Baseline",
+    "CalibratedScorer",
     "DecayedPersonal",
-    "Fitted",
+    "LabelledQueries",
     "LastCategory",
     "Logistic",
     "Markov",
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-@no_numbers
+@not_fingerprinted
 def default_baselines(asked: str = "ticks", taken: bool = True) -> "tuple[Baseline, ...]":
     """One of each with its defaults, from the plainest to the strongest, for targets asked at `ticks` or `events`.
 
@@ -52,12 +52,12 @@ def default_baselines(asked: str = "ticks", taken: bool = True) -> "tuple[Baseli
     return tuple(one for one in every if asked in one.asked and (taken or not one.orders_taken))
 
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "Asked": "asked",
+        "LabelledQueries": "labelled_queries",
         "Baseline": "base",
-        "Fitted": "fitted",
+        "CalibratedScorer": "calibrated_scorer",
         "RecentPopularity": "popularity",
         "PersonalFrequency": "personal",
         "DecayedPersonal": "personal",

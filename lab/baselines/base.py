@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from lab.baselines.asked import Asked
-from lab.baselines.fitted import Fitted, Scorer
-from lab.baselines.smoothing import calibrated
+from lab.baselines.calibrated_scorer import CalibratedScorer, Scorer
+from lab.baselines.labelled_queries import LabelledQueries
+from lab.baselines.smoothing import calibrate
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView, Queries
 
@@ -68,13 +68,13 @@ class Baseline:
             return f"predicts numbers, and target {target.name} ranks candidates"
         return ""
 
-    def fit(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Fitted:
+    def fit(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> CalibratedScorer:
         """Fit on events up to the valid cutoff, on training windows closed by then, and on valid labels.
 
         train and valid hold the queries of those splits with their labels at `horizon` (microseconds);
         training queries whose window closes after the valid cutoff are left out, and valid ones without a label. What
-        is chosen on valid is chosen by what the test will rank (`Asked.metric`). Raises InputError when no valid query
-        has a label, since nothing can be chosen then.
+        is chosen on valid is chosen by what the test will rank (`LabelledQueries.metric`). Raises InputError when no
+        valid query has a label, since nothing can be chosen then.
         """
         valid = valid.answered
         if not len(valid):
@@ -82,20 +82,22 @@ class Baseline:
                 f"baseline {self.name}: no query at the valid cutoff has a label within the horizon, so its settings "
                 f"cannot be chosen; use a longer horizon or a log with more users."
             )
-        return calibrated(self.name, self.fit_scorer(view, _closed(view, train, horizon), valid, horizon), view, valid)
+        return calibrate(
+            self.name, self.fit_scorer(view, _closed_windows(view, train, horizon), valid, horizon), view, valid
+        )
 
-    def predictor(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> FittedNumbers:
+    def predictor(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> FittedNumbers:
         """The same for a baseline that predicts numbers."""
-        return FittedNumbers(self.name, self.fit_numbers(view, _closed(view, train, horizon), valid, horizon))
+        return FittedNumbers(self.name, self.fit_numbers(view, _closed_windows(view, train, horizon), valid, horizon))
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Scorer:
+    def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> Scorer:
         """The same but for the probabilities; `valid` are all answered queries, too many to be scored at once."""
         raise TypeError(f"{type(self).__name__} fits no scorer")
 
-    def fit_numbers(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Predictor:
+    def fit_numbers(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> Predictor:
         raise TypeError(f"{type(self).__name__} fits no predictor of numbers")
 
 
-def _closed(view: FoldView, train: Asked, horizon: int) -> Asked:
+def _closed_windows(view: FoldView, train: LabelledQueries, horizon: int) -> LabelledQueries:
     """The training queries whose windows close by the valid cutoff."""
     return train[np.flatnonzero(train.queries.cutoff + horizon <= view.fold.valid_cutoff)]

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.asked import Asked
-from lab.baselines.known import past, popularity
-from lab.baselines.popularity import Windowed
+from lab.baselines.labelled_queries import LabelledQueries
+from lab.baselines.past_events import past, popularity
+from lab.baselines.popularity import WindowedBaseline
 from lab.baselines.tuning import Choice
 from lab.data.fold.queries import FoldView, Queries
 
@@ -32,7 +32,7 @@ class LastScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LastCategory(Windowed):
+class LastCategory(WindowedBaseline):
     """score(c) = 1 / (1 + r), c the r-th most recent distinct candidate of the user (the last one: r = 0).
 
     Below all n of those, recent popularity: its share / (1 + n). Events at one instant are in the log's
@@ -43,6 +43,6 @@ class LastCategory(Windowed):
     name: ClassVar[str] = "last"
     orders_taken: ClassVar[bool] = True
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> LastScorer:
+    def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> LastScorer:
         window = self.chosen_window(view, valid)
         return LastScorer(window["popularity_days"], (window,))

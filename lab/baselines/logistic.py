@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lab.baselines.asked import Asked
 from lab.baselines.base import Baseline
-from lab.baselines.known import past, popularity_at
+from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.markov import Transitions, count_transitions
+from lab.baselines.past_events import past, popularity_at
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView, Queries
 
@@ -74,13 +74,15 @@ class Logistic(Baseline):
     seed: int = 0
     """Seed of that sample."""
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> LogisticScorer:
+    def fit_scorer(
+        self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int
+    ) -> LogisticScorer:
         features, is_label, weight = self._training_pairs(view, self._chosen(train, horizon))
         coefficients = _fit_logistic(features, is_label, weight)
         transitions = count_transitions(view, view.fold.valid_cutoff)
         return LogisticScorer(transitions, self.scales, self.windows, coefficients)
 
-    def _chosen(self, train: Asked, horizon: int) -> Asked:
+    def _chosen(self, train: LabelledQueries, horizon: int) -> LabelledQueries:
         """The training queries to learn from: those with labels, at cutoffs a horizon apart, thinned."""
         chosen: list[int] = []
         for cutoff in np.unique(train.queries.cutoff)[::-1].tolist():
@@ -94,7 +96,7 @@ class Logistic(Baseline):
             )
         return kept
 
-    def _training_pairs(self, view: FoldView, train: Asked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _training_pairs(self, view: FoldView, train: LabelledQueries) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """float32[P, F] features, bool[P] labels and float64[P] weights of the pairs to learn from."""
         rng = np.random.default_rng(self.seed)
         parts = []
@@ -108,7 +110,7 @@ class Logistic(Baseline):
         return features, is_label, weight
 
     def _block(
-        self, view: FoldView, asked: Asked, transitions: Transitions, rng: np.random.Generator
+        self, view: FoldView, asked: LabelledQueries, transitions: Transitions, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         features = pair_features(view, asked.queries, transitions, self.scales, self.windows)
         is_label = np.zeros(features.shape[:2], bool)

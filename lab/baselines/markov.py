@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lab.baselines.asked import Asked
-from lab.baselines.known import Past, past, past_of_all, popularity
-from lab.baselines.popularity import Windowed
+from lab.baselines.labelled_queries import LabelledQueries
+from lab.baselines.past_events import Past, past, popularity, whole_past
+from lab.baselines.popularity import WindowedBaseline
 from lab.baselines.tuning import Axis, Choice, choose
 from lab.data.fold.queries import FoldView, Queries
 
@@ -50,7 +50,7 @@ def count_transitions(view: FoldView, moment: int) -> Transitions:
     for first in range(0, view.histories.users, USERS_AT_ONCE):
         users = np.arange(first, min(first + USERS_AT_ONCE, view.histories.users), dtype=np.int32)
         users = users if view.sample is None else users[view.sample[users]]
-        runs = past_of_all(view, users, moment).runs()
+        runs = whole_past(view, users, moment).runs()
         inside = runs.query[1:] == runs.query[:-1]
         pair = (runs.candidate[:-1][inside], runs.candidate[1:][inside])
         counts = counts + csr_array((np.ones(len(pair[0])), pair), shape=(size, size))
@@ -74,7 +74,7 @@ class MarkovScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Markov(Windowed):
+class Markov(WindowedBaseline):
     """score(b) = mean over the user's last m candidates a_1, a_2, ... (latest first) of P(b | a_i), weighing d^(i - 1).
 
     P(b | a) = (n(a, b) + k * popularity(b)) / (n(a) + k): first-order transitions between consecutive
@@ -92,7 +92,7 @@ class Markov(Windowed):
     priors: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)
     """Strengths of the popularity, in transitions, to choose from, k; of several, where the search begins."""
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> MarkovScorer:
+    def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> MarkovScorer:
         window = self.chosen_window(view, valid)
         days = window["popularity_days"]
         transitions = count_transitions(view, view.fold.valid_cutoff)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.asked import Asked
-from lab.baselines.known import past, popularity
-from lab.baselines.popularity import Windowed
+from lab.baselines.labelled_queries import LabelledQueries
+from lab.baselines.past_events import past, popularity
+from lab.baselines.popularity import WindowedBaseline
 from lab.baselines.tuning import Axis, Choice, choose
 from lab.data.fold.queries import FoldView, Queries
 
@@ -25,7 +25,7 @@ class FrequencyScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonalFrequency(Windowed):
+class PersonalFrequency(WindowedBaseline):
     """score(c) = the user's own count of c, and below it half the recent popularity share.
 
     A share is less than one event, so popularity orders only what the user's counts leave equal: "personal
@@ -36,7 +36,9 @@ class PersonalFrequency(Windowed):
     name: ClassVar[str] = "personal"
     orders_taken: ClassVar[bool] = True
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> FrequencyScorer:
+    def fit_scorer(
+        self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int
+    ) -> FrequencyScorer:
         window = self.chosen_window(view, valid)
         return FrequencyScorer(window["popularity_days"], (window,))
 
@@ -65,7 +67,7 @@ class DecayedScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecayedPersonal(Windowed):
+class DecayedPersonal(WindowedBaseline):
     """score(c) = a * (share of c among the user's events, each weighing exp(-age / tau)) + (1 - a) * popularity.
 
     tau and a are chosen on valid by NDCG@10, both together; a = 0, which is popularity, is always among them.
@@ -81,7 +83,7 @@ class DecayedPersonal(Windowed):
     own_shares: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
     """Shares a of the user's own counts to choose from; of several, where the search begins."""
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> DecayedScorer:
+    def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> DecayedScorer:
         window = self.chosen_window(view, valid)
         days = window["popularity_days"]
         axes = Axis("own_share", self.own_shares, "share"), Axis("tau_days", self.taus)

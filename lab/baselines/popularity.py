@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lab.baselines.asked import Asked
 from lab.baselines.base import Baseline
-from lab.baselines.known import popularity
+from lab.baselines.labelled_queries import LabelledQueries
+from lab.baselines.past_events import popularity
 from lab.baselines.tuning import Axis, Choice, choose
 from lab.data.fold.queries import FoldView, Queries
 
@@ -22,21 +22,21 @@ class PopularityScorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Windowed(Baseline):
+class WindowedBaseline(Baseline):
     """A baseline that leans on recent popularity."""
 
     windows: tuple[float, ...] = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)
     """Days of popularity to choose from, by the popularity's own NDCG@10 on valid; of several, where the search begins:
     it goes on beyond the first or last while that is better."""
 
-    def chosen_window(self, view: FoldView, valid: Asked) -> Choice:
+    def chosen_window(self, view: FoldView, valid: LabelledQueries) -> Choice:
         """The window, `popularity_days`, by whose popularity the valid queries are ranked best."""
         axes = (Axis("popularity_days", self.windows),)
         return choose(view, valid, axes, lambda queries: lambda days: PopularityScorer(days).scores(view, queries))
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecentPopularity(Windowed):
+class RecentPopularity(WindowedBaseline):
     """score(c) = share of c among all users' events in the last w days before the cutoff.
 
     w is chosen on valid by NDCG@10; among candidates that nobody took in the window, all-time counts
@@ -46,6 +46,8 @@ class RecentPopularity(Windowed):
 
     name: ClassVar[str] = "popularity"
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> PopularityScorer:
+    def fit_scorer(
+        self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int
+    ) -> PopularityScorer:
         window = self.chosen_window(view, valid)
         return PopularityScorer(window["popularity_days"], (window,))

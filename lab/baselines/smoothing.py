@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.baselines.asked import Asked
-from lab.baselines.fitted import Fitted, Scorer, checked, shares
+from lab.baselines.calibrated_scorer import CalibratedScorer, Scorer, check_scores, shares
+from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.tuning import FIRST, Axis, blocks, spread
 from lab.data.fold.queries import FoldView
 
@@ -17,7 +17,7 @@ SCORES = 1 << 22
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LogLossTerms:
     """What the log loss of M labels among C candidates follows from."""
 
     candidates: int
@@ -36,25 +36,27 @@ class Labelled:
         return float(-(self.weight * (np.log(own) - np.log(every))).sum())
 
 
-def calibrated(name: str, scorer: Scorer, view: FoldView, valid: Asked) -> Fitted:
+def calibrate(name: str, scorer: Scorer, view: FoldView, valid: LabelledQueries) -> CalibratedScorer:
     """The baseline of that name fitted, on as many of the answered valid queries as its settings were chosen on.
 
     Raises InputError where its scores are no scores.
     """
     least = max(FIRST, SCORES // view.candidates)
     queries = min(max((choice.queries for choice in getattr(scorer, "choices", ())), default=least), len(valid))
-    bare, values, parts = Fitted(scorer, 0.0), np.empty(queries), []
+    bare, values, parts = CalibratedScorer(scorer, 0.0), np.empty(queries), []
     for some, asked in blocks(view, valid, spread(len(valid))[:queries]):
         scores = bare.scores(view, asked.queries)
-        chances = checked(name, bare.chances(scores), len(asked), view.candidates)
+        chances = check_scores(name, bare.chances(scores), len(asked), view.candidates)
         values[some] = asked.metric(view)(scores)
-        parts.append(_labelled(view, asked, shares(chances)))
+        parts.append(_log_loss_terms(view, asked, shares(chances)))
     joined = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Fitted(scorer, best_smoothing(Labelled(view.candidates, *joined)), float(values.mean()), queries, len(valid))
+    return CalibratedScorer(
+        scorer, best_smoothing(LogLossTerms(view.candidates, *joined)), float(values.mean()), queries, len(valid)
+    )
 
 
-def _labelled(view: FoldView, asked: Asked, of_all: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The columns of `Labelled`, of some queries whose candidates have the shares float64[Q, C]."""
+def _log_loss_terms(view: FoldView, asked: LabelledQueries, of_all: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The columns of `LogLossTerms`, of some queries whose candidates have the shares float64[Q, C]."""
     (query, label), out = asked.labelled, asked.left_out(view)
     whole, every = np.ones(len(query)), np.full(len(query), view.candidates)
     if out is not None:
@@ -62,7 +64,7 @@ def _labelled(view: FoldView, asked: Asked, of_all: np.ndarray) -> tuple[np.ndar
     return asked.labels.weights, of_all[query, label], whole, every
 
 
-def best_smoothing(labelled: Labelled) -> float:
+def best_smoothing(labelled: LogLossTerms) -> float:
     """The one with the least log loss among SMOOTHINGS, which go on where the least is at an end.
 
     But not to less than one in so many labels: from these nothing can be told of what happens more rarely.

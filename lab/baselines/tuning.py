@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from lab.baselines.asked import Asked
+from lab.baselines.labelled_queries import LabelledQueries
 from lab.data.fold.queries import FoldView, Queries
 
 Settings = tuple[float, ...]
@@ -93,7 +93,7 @@ class Choice:
 
 
 def choose(
-    view: FoldView, valid: Asked, axes: Sequence[Axis], ranked: Ranked, always: Iterable[Settings] = ()
+    view: FoldView, valid: LabelledQueries, axes: Sequence[Axis], ranked: Ranked, always: Iterable[Settings] = ()
 ) -> Choice:
     """The settings by which the answered valid queries are ranked best, of equal ones the first.
 
@@ -137,7 +137,7 @@ def _beyond(
 class _Race:
     """The metric of each setting at the first of the queries."""
 
-    def __init__(self, view: FoldView, valid: Asked, ranked: Ranked) -> None:
+    def __init__(self, view: FoldView, valid: LabelledQueries, ranked: Ranked) -> None:
         self._view, self._valid, self._ranked = view, valid, ranked
         self._order = spread(len(valid))
         self._users = np.unique(valid.queries.user, return_inverse=True)[1][self._order]
@@ -188,7 +188,7 @@ def spread(count: int) -> np.ndarray:
     return turned[turned < count]
 
 
-def blocks(view: FoldView, valid: Asked, rows: np.ndarray) -> Iterable[tuple[np.ndarray, Asked]]:
+def blocks(view: FoldView, valid: LabelledQueries, rows: np.ndarray) -> Iterable[tuple[np.ndarray, LabelledQueries]]:
     """Queries in blocks whose scores fit memory: their places among the rows, and the queries.
 
     Those of about one time are together, since what everybody did by then is counted once for all of them.

@@ -12,7 +12,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from lab.core.errors import InputError
-from lab.core.paragraphs import fitted, fitted_line, joined
+from lab.core.paragraphs import unwrap_paragraphs, wrap_line, wrap_to_terminal
 
 BOX = "│╭╰|+"
 """What the lines of tyro's boxes begin with, which it wraps itself."""
@@ -33,16 +33,16 @@ def read_arguments(
     """
     _check_once(arguments)
     with (
-        redirect_stdout(cast(TextIO, _Parted(sys.stdout))),
-        redirect_stderr(cast(TextIO, _Parted(sys.stderr))),
+        redirect_stdout(cast(TextIO, _WrappingStream(sys.stdout))),
+        redirect_stderr(cast(TextIO, _WrappingStream(sys.stderr))),
     ):
         return tyro.cli(
             settings,
             prog=program.replace(" ", _TIE),
-            description=fitted(description).replace("\n", _BREAK) if description else None,
+            description=wrap_to_terminal(description).replace("\n", _BREAK) if description else None,
             args=list(arguments),
             config=(tyro.conf.CascadeSubcommandArgs, *config),
-            registry=_joining(),
+            registry=_unwrapping_docs(),
         )
 
 
@@ -55,10 +55,10 @@ def _check_once(arguments: Sequence[str]) -> None:
 
 def choice(cls: type) -> Any:
     """A class as one of several to choose from, told in paragraphs."""
-    return Annotated[cls, tyro.conf.subcommand(description=joined(_about(cls)))]
+    return Annotated[cls, tyro.conf.subcommand(description=unwrap_paragraphs(_class_doc(cls)))]
 
 
-def _joining() -> ConstructorRegistry:
+def _unwrapping_docs() -> ConstructorRegistry:
     """tyro's own way with dataclasses, but for the line breaks of docstrings, all of which it keeps."""
     registry = ConstructorRegistry()
     within = False
@@ -74,42 +74,42 @@ def _joining() -> ConstructorRegistry:
         finally:
             within = False
         assert isinstance(found, StructConstructorSpec)
-        return replace(found, fields=tuple(map(_shown, found.fields)))
+        return replace(found, fields=tuple(map(_with_help, found.fields)))
 
     return registry
 
 
-def _shown(setting: StructFieldSpec) -> StructFieldSpec:
+def _with_help(setting: StructFieldSpec) -> StructFieldSpec:
     """A setting with its help in paragraphs, its default left out where that is empty, or None and told in words."""
-    told = _told(setting)
+    told = _help_text(setting)
     empty = setting.default is None and "Default: " in (told() or "")
     if empty or (isinstance(setting.default, tuple | dict) and not setting.default):
         return replace(setting, helptext=told, type=Annotated[setting.type, tyro.conf.arg(help_behavior_hint="")])
     return replace(setting, helptext=told)
 
 
-def _told(setting: StructFieldSpec) -> Callable[[], str | None]:
+def _help_text(setting: StructFieldSpec) -> Callable[[], str | None]:
     """The help of a setting, of its class where it has none and is a dataclass, in paragraphs."""
 
     def told() -> str | None:
         said = setting.helptext() if callable(setting.helptext) else setting.helptext
-        said = said or (_about(setting.type) if is_dataclass(setting.type) else "")
-        return joined(said) or None
+        said = said or (_class_doc(setting.type) if is_dataclass(setting.type) else "")
+        return unwrap_paragraphs(said) or None
 
     return told
 
 
-def _about(cls: type) -> str:
+def _class_doc(cls: type) -> str:
     """A class's docstring, but for the one that dataclasses make of their fields."""
     said = cls.__doc__ or ""
     return "" if said.startswith(f"{cls.__name__}(") else said
 
 
-def _wrapped(line: str) -> str:
-    return line if line[:1] in BOX else fitted_line(line)
+def _wrap_line(line: str) -> str:
+    return line if line[:1] in BOX else wrap_line(line)
 
 
-class _Parted:
+class _WrappingStream:
     """A stream that writes plain spaces for the ties, and lines for the breaks, none wider than the terminal."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -118,7 +118,7 @@ class _Parted:
     def write(self, text: str) -> int:
         # tyro wraps what stands in its boxes, and neither the usage nor the description.
         plain = re.sub(r"\[\{(\w+):[^}]*\}\]", r"[\1:NAME]", text.replace(_TIE, " ").replace(_BREAK, "\n"))
-        return self._stream.write("\n".join(map(_wrapped, plain.split("\n"))))
+        return self._stream.write("\n".join(map(_wrap_line, plain.split("\n"))))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

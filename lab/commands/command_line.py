@@ -17,7 +17,7 @@ from lab.core.errors import InputError
 from lab.core.spelling import nearest
 from lab.experiment.experiment import Experiment
 from lab.experiment.registry import classes
-from lab.running.checkpoint_schedule import EVERY
+from lab.running.checkpoint_schedule import CHECKPOINT_SECONDS
 from lab.tracking.tracker import Tracking
 
 OPEN = {"source": "source", "target": "target"}
@@ -51,7 +51,7 @@ class Options:
     stay beside."""
     report: bool = True
     """Draw figures and write report.html at the end."""
-    checkpoint_every: float = EVERY
+    checkpoint_every: float = CHECKPOINT_SECONDS
     """Seconds of training between two checkpoints, from which an interrupted cell goes on; more where writing them
     would take over 1 % of the time. 0: at every look at the valid split."""
     tracking: Tracking = field(default_factory=Tracking)
@@ -82,7 +82,7 @@ def parse(
     options = Options(**{f.name: getattr(chosen, f.name) for f in fields(Options)})
     if "--only" in arguments and not options.only:
         raise InputError("--only: names no cells; write key=value, such as --only model=lstm horizon=30.")
-    return _heeded(Experiment(**kept, **named), experiment), options
+    return _check_heeded(Experiment(**kept, **named), experiment), options
 
 
 def _classes_first(declared: Experiment, arguments: Sequence[str]) -> list[str]:
@@ -93,13 +93,13 @@ def _classes_first(declared: Experiment, arguments: Sequence[str]) -> list[str]:
     for kind in OPEN:
         named = [one for one in arguments if one.startswith(f"{kind}:")]
         is_set = any(one.startswith(f"--{kind}.") for one in arguments)
-        words += named or [f"{kind}:{_called(type(getattr(declared, kind)))}"] * is_set
+        words += named or [f"{kind}:{_flag_name(type(getattr(declared, kind)))}"] * is_set
     return [*words, *(one for one in arguments if one not in words)]
 
 
 def _check_choice(kind: str, declared: type, arguments: Sequence[str]) -> None:
     """Raise InputError for a class that is none, or a setting that the chosen one has not; tyro would offer another."""
-    known = {_called(cls): cls for cls in dict.fromkeys([declared, *classes(OPEN[kind]).values()])}
+    known = {_flag_name(cls): cls for cls in dict.fromkeys([declared, *classes(OPEN[kind]).values()])}
     chosen = declared
     for word in (one.removeprefix(f"{kind}:") for one in arguments if one.startswith(f"{kind}:")):
         if word not in known:
@@ -111,12 +111,11 @@ def _check_choice(kind: str, declared: type, arguments: Sequence[str]) -> None:
         setting = flag.removeprefix(f"--{kind}.").replace("-", "_").split(".")[0]
         if not {setting, setting.removeprefix("no_")} & _settings(chosen):
             others = [name for name, cls in known.items() if setting in _settings(cls)]
-            raise InputError(
-                f"{flag}: {kind}:{_called(chosen)} has no such setting{_meant(kind, setting, chosen, others) or '.'}"
-            )
+            meant = _suggestion(kind, setting, chosen, others) or "."
+            raise InputError(f"{flag}: {kind}:{_flag_name(chosen)} has no such setting{meant}")
 
 
-def _meant(kind: str, setting: str, chosen: type, others: Sequence[str]) -> str:
+def _suggestion(kind: str, setting: str, chosen: type, others: Sequence[str]) -> str:
     """What a setting that the chosen class has not may have been meant for."""
     if others:
         first = "table" if "table" in others else others[0]
@@ -129,12 +128,12 @@ def _settings(cls: type) -> set[str]:
     return {f.name for f in fields(cls)}
 
 
-def _called(cls: type) -> str:
+def _flag_name(cls: type) -> str:
     """What tyro calls a class: `movie-lens`."""
     return re.sub(r"((?<=[a-z0-9])[A-Z]|(?!^)[A-Z](?=[a-z]))", r"-\1", cls.__name__).lower()
 
 
-def _heeded(asked: Experiment, declared: Experiment) -> Experiment:
+def _check_heeded(asked: Experiment, declared: Experiment) -> Experiment:
     """What is asked. Raises InputError for a flag that no variant heeds."""
     common = set.intersection(*map(set, asked.variants.values())) if asked.variants else set()
     for setting in sorted(common):

@@ -14,24 +14,24 @@ import tyro
 from lab.commands import log_horizons
 from lab.commands.arguments import read_arguments
 from lab.commands.log_figure import EIGHTHS, check_figure, levels_for, save_figure, timeline_figure
-from lab.commands.source_list import LABEL, WIDTH, listing, names
+from lab.commands.source_list import LABEL, WIDTH, source_list, source_names
+from lab.core.entry_point import help_exit_code, run_command
 from lab.core.errors import InputError
 from lab.core.escape import printable, terminal
-from lab.core.process import ended, helped
 from lab.core.spelling import did_you_mean
-from lab.core.words import counted
-from lab.data.log.blanks import blank_ids
-from lab.data.log.cache import prepare
+from lab.core.words import plural
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
-from lab.data.log.duplicates import repeated_rows
+from lab.data.log.duplicates import repeat_remarks
 from lab.data.log.histories import Histories
-from lab.data.log.removed import removals
-from lab.data.log.stray import odd_times, stray_times
+from lab.data.log.odd_ids import id_remarks
+from lab.data.log.removals import removals
+from lab.data.log.stray_times import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, log_days
 
 UNITS = {DAY: "1 day", DAY // 24: "1 hour", DAY // 1440: "1 minute", 1_000_000: "1 second", 1_000: "1 ms", 1: "1 µs"}
 
-NAMES = names()
+NAMES = source_names()
 
 USAGE = """usage: python -m lab.data FILE [--user COLUMN] [--item COLUMN] [--time COLUMN]
            [settings]
@@ -57,19 +57,19 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Describe the log that the arguments name; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if (code := helped(USAGE, given)) is not None:
+    if (code := help_exit_code(USAGE, given)) is not None:
         return code
-    return ended(lambda: _answer(given))
+    return run_command(lambda: _run(given))
 
 
-def _answer(given: list[str]) -> int:
+def _run(given: list[str]) -> int:
     if given == ["--list"]:
-        return ended(_list)
+        return run_command(_list)
     if given[0].startswith("-"):
         print(f"error: {printable(given[0])}: name the log first, then its settings.\n{USAGE}", file=sys.stderr)
         return 2
     given[0] = _source_name(given[0])
-    if (wrong := _misspelt(given[0])) is not None:
+    if (wrong := _suggest_source(given[0])) is not None:
         raise InputError(wrong)
     # `FILE ...` is short for `table --path FILE ...`; flags of `lab.run` work here too.
     if given[0] not in NAMES:
@@ -80,7 +80,7 @@ def _answer(given: list[str]) -> int:
 
 
 def _list() -> int:
-    print("\n".join(listing()))
+    print("\n".join(source_list()))
     return 0
 
 
@@ -93,7 +93,7 @@ def _describe(given: list[str]) -> int:
     asked = read_arguments(described, f"python -m lab.data {name}", settings, description=about)
     if asked.figure is not None:
         check_figure(asked.figure)
-    histories = prepare(asked.source, asked.cleaning, Timeline(), (), asked.cache)
+    histories = prepare_log(asked.source, asked.cleaning, Timeline(), (), asked.cache)
     print(terminal("\n".join(description(histories, levels_for(sys.stdout)))))
     if asked.figure is not None:
         save_figure(histories, asked.figure)
@@ -110,7 +110,7 @@ def _source_name(given: str) -> str:
     return short.get(plain(given), given)
 
 
-def _misspelt(given: str) -> str | None:
+def _suggest_source(given: str) -> str | None:
     """What to say of a word that is no file and nearly a source's name."""
     close = did_you_mean(given, NAMES)
     if given in NAMES or not close or set("./*?[") & set(given) or Path(given).exists():
@@ -135,21 +135,21 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
         yield from _entry("span", _span(facts))
         yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
         yield from _entry("stray times", stray_times(facts))
-    yield from _entry("rows", f"{facts['rows']:,} read, {counted(facts['events'], 'event')} kept")
-    groups = "" if facts["categories"] is None else f", {counted(facts['categories'], 'category', 'categories')}"
+    yield from _entry("rows", f"{facts['rows']:,} read, {plural(facts['events'], 'event')} kept")
+    groups = "" if facts["categories"] is None else f", {plural(facts['categories'], 'category', 'categories')}"
     yield from _entry(
-        "of", f"{counted(facts['users'], 'user')}, {counted(facts['items'], 'item')}{groups or ', no categories'}"
+        "of", f"{plural(facts['users'], 'user')}, {plural(facts['items'], 'item')}{groups or ', no categories'}"
     )
     yield from _entry("behaviours", ", ".join(f"{name} {n:,}" for name, n in facts["behaviours"].items() if n))
     if timed:
         ties = f"{_percent(facts['tied'])} of the events share their time with another of the same user"
         yield from _entry("ties", ties)
     yield from _entry("missing values", _missing(facts))
-    for line in blank_ids(facts):
+    for line in id_remarks(facts):
         yield from _entry("odd ids", line)
     yield from _listed("quarantined", _quarantined(facts))
     yield from _listed("left out", _left_out(facts))
-    for k, line in enumerate(repeated_rows(facts)):
+    for k, line in enumerate(repeat_remarks(facts)):
         yield from _entry("" if k else "kept", line)
     yield from _entry("events a user", _lengths(histories))
     if not timed:
@@ -165,12 +165,12 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
 
 def _horizons(histories: Histories) -> Iterator[str]:
     span = histories.facts["last"] - histories.facts["first"]
-    yield from _entry("horizons", log_horizons.room(span))
-    found, each = log_horizons.asked(histories), "items" if histories.category is None else "categories"
+    yield from _entry("horizons", log_horizons.fitting_horizons_text(span))
+    found, each = log_horizons.returns_by_horizon(histories), "items" if histories.category is None else "categories"
     if found:
-        yield from (f"{'':<{LABEL}}{line}" for line in log_horizons.table(found, span, each))
+        yield from (f"{'':<{LABEL}}{line}" for line in log_horizons.horizons_table(found, span, each))
         yield from _entry("", log_horizons.ABOUT.format(each=each))
-    yield from _entry("next items", log_horizons.instead(histories, found))
+    yield from _entry("next items", log_horizons.advice(histories, found))
 
 
 def _entry(label: str, text: str | None) -> Iterator[str]:
@@ -223,7 +223,7 @@ def _quarantined(facts: Mapping[str, Any]) -> list[str]:
         return []
     reasons = [f"{r['rows']:,}: {_column(r['column'])} {r['reason']}" for r in found["reasons"]]
     return [
-        f"{counted(found['rows'], 'row')} ({_percent(found['rows'] / facts['rows'])}), listed in",
+        f"{plural(found['rows'], 'row')} ({_percent(found['rows'] / facts['rows'])}), listed in",
         found["file"],
         *reasons,
     ]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lab.core.words import counted
-from lab.data.fold.returns import Returns, returns
+from lab.core.words import plural
+from lab.data.fold.returning_users import ReturningUsers, count_returning_users
 from lab.data.log.histories import Histories
-from lab.data.timeline import Timeline, fitting, floored_days, microseconds, span_text
+from lab.data.timeline import Timeline, fitting_horizons, floored_days, microseconds, span_text
 
 CANDIDATES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 """Horizons (days) that are tried on the span."""
@@ -16,15 +16,15 @@ FEW = 30
 """Users who come back below which no comparison can tell more than chance."""
 
 
-def asked(histories: Histories) -> list[Returns]:
+def returns_by_horizon(histories: Histories) -> list[ReturningUsers]:
     """Whom each of the horizons that fit would ask at the end of a log."""
     span = histories.facts["last"] - histories.facts["first"]
-    return list(returns(histories, fitting(span, CANDIDATES, 1), Timeline()))
+    return list(count_returning_users(histories, fitting_horizons(span, CANDIDATES, 1), Timeline()))
 
 
-def room(span: int) -> str:
+def fitting_horizons_text(span: int) -> str:
     """Which horizons fit into a span (microseconds), in words."""
-    fits = fitting(span, CANDIDATES, 1)
+    fits = fitting_horizons(span, CANDIDATES, 1)
     if not fits:
         return f"none of a day or more fits; the longest has {floored_days(span, 3)} days"
     one, two, three = (floored_days(span, 2 + folds) for folds in (1, 2, 3))
@@ -35,7 +35,7 @@ def room(span: int) -> str:
     )
 
 
-def table(found: Sequence[Returns], span: int, each: str) -> list[str]:
+def horizons_table(found: Sequence[ReturningUsers], span: int, each: str) -> list[str]:
     """A line for each horizon, below a line that names the columns; `each` are what is asked for."""
     lines = [f"{'days':>4}{'known users':>13}{'come back':>11}{'share':>8}{f'{each} each':>17}{'windows':>9}"]
     for one in found:
@@ -54,7 +54,7 @@ ABOUT = (
 """What stands in the table."""
 
 
-def instead(histories: Histories, found: Sequence[Returns]) -> str | None:
+def advice(histories: Histories, found: Sequence[ReturningUsers]) -> str | None:
     """What to ask of a log to which hardly anybody comes back; None where enough do."""
     if any(one.back >= FEW for one in found):
         return None
@@ -68,4 +68,4 @@ def instead(histories: Histories, found: Sequence[Returns]) -> str | None:
     if users >= FEW:
         how = "target=NextItem() with timeline=Timeline(protocol='leave_one_out')"
         return f"{said}which item a user takes next can be, once of each of {users:,} users: {how}"
-    return f"{said}nor which item comes next, of {counted(users, 'user')} with more than {counted(least, 'event')}"
+    return f"{said}nor which item comes next, of {plural(users, 'user')} with more than {plural(least, 'event')}"

@@ -12,14 +12,14 @@ WIDTH = 80
 LABEL = 16
 
 
-def names() -> dict[str, type]:
+def source_names() -> dict[str, type]:
     """The sources that ship with the lab, by what a command line calls them: `synthetic-shop`."""
     return {name.replace("_", "-").replace(" ", "-"): source for name, source in sorted(shipped("source").items())}
 
 
-def listing() -> Iterator[str]:
+def source_list() -> Iterator[str]:
     """What each source is, its licence, and whether its files are at its default path; 80 columns wide."""
-    for name, source in names().items():
+    for name, source in source_names().items():
         doc = inspect.getdoc(source) or ""
         first = doc.split("\n\n")[0].replace("\n", " ")
         yield from _wrapped(name, first)

@@ -56,7 +56,7 @@ def file_digest(path: Path, cache: Path | None = None) -> str:
     facts = path.stat()
     seen = [str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
     note = cache_root(cache) / "digests" / f"{digest([str(path)])}.json"
-    remembered = _remembered(note)
+    remembered = _read_note(note)
     if remembered is not None and remembered[:-1] == seen:
         return remembered[-1]
     found = content_digest(path)
@@ -65,7 +65,7 @@ def file_digest(path: Path, cache: Path | None = None) -> str:
     return found
 
 
-def _remembered(note: Path) -> list[Any] | None:
+def _read_note(note: Path) -> list[Any] | None:
     """A note that cannot be read is no note: the file is hashed anew."""
     try:
         entry = json.loads(note.read_text())

@@ -47,19 +47,19 @@ def terminal(text: str) -> str:
 def markdown(text: str) -> str:
     """The text for a cell of a table or a sentence of GitHub's Markdown, on one line."""
     # In the middle of a word _ means nothing, and neither does < before a blank or a number.
-    escaped = re.sub(_MARKDOWN, r"\\\g<0>", _line(text))
+    escaped = re.sub(_MARKDOWN, r"\\\g<0>", _on_one_line(text))
     return re.sub(r"^(\d*)([#>+.)-])", r"\1\\\2", escaped)
 
 
 def latex(text: str) -> str:
     """The text for the body of a LaTeX document, on one line."""
-    escaped = "".join(_LATEX.get(letter, letter) for letter in _line(text))
+    escaped = "".join(_LATEX.get(letter, letter) for letter in _on_one_line(text))
     return escaped.replace("--", "-{}-{}")  # else they are joined to a dash
 
 
 def latex_comment(text: str) -> str:
     """The text for a comment of LaTeX, which ends where its line does."""
-    return _line(text)
+    return _on_one_line(text)
 
 
 def csv_cell(text: str) -> str:
@@ -75,7 +75,7 @@ def csv_name(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def _line(text: str) -> str:
+def _on_one_line(text: str) -> str:
     return printable(re.sub(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*", " ", text).strip())
 
 

@@ -34,7 +34,7 @@ def write_whole(path: Path, content: bytes, flag: str = "--out") -> None:
         partial.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise unwritable(path, error, flag) from error
+        raise write_error(path, error, flag) from error
     finally:
         if os.path.exists(partial):
             partial.unlink()
@@ -71,7 +71,7 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def unwritable(path: Path | str, error: OSError, flag: str = "--out", doing: str = "") -> FaultError:
+def write_error(path: Path | str, error: OSError, flag: str = "--out", doing: str = "") -> FaultError:
     """What to tell a person whose file could not be written, and while doing what, where the file does not say it.
 
     `flag` is empty where the command can name no other folder.
@@ -93,12 +93,12 @@ def unwritable(path: Path | str, error: OSError, flag: str = "--out", doing: str
 
 
 @contextmanager
-def faults(place: Path, flag: str, doing: str) -> Iterator[None]:
+def os_errors_as_faults(place: Path, flag: str, doing: str) -> Iterator[None]:
     """What the machine refuses of a piece of work, as one sentence; `place` is named where the error names no file."""
     try:
         yield
     except OSError as error:
-        raise unwritable(error.filename or place, error, flag, doing) from None
+        raise write_error(error.filename or place, error, flag, doing) from None
 
 
 def canonical_json(value: Any) -> bytes:
@@ -106,15 +106,15 @@ def canonical_json(value: Any) -> bytes:
 
     Raises ValueError for an infinity and TypeError for what JSON has no word for.
     """
-    text = json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
+    text = json.dumps(_json_value(value), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
     return text.encode() + b"\n"
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _json_value(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_json_value(one) for one in value]
     return None if isinstance(value, float) and value != value else value

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 
 GB = 1e9
 
@@ -28,14 +28,14 @@ class Size:
     """Whether it is a whole number."""
 
 
-@no_numbers
+@not_fingerprinted
 def require_memory(sizes: Sequence[Size], need: Callable[..., float], room: float | None = None) -> None:
     """Raise InputError where what the sizes need does not fit.
 
     `need` takes a value for each size, in their order, and gives bytes; it rises with each of them. `room` is what
     there is, in bytes; by default what is free on this machine.
     """
-    room = available() if room is None else room
+    room = available_memory() if room is None else room
     wanted = need(*(size.value for size in sizes))
     if wanted <= room:
         return
@@ -44,17 +44,16 @@ def require_memory(sizes: Sequence[Size], need: Callable[..., float], room: floa
     def fits(value: float) -> bool:
         return need(*(value if one is size else one.value for one in sizes)) <= room
 
-    said = (
-        f"{size.name}: {_shown(size.value)} takes about {gigabytes(wanted)} of memory, and {gigabytes(room)} are free"
-    )
-    most = largest(size, fits)
+    text = f"{size.name}: {_value_text(size.value)} takes about {gigabytes_text(wanted)} of memory"
+    text += f", and {gigabytes_text(room)} are free"
+    most = largest_fitting(size, fits)
     if most > 0:
-        raise InputError(f"{said}; use at most {_shown(most)}.")
-    others = ", ".join(f"{one.name} ({_shown(one.value)})" for one in sizes if one is not size)
-    raise InputError(f"{said}; make others smaller too: {others}.")
+        raise InputError(f"{text}; use at most {_value_text(most)}.")
+    others = ", ".join(f"{one.name} ({_value_text(one.value)})" for one in sizes if one is not size)
+    raise InputError(f"{text}; make others smaller too: {others}.")
 
 
-def largest(size: Size, fits: Callable[[float], bool]) -> float:
+def largest_fitting(size: Size, fits: Callable[[float], bool]) -> float:
     """The largest value of a size that fits, rounded down to two digits; 0 where none does."""
     low, high = 0.0, size.value
     while high - low > (max(low / 1000, 1) if size.whole else size.value * 1e-6 + low / 1000):
@@ -64,24 +63,24 @@ def largest(size: Size, fits: Callable[[float], bool]) -> float:
     return float(int(low) // 10**digits * 10**digits) if low >= 1 else low
 
 
-def gigabytes(count: float) -> str:
+def gigabytes_text(count: float) -> str:
     """`2.5 GB`."""
     return f"{count / GB:,.1f} GB" if count < 1e15 else f"{count / GB:.0e} GB"
 
 
-def _shown(value: float) -> str:
+def _value_text(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) and value < 1e15 else f"{value:g}"
 
 
-def available(root: Path = Path("/")) -> float:
+def available_memory(root: Path = Path("/")) -> float:
     """Bytes that this process can still take: of the machine, of its control group (a container's) and its own limit.
 
     `root` is where /proc and /sys lie. Infinite where the system says nothing.
     """
-    return min([*_of_machine(root), *_of_group(root), *_of_process(root), float("inf")])
+    return min([*_free_on_machine(root), *_free_in_control_groups(root), *_free_in_process_limit(root), float("inf")])
 
 
-def _of_machine(root: Path) -> Iterator[float]:
+def _free_on_machine(root: Path) -> Iterator[float]:
     lines = _lines(root / "proc/meminfo")
     known = dict(line.split(":", 1) for line in lines if ":" in line)
     if "MemAvailable" in known:
@@ -90,34 +89,34 @@ def _of_machine(root: Path) -> Iterator[float]:
         yield float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def _of_group(root: Path) -> Iterator[float]:
+def _free_in_control_groups(root: Path) -> Iterator[float]:
     """What each control group above this process leaves it, by version 2 and by version 1."""
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            yield from _left(root / "sys/fs/cgroup", path, "memory.max", "memory.current")
+            yield from _free_in_group(root / "sys/fs/cgroup", path, "memory.max", "memory.current")
         elif "memory" in controllers.split(","):
             place = root / "sys/fs/cgroup/memory"
-            yield from _left(place, path, "memory.limit_in_bytes", "memory.usage_in_bytes")
+            yield from _free_in_group(place, path, "memory.limit_in_bytes", "memory.usage_in_bytes")
 
 
-def _left(place: Path, path: str, limit: str, used: str) -> Iterator[float]:
+def _free_in_group(place: Path, path: str, limit: str, used: str) -> Iterator[float]:
     parts = Path(path.lstrip("/")).parts
     # In a container the path may be the host's, and the group's own files lie at the top.
     for depth in range(len(parts) + 1):
         folder = place.joinpath(*parts[:depth])
         most, taken = (_number(folder / name) for name in (limit, used))
         if most is not None and taken is not None:
-            cached = next((line.split()[1] for line in _lines(folder / "memory.stat") if _is_cache(line)), "0")
+            cached = next((line.split()[1] for line in _lines(folder / "memory.stat") if _is_page_cache(line)), "0")
             yield most - taken + float(cached)
 
 
-def _is_cache(line: str) -> bool:
+def _is_page_cache(line: str) -> bool:
     """Pages of files, which the system gives up as soon as anybody needs them."""
     return line.split()[0] in ("inactive_file", "total_inactive_file")
 
 
-def _of_process(root: Path) -> Iterator[float]:
+def _free_in_process_limit(root: Path) -> Iterator[float]:
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
     pages = _lines(root / "proc/self/statm")
     if most != resource.RLIM_INFINITY and pages:

@@ -21,22 +21,22 @@ def paragraphs(text: str) -> Iterator[str]:
         lines += [line] if line else []
 
 
-def joined(text: str) -> str:
+def unwrap_paragraphs(text: str) -> str:
     """The text, each of its paragraphs on one line, for whoever wraps it to a width of their own."""
     return "\n\n".join(paragraphs(text))
 
 
-def fitted(text: str) -> str:
+def wrap_to_terminal(text: str) -> str:
     """The text wrapped to the terminal's width; a block with a usage or a line indented by four keeps its lines."""
-    return "\n\n".join(map(_fitted_block, re.split(r"\n\s*\n", inspect.cleandoc(text))))
+    return "\n\n".join(map(_wrap_block, re.split(r"\n\s*\n", inspect.cleandoc(text))))
 
 
-def _fitted_block(block: str) -> str:
+def _wrap_block(block: str) -> str:
     stays = re.search(r"^(usage:| {4})", block, re.MULTILINE)
-    return "\n".join(map(fitted_line, block.splitlines() if stays else paragraphs(block)))
+    return "\n".join(map(wrap_line, block.splitlines() if stays else paragraphs(block)))
 
 
-def fitted_line(line: str) -> str:
+def wrap_line(line: str) -> str:
     """A line on as many as the terminal's width asks for, indented below the first of a usage, command or item."""
     width = shutil.get_terminal_size().columns
     if len(line) <= width:

@@ -13,7 +13,7 @@ from rich.text import Text
 from lab.core.escape import printable, terminal
 from lab.core.pace import Pace
 
-EVERY = 15.0
+REDRAW_SECONDS = 15.0
 """Seconds between the lines of a log."""
 
 
@@ -33,7 +33,7 @@ class Progress:
         total: float | Mapping[str, float],
         describe: str,
         console: Console | None = None,
-        every: float = EVERY,
+        every: float = REDRAW_SECONDS,
         guesses: Mapping[str, float] | None = None,
         after: float = 0.0,
     ) -> None:

@@ -12,7 +12,7 @@ DIGEST = "digest"
 """The field that holds it, the first of the file."""
 
 
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+def seal(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content with its digest before it."""
     return {DIGEST: _digest(content), **content}
 
@@ -25,7 +25,7 @@ def read_json(raw: bytes) -> Any:
         raise ValueError("it nests too deep") from None
 
 
-def is_whole(content: Mapping[str, Any]) -> bool:
+def is_intact(content: Mapping[str, Any]) -> bool:
     """Whether a sealed file holds what was put into it."""
     try:
         return content.get(DIGEST) == _digest({name: one for name, one in content.items() if name != DIGEST})

@@ -10,9 +10,9 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 
-PLAIN: dict[Any, tuple[Any, str]] = {
+PLAIN_TYPES: dict[Any, tuple[Any, str]] = {
     bool: (bool, "True or False"),
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
@@ -30,12 +30,12 @@ EXAMPLES = {
 }
 """Classes of which only subclasses are of use, and one of each."""
 
-LONGEST = 60
+LONGEST_SHOWN = 60
 """Letters of a value that a message shows whole."""
 
 
-@no_numbers
-def check_kinds(settings: Any, where: str = "") -> None:
+@not_fingerprinted
+def check_types(settings: Any, where: str = "") -> None:
     """Raise InputError for the first field of a dataclass whose value is of another kind than its annotation says.
 
     A list where a tuple is meant becomes one; 2 is 2.0 where any number is meant, and 2.0 is 2 where a whole one is. A
@@ -46,12 +46,12 @@ def check_kinds(settings: Any, where: str = "") -> None:
     for f in fields(settings):
         value = getattr(settings, f.name, f.default)
         if value is not f.default and f.name in hints:
-            kept = fitted(value, hints[f.name], f"{where}.{f.name}".removeprefix("."))
+            kept = coerce(value, hints[f.name], f"{where}.{f.name}".removeprefix("."))
             if kept is not value:
                 object.__setattr__(settings, f.name, kept)
 
 
-@no_numbers
+@not_fingerprinted
 def check_distinct(values: Iterable[str], where: str) -> None:
     """Raise InputError naming `where` and what stands there twice."""
     twice = sorted(value for value, times in Counter(values).items() if times > 1)
@@ -67,15 +67,15 @@ def _hints(cls: type) -> dict[str, Any]:
         return {}
 
 
-def fitted(value: Any, hint: Any, where: str) -> Any:
+def coerce(value: Any, hint: Any, where: str) -> Any:
     """The value as an annotation has it. Raises InputError naming `where`, the value, and what would be right."""
-    kinds = _kinds(hint)
-    fitting = [one for one in kinds if _fits(value, one)]
+    kinds = _alternatives(hint)
+    fitting = [one for one in kinds if _is_of_type(value, one)]
     if not fitting:
-        raise InputError(f"{where}: {_shown(value)} {_complaint(value, kinds)}.")
+        raise InputError(f"{where}: {_value_text(value)} {_complaint(value, kinds)}.")
     kind = next((one for one in fitting if type(value) is one), fitting[0])
     if _is_settings(value):
-        check_kinds(value, where)
+        check_types(value, where)
     elif isinstance(value, Mapping) and get_args(kind):
         return _mapping(value, get_args(kind), where)
     elif (get_origin(kind) or kind) is tuple:
@@ -89,14 +89,14 @@ def fitted(value: Any, hint: Any, where: str) -> Any:
 
 def _mapping(value: Mapping[Any, Any], inner: tuple[Any, ...], where: str) -> Mapping[Any, Any]:
     """Itself where nothing in it changes, so that a mapping of the user's own class stays one."""
-    kept = {fitted(key, inner[0], where): fitted(one, inner[1], f"{where}.{key}") for key, one in value.items()}
+    kept = {coerce(key, inner[0], where): coerce(one, inner[1], f"{where}.{key}") for key, one in value.items()}
     return value if all(kept.get(key) is one for key, one in value.items()) else kept
 
 
 def _tuple(value: Iterable[Any], inner: tuple[Any, ...], where: str) -> tuple[Any, ...]:
     if inner[1:] != (...,):  # no kind is stated, or one for each place
         return tuple(value)
-    return tuple(fitted(part, inner[0], _inside(part, where)) for part in value)
+    return tuple(coerce(part, inner[0], _inside(part, where)) for part in value)
 
 
 def _inside(part: Any, where: str) -> str:
@@ -109,60 +109,60 @@ def _is_settings(value: Any) -> bool:
     return is_dataclass(value) and not isinstance(value, type)
 
 
-def _kinds(hint: Any) -> tuple[Any, ...]:
+def _alternatives(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def _is_of_type(value: Any, kind: Any) -> bool:
     """Whether a value is of a kind, whatever is inside it; of a kind that is not known here, everything is."""
     origin = get_origin(kind) or kind
     if origin is Literal:
         return any(value == one and type(value) is type(one) for one in get_args(kind))
-    if origin in PLAIN:
+    if origin in PLAIN_TYPES:
         whole = origin is int and isinstance(value, float) and value.is_integer()
-        return (isinstance(value, PLAIN[origin][0]) or whole) and (origin is bool) == isinstance(value, bool)
+        return (isinstance(value, PLAIN_TYPES[origin][0]) or whole) and (origin is bool) == isinstance(value, bool)
     if origin is tuple:
         return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | Set)
     if origin in (dict, Mapping):
         return isinstance(value, Mapping)
-    return origin not in _classes([kind]) or isinstance(value, origin)
+    return origin not in _settings_classes([kind]) or isinstance(value, origin)
 
 
 def _complaint(value: Any, kinds: Iterable[Any]) -> str:
     """What is wrong with a value, and what would be right."""
     parts = [get_args(kind)[0] for kind in kinds if get_origin(kind) is tuple]
-    if isinstance(value, type) and issubclass(value, tuple(_classes([*kinds, *parts]))):
+    if isinstance(value, type) and issubclass(value, tuple(_settings_classes([*kinds, *parts]))):
         return f"is a class; write {value.__name__}()"
-    said = f"is not {' or '.join(map(_called, kinds))}"
-    if any(_fits(value, part) for part in parts):
-        return f"{said}; write ({_shown(value)},)"
+    said = f"is not {' or '.join(map(_type_text, kinds))}"
+    if any(_is_of_type(value, part) for part in parts):
+        return f"{said}; write ({_value_text(value)},)"
     meant = str in kinds and isinstance(value, int | PurePath) and not isinstance(value, bool)
     return f"{said}; write {str(value)!r}" if meant else said
 
 
-def _classes(kinds: Iterable[Any]) -> list[type]:
+def _settings_classes(kinds: Iterable[Any]) -> list[type]:
     """Those that are classes of settings."""
     return [one for one in kinds if isinstance(one, type) and is_dataclass(one)]
 
 
-def _called(kind: Any) -> str:
+def _type_text(kind: Any) -> str:
     """`a whole number`, `a list of numbers`, `'time' or 'rows'`, `a Model, such as LSTM()`, `Timeline(...)`."""
     origin = get_origin(kind) or kind
     if origin is Literal:
         return " or ".join(map(repr, get_args(kind)))
     if origin is tuple:
         inner = get_args(kind)[0]
-        return f"a list of {PLAIN[inner][1].removeprefix('a ') if inner in PLAIN else inner.__name__}s"
+        return f"a list of {PLAIN_TYPES[inner][1].removeprefix('a ') if inner in PLAIN_TYPES else inner.__name__}s"
     if origin in (dict, Mapping):
         return "a mapping {name: ...}"
-    if origin in PLAIN:
-        return PLAIN[origin][1]
+    if origin in PLAIN_TYPES:
+        return PLAIN_TYPES[origin][1]
     name = origin.__name__
     return f"a {name}, such as {EXAMPLES[name]}" if name in EXAMPLES else f"{name}(...)"
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, type):
         return value.__name__
     text = repr(value)
-    return text if len(text) <= LONGEST else f"{type(value).__name__}(...)"
+    return text if len(text) <= LONGEST_SHOWN else f"{type(value).__name__}(...)"

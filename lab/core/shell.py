@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-def command(module: str, *arguments: str) -> str:
+def shell_command(module: str, *arguments: str) -> str:
     """`python -m lab.run FILE`, by the interpreter that runs now: `python` only where that is what the shell finds."""
     return shlex.join([_interpreter(), "-m", module, *arguments])
 

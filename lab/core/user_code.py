@@ -10,13 +10,13 @@ _OTHERS = [str(Path(__file__).parents[1]), *{sysconfig.get_path(name) for name i
 """Folders whose code no user wrote."""
 
 
-def place_in(path: Path, error: BaseException) -> str | None:
+def last_line_in(path: Path, error: BaseException) -> str | None:
     """`file:line` of a file's last line on the way to an exception, None where it was not on it."""
     own = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()]
     return f"{path}:{own[-1].lineno}" if own else None
 
 
-def blamed(error: Exception) -> InputError | None:
+def user_code_error(error: Exception) -> InputError | None:
     """What to say of an exception raised in, or by what was called from, a user's own class; None of the lab's own."""
     walked = [(f.f_code, line) for f, line in traceback.walk_tb(error.__traceback__) if _is_own(f.f_code.co_filename)]
     if not walked:

@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 
 DAY = 86_400_000_000
 """Microseconds in a day."""
@@ -114,7 +114,7 @@ class Timeline:
     feature groups are fitted on, and its users are those by whom every model is judged."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "timeline")
+        check_types(self, "timeline")
         if not 1 <= self.folds <= MOST_FOLDS:
             raise InputError(f"timeline.folds: {self.folds} is not a number of folds; use 1 to {MOST_FOLDS:,}.")
         if self.min_events < 1:
@@ -214,13 +214,13 @@ def folds(timeline: Timeline, horizons: tuple[float, ...], first: int, last: int
     )
 
 
-def fitting(span: int, horizons: tuple[float, ...], fold_count: int) -> tuple[float, ...]:
+def fitting_horizons(span: int, horizons: tuple[float, ...], fold_count: int) -> tuple[float, ...]:
     """The horizons (days) for which a log of `span` microseconds has room."""
     return tuple(h for h in horizons if (2 + fold_count) * microseconds(h) <= span)
 
 
 def _too_short(span: int, horizons: tuple[float, ...], timeline: Timeline) -> str:
-    fits = fitting(span, horizons, timeline.folds)
+    fits = fitting_horizons(span, horizons, timeline.folds)
     most = floored_days(span, 2 + timeline.folds)
     said = f"of those asked, {', '.join(f'{h:g}' for h in fits)} would fit" if fits else "none of those asked fits"
     longest = max(horizons)

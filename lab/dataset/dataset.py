@@ -7,28 +7,25 @@ from functools import cached_property
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.fold.queries import FoldView, Labels, Queries
-from lab.data.fold.seen import seen_by
-from lab.data.fold.view import known_at
-from lab.data.log.stray import late_times, stray_times
+from lab.data.fold.view import truncate_view
+from lab.data.log.stray_times import late_times, stray_times
 from lab.data.rows.batch import Columns, Rows
 from lab.data.rows.entries import no_entries, trace_entries
-from lab.data.rows.layout import Packed
-from lab.data.rows.packing import Segments, cut, cut_forward, cut_per_query, pack
-from lab.data.rows.recent import recent
+from lab.data.rows.layout import PackedRows
+from lab.data.rows.packing import Segments, cut_from_end, cut_from_start, cut_per_query, pack
+from lab.data.rows.recent_histories import recent_histories
 from lab.data.rows.steps import Steps
 from lab.data.timeline import Timeline, date_text, microseconds, span_text
 from lab.dataset.columns import event_columns, step_columns, tables
 from lab.features.base import FeatureGroup, State
 from lab.targets.base import Target
 
-__all__ = ["SPLITS", "Dataset", "Split", "build_dataset", "seen_by"]
-
 SPLITS = ("train", "valid", "test")
 
 
-def look_back(row_length: int) -> int:
+def evaluation_context(row_length: int) -> int:
     """Steps before it that every evaluated query of next items sees, where its user has that many: 3/4 of a row.
 
     The rest of a row holds queries: with less of it, more rows would be read for them (`benchmarks.context`).
@@ -45,7 +42,7 @@ class Split:
     """Every query of the split; in training those with a label for some horizon."""
     labels: tuple[Labels, ...]
     """One for each horizon, in the experiment's order."""
-    packed: Packed
+    packed: PackedRows
     tables: Columns
 
     @cached_property
@@ -81,7 +78,7 @@ class Dataset:
     splits: Mapping[str, Split]
     causal: bool
     """Whether a segment answers all the queries along it, or one alone."""
-    rest: Sequence[Packed | None] = ()
+    rest: Sequence[PackedRows | None] = ()
     """Training rows of the shards after the first, whose are all the others: each laid out anew when it is asked for,
     None where no one in it is asked and answers."""
 
@@ -100,7 +97,7 @@ def build_dataset(
     Of a view that has a rest, as that of a large log, all this is of the first shard, and the others wait.
     For models that are not causal every query gets a segment of its own, and `overlap` says nothing.
     """
-    known = known_at(view, view.fold.valid_cutoff)
+    known = truncate_view(view, view.fold.valid_cutoff)
     states = {group.name: group.fit(known) for group in groups}
     head = {"prior": np.log(known.shares()).astype(np.float32)}
     plan = _Plan(view, timeline, target, groups, states, row_length, overlap, causal)
@@ -133,31 +130,31 @@ class _Plan:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
         steps = self.target.lay(self.view, self.timeline, name)
         if not len(steps.asked):
-            raise InputError(_nobody(self.view, self.timeline, self.target, name))
+            raise InputError(_nobody_asked_error(self.view, self.timeline, self.target, name))
         steps, labels = self.target.answered(self.view, steps, name)
         if not any(len(answer.ids) for answer in labels):
-            raise InputError(_silent(self.view, self.timeline, self.target, labels, name))
+            raise InputError(_nobody_answers_error(self.view, self.timeline, self.target, labels, name))
         known = tables(self.groups, self.view, steps, self.states) | {"head": head}
         return Split(name, steps.queries, labels, self._packed(steps, labels, name), known)
 
-    def training_rows(self) -> Packed | None:
+    def training_rows(self) -> PackedRows | None:
         """The rows of the training split; None where no one is asked and answers."""
         steps = self.target.lay(self.view, self.timeline, "train")
         steps, labels = self.target.answered(self.view, steps, "train")
         return self._packed(steps, labels, "train") if len(steps.asked) else None
 
-    def _packed(self, steps: Steps, labels: tuple[Labels, ...], name: str) -> Packed:
+    def _packed(self, steps: Steps, labels: tuple[Labels, ...], name: str) -> PackedRows:
         looked = self.target.looks_back(name) or any(group.side == "candidate" for group in self.groups)
         if self.view.history is None:
             return self._pack(self.view, steps, labels, self.event_columns, name, looked)
-        view, steps = recent(self.view, steps)
+        view, steps = recent_histories(self.view, steps)
         return self._pack(view, steps, labels, event_columns(self.groups, view, self.states), name, looked)
 
     def _pack(
         self, view: FoldView, steps: Steps, labels: tuple[Labels, ...], of_events: Columns, name: str, looked: bool
-    ) -> Packed:
+    ) -> PackedRows:
         segments = self._segments(steps, name)
-        return Packed(
+        return PackedRows(
             view=view,
             steps=steps,
             segments=segments,
@@ -174,16 +171,16 @@ class _Plan:
         if not self.causal or self.view.history is not None:
             return cut_per_query(steps, self.row_length)
         if self.target.asks == "ticks":
-            return cut(steps, self.row_length, self.overlap)
+            return cut_from_end(steps, self.row_length, self.overlap)
         if name == "train":
-            return cut_forward(steps, self.row_length, self.overlap)
+            return cut_from_start(steps, self.row_length, self.overlap)
         if self.timeline.leaves_one_out:
             return cut_per_query(steps, self.row_length)
-        return cut_forward(steps, self.row_length, look_back(self.row_length), from_first_query=True)
+        return cut_from_start(steps, self.row_length, evaluation_context(self.row_length), from_first_query=True)
 
 
 @dataclass(frozen=True)
-class _TrainingRows(Sequence[Packed | None]):
+class _TrainingRows(Sequence[PackedRows | None]):
     """Of one shard after another, none of which is kept."""
 
     plan: _Plan
@@ -191,11 +188,11 @@ class _TrainingRows(Sequence[Packed | None]):
     def __len__(self) -> int:
         return len(self.plan.view.rest)
 
-    def __getitem__(self, index: int) -> Packed | None:  # type: ignore[override]
+    def __getitem__(self, index: int) -> PackedRows | None:  # type: ignore[override]
         return replace(self.plan, view=self.plan.view.rest[index]).training_rows()
 
 
-def _nobody(view: FoldView, timeline: Timeline, target: Target, split: str) -> str:
+def _nobody_asked_error(view: FoldView, timeline: Timeline, target: Target, split: str) -> str:
     on_clock = view.histories.times is not None
     at = f"at {date_text(view.fold.opens(split))} none has" if on_clock else "none has"
     active = timeline.active_days if on_clock else None
@@ -216,12 +213,14 @@ def _nobody(view: FoldView, timeline: Timeline, target: Target, split: str) -> s
     }
     said = ", ".join(cure for cure, helps in cures.items() if helps)
     return (
-        f"timeline: no user may be asked for the {split} split: {at} {counted(timeline.min_events, 'event')}"
+        f"timeline: no user may be asked for the {split} split: {at} {plural(timeline.min_events, 'event')}"
         f"{behind}{days}{_share(view)}. {said[0].upper()}{said[1:]}.{_late(view, timeline, split)}"
     )
 
 
-def _silent(view: FoldView, timeline: Timeline, target: Target, labels: Sequence[Labels], split: str) -> str:
+def _nobody_answers_error(
+    view: FoldView, timeline: Timeline, target: Target, labels: Sequence[Labels], split: str
+) -> str:
     on_clock = view.histories.times is not None
     until = f" (until {date_text(view.fold.closes_by(split))})" if on_clock else ""
     again = any(answer.taken for answer in labels)

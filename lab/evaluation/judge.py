@@ -13,7 +13,7 @@ Columns = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Judged:
+class CellEvaluation:
     """What is kept of one cell's predictions of the test queries."""
 
     metrics: tuple[Metric, ...]
@@ -40,7 +40,7 @@ class Judge(Protocol):
         """Scores and log probabilities [q, C] that a baseline gives the candidates at the test queries `index`."""
         ...
 
-    def result(self) -> Judged:
+    def result(self) -> CellEvaluation:
         """What is kept of all that was taken. Raises FaultError where a prediction is no number."""
         ...
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lab.core.errors import FaultError
 from lab.data.fold.queries import FoldView, Labels, Queries
-from lab.evaluation.judge import Judged, mean, query_table
+from lab.evaluation.judge import CellEvaluation, mean, query_table
 from lab.evaluation.measures import ALL, QUERIES, Metric
 from lab.evaluation.resampling import user_draws
 
@@ -42,7 +42,7 @@ class NumbersJudge:
     def scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
         raise TypeError("scores of candidates say nothing of numbers")
 
-    def result(self) -> Judged:
+    def result(self) -> CellEvaluation:
         index = np.concatenate([index for index, _ in self._parts])
         order = np.argsort(index, kind="stable")
         predicted = np.concatenate([part for _, part in self._parts])[order]
@@ -60,7 +60,7 @@ class NumbersJudge:
         metrics += (Metric("test", ALL, name, mean(value)) for name, value in values.items())
         metrics += (Metric("test", ALL, name, value) for name, (value, _) in whole.items())
         draws = {f"{ALL}/{name}": drawn for name, (_, drawn) in whole.items()}
-        return Judged(tuple(metrics), query_table(self.view, queries, {ALL: values}), draws)
+        return CellEvaluation(tuple(metrics), query_table(self.view, queries, {ALL: values}), draws)
 
     @staticmethod
     def _drawn(metric: PerCell, truth: np.ndarray, predicted: np.ndarray, user: np.ndarray) -> tuple[float, np.ndarray]:

@@ -12,7 +12,7 @@ RANKING_METRICS = ("ndcg@5", "ndcg@10", "recall@10", "map@10", "accuracy@1", "au
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedCandidates:
     """Q rows of C candidates, best first, ties in the order that serves the model worst."""
 
     candidate: np.ndarray
@@ -23,7 +23,7 @@ class Ranked:
     """bool[Q, C]: whether the user had touched it by the cutoff."""
 
 
-def rank_candidates(scores: np.ndarray, is_label: np.ndarray, seen: np.ndarray) -> Ranked:
+def rank_candidates(scores: np.ndarray, is_label: np.ndarray, seen: np.ndarray) -> RankedCandidates:
     """Sort float32[Q, C] scores from high to low; bool[Q, C] flags go with them.
 
     One sort of one 64-bit key: the score in descending order (32 bits), then the label flag (non-labels
@@ -32,7 +32,7 @@ def rank_candidates(scores: np.ndarray, is_label: np.ndarray, seen: np.ndarray) 
     low = (is_label.astype(np.uint64) << 31) | seen
     low |= np.arange(scores.shape[1], dtype=np.uint64) << 1
     key = np.sort((_descending(scores).astype(np.uint64) << 32) | low, axis=1)
-    return Ranked(
+    return RankedCandidates(
         candidate=((key >> 1) & 0x3FFFFFFF).astype(np.int32),
         is_label=((key >> 31) & 1).astype(bool),
         seen=(key & 1).astype(bool),
@@ -70,7 +70,7 @@ class LabelRanks:
         return np.arange(len(self.query)) - first[self.query]
 
 
-def label_ranks(ranked: Ranked, slice_name: str) -> LabelRanks:
+def label_ranks(ranked: RankedCandidates, slice_name: str) -> LabelRanks:
     """Ranks among `all` candidates, among the seen ones (`repeat`) or among the others (`novel`)."""
     member = {"all": np.ones_like(ranked.seen), "repeat": ranked.seen, "novel": ~ranked.seen}[slice_name]
     rank = np.cumsum(member, axis=1, dtype=np.int32) - 1
@@ -156,7 +156,7 @@ class Counts:
         return Counts(self.labelled + other.labelled, self.predicted + other.predicted, self.hits + other.hits)
 
 
-def count(ranks: LabelRanks) -> Counts:
+def count_candidates(ranks: LabelRanks) -> Counts:
     """The counts of one batch."""
     size = len(ranks.predicted)
     hit = ranks.rank < ranks.labels[ranks.query]

@@ -27,7 +27,7 @@ def label_ranks(scores: np.ndarray, query: np.ndarray, label: np.ndarray) -> tup
     return query, ahead - (last - first + 1) + before
 
 
-def value(scores: np.ndarray, query: np.ndarray, label: np.ndarray) -> np.ndarray:
+def tuning_metric(scores: np.ndarray, query: np.ndarray, label: np.ndarray) -> np.ndarray:
     """float64[Q]: NDCG@10 of scores [Q, C] by the labels of the queries, each of which has one (see the metrics)."""
     gain = 1 / np.log2(np.arange(CUT) + 2)
     ideal = np.concatenate([[0], np.cumsum(gain)])[np.minimum(np.bincount(query, minlength=len(scores)), CUT)]

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from lab.core.errors import InputError
 from lab.data.log.histories import Histories
-from lab.experiment.experiment import Experiment, alike
+from lab.experiment.experiment import Experiment, equal_feature_sets
 from lab.experiment.variants import without_groups
 
 Features = dict[str, tuple[str, ...]]
 
 
-def served(experiment: Experiment, histories: Histories) -> tuple[Experiment, list[str]]:
+def drop_unavailable_features(experiment: Experiment, histories: Histories) -> tuple[Experiment, list[str]]:
     """The experiment without the feature groups that the log has nothing for, and without sets that are then alike.
 
     With a line on each. Raises InputError where nothing is left of a set.
@@ -20,7 +20,7 @@ def served(experiment: Experiment, histories: Histories) -> tuple[Experiment, li
     if not lacking:
         return experiment, []
     left = _without(experiment.features, lacking)
-    twins = alike(left)
+    twins = equal_feature_sets(left)
     features = {name: groups for name, groups in left.items() if name not in twins}
     groups = tuple(group for group in experiment.groups if group.name not in lacking)
     variants = {name: without_groups(changes, lacking) for name, changes in experiment.variants.items()}

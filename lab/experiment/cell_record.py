@@ -83,7 +83,7 @@ def place_of(cell: "CellRecord | Mapping[str, Any]") -> tuple[Any, ...]:
     return tuple(cell.get(n, "") if isinstance(cell, Mapping) else getattr(cell, n) for n in names)
 
 
-def in_order(records: Iterable[CellRecord]) -> list[CellRecord]:
+def sort_records(records: Iterable[CellRecord]) -> list[CellRecord]:
     """Records in an order that is theirs alone: by target, horizon, kind, names, fold and seed."""
 
     def place(record: CellRecord) -> tuple:

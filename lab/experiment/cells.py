@@ -9,7 +9,7 @@ from typing import Any
 from lab.baselines.base import Baseline
 from lab.experiment.cell_record import CellRecord, Kind, Status, line_name
 from lab.experiment.code_used import CodeUsed
-from lab.experiment.experiment import Experiment, label
+from lab.experiment.experiment import Experiment, settings_label
 from lab.experiment.fingerprints import canonical, code_fingerprint, identity, libraries_fingerprint
 from lab.experiment.variants import variants_of
 from lab.models.base import Model
@@ -42,7 +42,7 @@ class Cell:
     @property
     def model(self) -> str:
         """What tables call it."""
-        return "oracle" if self.settings is None else label(self.settings)
+        return "oracle" if self.settings is None else settings_label(self.settings)
 
     @property
     def title(self) -> str:

@@ -2,7 +2,7 @@
 
 From the definitions it starts with, the walk follows every name that they use to where it is defined: through imports
 at the top and in functions, and through packages that import lazily (by what they import for type checkers). Nothing is
-imported for it. Not followed are annotations, what makes the words of an error, and what is marked `no_numbers`.
+imported for it. Not followed are annotations, what makes the words of an error, and what is marked `not_fingerprinted`.
 Modules of Python and of installed libraries end the walk.
 
 The digest is of what the definitions say and of which refers to which: a module or a package may be renamed or moved
@@ -57,7 +57,7 @@ def code_used(starts: Sequence[tuple[str, str]]) -> CodeUsed:
 def forget() -> None:
     """Read all files anew when they are next asked for."""
     forget_files()
-    for cached in (_walk, _targets, _definition, _is_error, computing):
+    for cached in (_walk, _targets, _definition, _is_error, computing_code):
         cached.cache_clear()
 
 
@@ -109,9 +109,9 @@ def _start(module: str, name: str) -> list[Place]:
 
 
 @cache
-def computing(kind: str) -> tuple[tuple[str, str], ...]:
+def computing_code(kind: str) -> tuple[tuple[str, str], ...]:
     """Module and name of what is marked as computing cells of a kind, in the order of the names."""
-    found = [(name, module) for module in lab_modules() for name in _marked(module, "computes", kind)]
+    found = [(name, module) for module in lab_modules() for name in _marked(module, "computes_cells", kind)]
     return tuple((module, name) for name, module in sorted(found))
 
 
@@ -142,7 +142,7 @@ def _targets(module: str, use: Use) -> tuple[Target, ...]:
 
 def _is_followed(target: Target) -> bool:
     marks = _marks(_statement(target)) if isinstance(target, tuple) and target[0].partition(".")[0] == LAB else ()
-    return "no_numbers" not in marks
+    return "not_fingerprinted" not in marks
 
 
 def _bound(module: str, chain: Chain, seen: Seen = frozenset()) -> list[Target]:

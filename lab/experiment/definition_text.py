@@ -24,8 +24,8 @@ from lab.experiment.source_trees import (
     says_nothing,
 )
 
-MARKS = ("computes", "no_numbers")
-"""The decorators of `lab.core.marks`."""
+MARKS = ("computes_cells", "not_fingerprinted")
+"""The decorators of `lab.core.fingerprint_marks`."""
 
 Use = Chain | Alias
 """A name of the module, or what is imported inside a function."""
@@ -212,7 +212,7 @@ class _Reader:
 
 
 def _without_marks(decorators: list[ast.expr]) -> list[ast.expr]:
-    """The decorators but for those of `lab.core.marks`, which do nothing."""
+    """The decorators but for those of `lab.core.fingerprint_marks`, which do nothing."""
     chains = [chain_of(one.func if isinstance(one, ast.Call) else one) for one in decorators]
     return [one for one, chain in zip(decorators, chains, strict=True) if (chain or ("",))[-1] not in MARKS]
 

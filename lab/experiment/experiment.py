@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from lab.baselines.base import Baseline
 from lab.core.errors import InputError
-from lab.core.setting_types import check_distinct, check_kinds
+from lab.core.setting_types import check_distinct, check_types
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources.base import Source
 from lab.data.timeline import LAST_EVENT, MOST_DAYS, Timeline, is_span
@@ -60,14 +60,14 @@ class Experiment:
     """Variants: a name, and the settings that it replaces, such as {"half": {"training.share": 0.5}, "all": {}}."""
 
     def __post_init__(self) -> None:
-        check_kinds(self)
+        check_types(self)
         if self.baselines is None:
             object.__setattr__(self, "baselines", self.target.baselines())
         self._check_protocol()
         self._check_sizes()
         self._check_features()
-        check_distinct(map(label, self.models), "models")
-        check_distinct(map(label, self.baselines), "baselines")
+        check_distinct(map(settings_label, self.models), "models")
+        check_distinct(map(settings_label, self.baselines), "baselines")
         check_variants(self)
 
     def _check_protocol(self) -> None:
@@ -133,7 +133,7 @@ class Experiment:
                         f"groups that speak of steps, such as item, behaviour, time or price."
                     )
             check_distinct(groups, f"features.{name}")
-        for name, twin in alike(self.features).items():
+        for name, twin in equal_feature_sets(self.features).items():
             raise InputError(f"features: {twin!r} and {name!r} hold the same groups; leave one out.")
         check_distinct([group.name for group in self.groups], "groups")
         for group in self.groups:
@@ -150,22 +150,22 @@ class Experiment:
         return tuple(sorted({group for groups in self.features.values() for group in groups}))
 
 
-def alike(features: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def equal_feature_sets(features: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Each feature set that holds the groups of an earlier one, in whatever order, and the first such one."""
     first: dict[frozenset[str], str] = {}
     twins = {name: first.setdefault(frozenset(groups), name) for name, groups in features.items()}
     return {name: twin for name, twin in twins.items() if twin != name}
 
 
-def label(settings: Model | Baseline) -> str:
+def settings_label(settings: Model | Baseline) -> str:
     """What tables call a model or baseline: its class, and the settings that are not the defaults."""
-    own = changed(settings).items()
+    own = changed_settings(settings).items()
     said = [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in own]
     name = getattr(settings, "name", None)
     return " ".join([name if isinstance(name, str) else type(settings).__name__, *said])
 
 
-def changed(settings: Any) -> dict[str, Any]:
+def changed_settings(settings: Any) -> dict[str, Any]:
     """The settings of an object that are not the defaults, by name."""
     values = {f: getattr(settings, f.name) for f in fields(settings)}
     return {f.name: value for f, value in values.items() if value != _default(f)}

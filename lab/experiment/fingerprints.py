@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.experiment.code_used import CodeUsed, code_used, computing
+from lab.experiment.code_used import CodeUsed, code_used, computing_code
 
 
 def canonical(value: Any) -> Any:
@@ -66,7 +66,7 @@ def code_fingerprint(kind: str, parts: Iterable[Any]) -> CodeUsed:
     """
     classes = dict.fromkeys(_classes(parts))
     named = [(cls.__module__, cls.__qualname__.partition(".")[0]) for cls in classes]
-    return code_used([*named, *computing(kind)])
+    return code_used([*named, *computing_code(kind)])
 
 
 def _classes(settings: Any) -> Iterator[type]:

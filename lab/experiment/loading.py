@@ -10,7 +10,7 @@ from types import ModuleType
 
 from lab.core.errors import InputError
 from lab.core.spelling import did_you_mean
-from lab.core.user_code import place_in
+from lab.core.user_code import last_line_in
 from lab.experiment.experiment import Experiment
 from lab.experiment.registry import experiments, forget
 
@@ -64,7 +64,7 @@ def _not_a_file(path: Path) -> str:
 def _place(path: Path, error: BaseException) -> str:
     """`file:line` of the file's own line that failed, where one did."""
     line = getattr(error, "lineno", None)
-    return place_in(path, error) or (f"{path}:{line}" if line else str(path))
+    return last_line_in(path, error) or (f"{path}:{line}" if line else str(path))
 
 
 def _placed(path: Path, error: InputError) -> bool:

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from lab.core.errors import InputError
 from lab.core.escape import terminal
-from lab.core.marks import no_numbers
-from lab.core.shell import command
+from lab.core.fingerprint_marks import not_fingerprinted
+from lab.core.shell import shell_command
 from lab.core.spelling import did_you_mean
 
 PACKAGES = {
@@ -36,7 +36,7 @@ _added: dict[tuple[str, str], tuple[Any, str]] = {}
 T = TypeVar("T")
 
 
-@no_numbers
+@not_fingerprinted
 def register(thing: T) -> T:
     """Make an experiment, or a class of one of the kinds above, known by its name.
 
@@ -69,7 +69,7 @@ def _say_at_exit_how_to_run(is_file: bool) -> None:
 def _say_how_to_run() -> None:
     # Who imported the runner runs the experiment himself; and of an error Python has spoken already.
     if "lab.running.runner" not in sys.modules and not hasattr(sys, "last_value"):
-        file, again = terminal(sys.argv[0]), terminal(command("lab.run", *sys.argv))
+        file, again = terminal(sys.argv[0]), terminal(shell_command("lab.run", *sys.argv))
         said = f"{file}: registers an experiment and computes nothing by itself; run it with:\n  {again}"
         print(said, file=sys.stderr)
 
@@ -85,7 +85,7 @@ def experiments() -> dict[str, Any]:
     return {name: thing for (kind, name), (thing, _) in _added.items() if kind == "experiment"}
 
 
-def added() -> list[tuple[str, str, Any]]:
+def registered_parts() -> list[tuple[str, str, Any]]:
     """Kind, name and thing of all that registered itself, in the order of kinds and names."""
     return [(kind, name, _added[kind, name][0]) for kind, name in sorted(_added)]
 

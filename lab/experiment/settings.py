@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from lab.core.errors import InputError
-from lab.core.setting_types import fitted
-from lab.experiment.experiment import Experiment, changed
+from lab.core.setting_types import coerce
+from lab.experiment.experiment import Experiment, changed_settings
 from lab.experiment.fingerprints import canonical
 from lab.experiment.registry import classes
 
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
     return canonical(value)
 
 
-def experiment_of(settings: Mapping[str, Any], beside: Experiment | None = None) -> Experiment:
+def experiment_from_settings(settings: Mapping[str, Any], beside: Experiment | None = None) -> Experiment:
     """The experiment that `settings_of` gave; `beside`, of a user's file, knows the classes that do not ship.
 
     Raises InputError naming the class or setting that is unknown here, or a value of another kind than its setting's.
@@ -91,7 +91,7 @@ def _rebuilt(value: Any, hint: Any, where: str, known: Mapping[str, type]) -> An
     elif isinstance(value, list):
         value = tuple(_rebuilt(one, inner[0], where, known) if isinstance(one, dict) else one for one in value)
     try:
-        return fitted(value, hint, f"experiment.{where}")
+        return coerce(value, hint, f"experiment.{where}")
     except InputError as error:
         raise InputError(f"{error} The pin is damaged or was edited.") from None
 
@@ -130,10 +130,10 @@ def flags_of_files(said: Mapping[str, Any]) -> list[str]:
     return flags
 
 
-def as_code(source: Any) -> str:
+def source_as_code(source: Any) -> str:
     """`Table(path='FOLDER/log.csv', user='1')`: a source as Python, with the folders of its files left to be named."""
     paths = {name: _in_a_folder(value) for name in PATHS if (value := getattr(source, name, None))}
-    said = ", ".join(f"{name}={value!r}" for name, value in (changed(source) | paths).items())
+    said = ", ".join(f"{name}={value!r}" for name, value in (changed_settings(source) | paths).items())
     return f"{type(source).__name__}({said})"
 
 

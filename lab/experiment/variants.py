@@ -19,7 +19,7 @@ Changes = Mapping[str, Any]
 """Dotted settings and what stands in their place."""
 
 
-class Varied(Protocol):
+class HasVariants(Protocol):
     """What of an experiment its variants look at and replace."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -36,7 +36,7 @@ class Varied(Protocol):
     def group_names(self) -> tuple[str, ...]: ...
 
 
-E = TypeVar("E", bound=Varied)
+E = TypeVar("E", bound=HasVariants)
 
 OF_TIMELINE = ("history_days", "query_every")
 """Settings of the timeline that decide what is learned from and seen, and not what the test asks."""
@@ -60,7 +60,7 @@ def without_groups(changes: Changes, names: Collection[str]) -> Changes:
     return {s: value for s, value in changes.items() if not (s.startswith("groups.") and s.split(".")[1] in names)}
 
 
-def check_variants(experiment: Varied) -> None:
+def check_variants(experiment: HasVariants) -> None:
     """Raise InputError for a name, a setting or a value that will not do."""
     _check_names(list(experiment.variants))
     found: dict[str, str] = {}
@@ -102,7 +102,7 @@ def _inside(changes: Changes, part: str) -> dict[str, Any]:
     return {setting.removeprefix(f"{part}."): v for setting, v in changes.items() if setting.startswith(f"{part}.")}
 
 
-def _groups(experiment: Varied, changes: Changes) -> Iterator[Any]:
+def _groups(experiment: HasVariants, changes: Changes) -> Iterator[Any]:
     """The experiment's own groups and those that the variant changes."""
     named = {group.name for group in experiment.groups} | {s.split(".")[1] for s in changes if s.startswith("groups.")}
     for name in experiment.group_names():
@@ -110,7 +110,7 @@ def _groups(experiment: Varied, changes: Changes) -> Iterator[Any]:
             yield replace(experiment.group(name), **_inside(changes, f"groups.{name}"))
 
 
-def _check_setting(experiment: Varied, where: str, setting: Any) -> None:
+def _check_setting(experiment: HasVariants, where: str, setting: Any) -> None:
     """Raise InputError, naming the nearest that is one, for what is no setting or may not vary."""
     known = settings_that_may_vary(experiment)
     if setting in known:
@@ -135,7 +135,7 @@ def _is_fixed(part: str, rest: str) -> bool:
     return part == "timeline" and rest in [f.name for f in fields(Timeline)]
 
 
-def settings_that_may_vary(experiment: Varied) -> list[str]:
+def settings_that_may_vary(experiment: HasVariants) -> list[str]:
     """Every dotted setting that a variant of this experiment may replace."""
     training = [f"training.{f.name}" for f in fields(Training) if f.name not in MACHINE]
     groups = [f"groups.{name}.{f.name}" for name in experiment.group_names() for f in fields(experiment.group(name))]

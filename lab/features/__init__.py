@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.lazy import lazily
+from lab.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lab.features.base import FeatureGroup
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Behaviour", "Category", "FeatureGroup", "Habit", "Item", "Popularity", "Price", "Time", "Together"]
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "Behaviour": "behaviour",

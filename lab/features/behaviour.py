@@ -9,7 +9,7 @@ from flax import linen as nn
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
-from lab.features.category import Lookup, of_events
+from lab.features.category import Lookup, at_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Behaviour(FeatureGroup):
         return {"count": len(known.histories.behaviours)}
 
     def transform(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
-        return {"id": of_events(np.asarray(view.histories.behaviour) + np.int8(1), steps)}
+        return {"id": at_steps(np.asarray(view.histories.behaviour) + np.int8(1), steps)}
 
     def module(self, state: State, shape: Shape) -> nn.Module:
         return Lookup(state["count"], shape)

@@ -13,7 +13,7 @@ from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
 
 
-def of_events(values: np.ndarray, steps: Steps) -> np.ndarray:
+def at_steps(values: np.ndarray, steps: Steps) -> np.ndarray:
     """A per-event column [N] brought to the steps [N'], 0 at ticks."""
     return np.where(steps.is_event, values[steps.event], values.dtype.type(0))
 
@@ -65,8 +65,8 @@ class Category(FeatureGroup):
 
     def transform(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
         if "vocabulary" in state:
-            return {"id": of_events(state["vocabulary"].encode(np.asarray(view.histories.category)), steps)}
-        return {"id": of_events(candidate_ids(view), steps)}
+            return {"id": at_steps(state["vocabulary"].encode(np.asarray(view.histories.category)), steps)}
+        return {"id": at_steps(candidate_ids(view), steps)}
 
     def module(self, state: State, shape: Shape) -> nn.Module:
         return Lookup(len(state["vocabulary"]) + 1 if "vocabulary" in state else shape.candidates + 1, shape)

@@ -20,10 +20,12 @@ from lab.data.fold.queries import FoldView
 from lab.data.timeline import DAY
 
 if TYPE_CHECKING:
-    from lab.models.network import Asking
+    from lab.models.network import QueryContext
 
 
-def at_queries(asking: "Asking", count: Float[Array, "B E N"], days: tuple[float, ...]) -> Float[Array, "B Q E K S"]:
+def counts_at_queries(
+    asking: "QueryContext", count: Float[Array, "B E N"], days: tuple[float, ...]
+) -> Float[Array, "B Q E K S"]:
     """Counts of the entries, kept at their events as [K * S], as they are at each query; nothing learns from them."""
     rate = jnp.asarray([-1.0 / tau for tau in days], jnp.float32)
     elapsed = jnp.maximum(asking.time[:, :, None] - asking.entry.time[:, None, :], 0.0)

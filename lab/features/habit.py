@@ -12,15 +12,15 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
 from lab.features.base import FeatureGroup, Shape, State
-from lab.features.counts import at_queries, decayed_counts
+from lab.features.counts import counts_at_queries, decayed_counts
 from lab.features.weights import weights
 from lab.models.layers import dropout
 
 if TYPE_CHECKING:
-    from lab.models.network import Asking
+    from lab.models.network import QueryContext
 
 _SCALES = (0.125, 1.0, 4.0, 16.0, 64.0)
 """Time constants, in shortest horizons."""
@@ -56,12 +56,12 @@ class HabitScore(nn.Module):
     shape: Shape
 
     @nn.compact
-    def __call__(self, asking: "Asking") -> Float[Array, "B Q C"]:
+    def __call__(self, asking: "QueryContext") -> Float[Array, "B Q C"]:
         features = jnp.concatenate([self._counts(asking), self._nearness(asking), self._rarity(asking)], axis=-1)
         features = jnp.where(asking.alive[..., None], features, 0.0)
         return asking.spread(self._going_back(asking, features)) + self._exploring(asking, features)
 
-    def _going_back(self, asking: "Asking", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
+    def _going_back(self, asking: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
         size = features.shape[-1]
         base = weights(self, "weight", self._first_weights(size))
         gate = weights(self, "gate", np.zeros(1))
@@ -71,7 +71,7 @@ class HabitScore(nn.Module):
         shared = gate + jnp.einsum("bqef,bqf->bqe", features, weight)
         return shared + self._rhythm(asking, features)
 
-    def _rhythm(self, asking: "Asking", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
+    def _rhythm(self, asking: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
         """What each candidate adds to the weights and the gate that all share, looked up once an entry."""
         own = self.param("own", nn.initializers.zeros, (self.shape.candidates, features.shape[-1] + 1))
         own = own[asking.entry.candidate]
@@ -84,7 +84,7 @@ class HabitScore(nn.Module):
         first[-1 - len(_NEARNESS) :] = [*[0.3] * len(_NEARNESS), 0.8]
         return first
 
-    def _exploring(self, asking: "Asking", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q C"]:
+    def _exploring(self, asking: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q C"]:
         rank, candidates = self.shape.width, self.shape.candidates
         mix = self.param("mix", nn.initializers.normal(0.1), (features.shape[-1], _MIXES))
         sources = self.param("from", nn.initializers.normal(0.1), (candidates, _MIXES * rank))
@@ -95,20 +95,20 @@ class HabitScore(nn.Module):
         length = jnp.sqrt(1.0 + jnp.square(profile).mean(-1, keepdims=True))
         return dropout(profile / length, asking.dropout, self) @ targets
 
-    def _nearness(self, asking: "Asking") -> Float[Array, "B Q E N"]:
+    def _nearness(self, asking: "QueryContext") -> Float[Array, "B Q E N"]:
         """exp(-d / scale), d the user's events since the candidate was last touched: 1 for the very last one."""
         place = asking.columns["place"].astype(jnp.float32)
         latest = jnp.max(jnp.where(asking.alive, place[:, None], 0.0), axis=-1, keepdims=True)
         since = jnp.maximum(latest - place[:, None], 0.0)
         return jnp.exp(since[..., None] * jnp.asarray([-1.0 / scale for scale in _NEARNESS], jnp.float32))
 
-    def _rarity(self, asking: "Asking") -> Float[Array, "B Q E 1"]:
+    def _rarity(self, asking: "QueryContext") -> Float[Array, "B Q E 1"]:
         """-log share of each candidate in the known log: a weight of 1 takes the head's first bias back."""
         rarity = -asking.prior[asking.entry.candidate]
         return jnp.broadcast_to(rarity[:, None, :, None], (*asking.alive.shape, 1))
 
-    def _counts(self, asking: "Asking") -> Float[Array, "B Q E F"]:
-        counts = at_queries(asking, asking.columns["count"], self.days)
+    def _counts(self, asking: "QueryContext") -> Float[Array, "B Q E F"]:
+        counts = counts_at_queries(asking, asking.columns["count"], self.days)
         total = jnp.where(asking.alive[..., None], counts.sum(-2), 0.0)
         share = total / jnp.maximum(total.sum(-2, keepdims=True), 1e-6)
         by_behaviour = jnp.log1p(counts).reshape(*counts.shape[:3], -1)
@@ -127,7 +127,7 @@ class Habit(FeatureGroup):
     horizon, since what a log can tell of short spans or of long ones grows with how far ahead it can be asked."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "groups.habit")
+        check_types(self, "groups.habit")
         if self.days and not min(self.days) > 0:
             raise InputError(f"groups.habit.days: {self.days} must be positive numbers of days.")
 

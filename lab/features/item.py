@@ -9,12 +9,12 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
 from lab.data.fold.vocabulary import fit_vocabulary
 from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
-from lab.features.category import Lookup, candidate_ids, of_events
+from lab.features.category import Lookup, at_steps, candidate_ids
 
 _HASHES = 2
 
@@ -45,7 +45,7 @@ class Item(FeatureGroup):
     are the candidates, each known one has its own in any case."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "groups.item")
+        check_types(self, "groups.item")
         if self.table < 2:
             raise InputError(f"groups.item.table: {self.table} of them tell no items apart; use 2 or more.")
 
@@ -57,10 +57,10 @@ class Item(FeatureGroup):
 
     def transform(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
         if "candidates" in state:
-            return {"id": of_events(candidate_ids(view), steps)}
+            return {"id": at_steps(candidate_ids(view), steps)}
         items = np.asarray(view.histories.item)
         if not state["hashed"]:
-            return {"id": of_events(state["vocabulary"].encode(items), steps)}
+            return {"id": at_steps(state["vocabulary"].encode(items), steps)}
         codes = np.unique(items[steps.event[steps.is_event]])
         rows = np.zeros((len(view.histories.item_names), _HASHES), np.int32)
         rows[codes] = [self._hash(str(view.histories.item_names[code])) for code in codes]

@@ -9,7 +9,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
 from lab.data.timeline import microseconds
@@ -17,7 +17,7 @@ from lab.features.base import FeatureGroup, Shape, State
 from lab.features.weights import weights
 
 if TYPE_CHECKING:
-    from lab.models.network import Asking
+    from lab.models.network import QueryContext
 
 
 _SCALES = (1.0, 4.0, 16.0)
@@ -31,7 +31,7 @@ class PopularityScore(nn.Module):
     shape: Shape
 
     @nn.compact
-    def __call__(self, asking: "Asking") -> Float[Array, "B Q C"]:
+    def __call__(self, asking: "QueryContext") -> Float[Array, "B Q C"]:
         weight = weights(self, "weight", np.full(self.windows, 1.0 / self.windows))
         score = jnp.einsum("kcp,p->kc", asking.tables["deviation"], weight)
         return score[asking.calendar]
@@ -50,7 +50,7 @@ class Popularity(FeatureGroup):
     """Events of the long-run shares that a window's counts are mixed with."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "groups.popularity")
+        check_types(self, "groups.popularity")
         if self.days and not min(self.days) > 0:
             raise InputError(f"groups.popularity.days: {self.days} must be positive numbers of days.")
         if not self.smoothing > 0:

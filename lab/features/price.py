@@ -9,7 +9,7 @@ from flax import linen as nn
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
-from lab.features.category import of_events
+from lab.features.category import at_steps
 from lab.features.time import Projection
 
 _CLIP = 5.0
@@ -63,7 +63,7 @@ class Price(FeatureGroup):
         if view.histories.quantity is not None:
             quantity = np.asarray(view.histories.quantity, np.float64)
             numbers.append(np.where(quantity > 0, np.log1p(np.maximum(quantity, 0)), 0.0))
-        columns = [of_events(np.clip(n, -_CLIP, _CLIP).astype(np.float32), steps) for n in numbers]
+        columns = [at_steps(np.clip(n, -_CLIP, _CLIP).astype(np.float32), steps) for n in numbers]
         return {"numbers": np.stack(columns, -1)}
 
     def module(self, state: State, shape: Shape) -> nn.Module:

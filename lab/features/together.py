@@ -16,15 +16,15 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
-from lab.features.counts import at_queries, decayed_counts
+from lab.features.counts import counts_at_queries, decayed_counts
 from lab.features.weights import weights
 
 if TYPE_CHECKING:
-    from lab.models.network import Asking
+    from lab.models.network import QueryContext
 
 _SCALES = (0.125, 1.0, 4.0, 16.0, 64.0)
 """Time constants, in shortest horizons."""
@@ -46,7 +46,7 @@ class TogetherScore(nn.Module):
     shape: Shape
 
     @nn.compact
-    def __call__(self, asking: "Asking") -> Float[Array, "B Q C"]:
+    def __call__(self, asking: "QueryContext") -> Float[Array, "B Q C"]:
         factor, strength = asking.tables["factor"], asking.tables["strength"]
         source = (factor * strength)[asking.entry.candidate]
         profile = jnp.einsum("bqe,ber->bqr", self._amounts(asking), source)
@@ -57,8 +57,8 @@ class TogetherScore(nn.Module):
         touched = jax.vmap(lambda of_row, candidate: of_row[:, candidate])(score, asking.entry.candidate)
         return overall * score + asking.spread(back * touched)
 
-    def _amounts(self, asking: "Asking") -> Float[Array, "B Q E"]:
-        counts = at_queries(asking, asking.columns["count"], self.days)[..., 0, :]
+    def _amounts(self, asking: "QueryContext") -> Float[Array, "B Q E"]:
+        counts = counts_at_queries(asking, asking.columns["count"], self.days)[..., 0, :]
         counts = jnp.where(asking.alive[..., None], jnp.log1p(counts), 0.0)
         amounts = counts @ weights(self, "mix", np.full(len(self.days), 1.0 / len(self.days)), _GENTLE)
         return amounts / jnp.sqrt(1e-6 + jnp.square(amounts).sum(-1, keepdims=True))
@@ -77,7 +77,7 @@ class Together(FeatureGroup):
     """Time constants of the user's counts, in days. Default: 1/8, 1, 4, 16 and 64 times the shortest horizon."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "groups.together")
+        check_types(self, "groups.together")
         if self.rank < 1:
             raise InputError(f"groups.together.rank: {self.rank} keeps nothing; use 1 or more.")
         if self.days and not min(self.days) > 0:

@@ -16,7 +16,7 @@ little smaller, and LSTM() is the size of Transformer(layers=1, mlp_ratio=2), wi
 
 from typing import TYPE_CHECKING
 
-from lab.core.lazy import lazily
+from lab.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lab.models.base import Model
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GRU", "HSTU", "LSTM", "RNN", "Model", "Transformer"]
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {"Model": "base", "RNN": "rnn", "LSTM": "lstm", "GRU": "gru", "Transformer": "transformer", "HSTU": "hstu"},
 )

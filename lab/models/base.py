@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 
 MOST_LAYERS = 1_000
 """More could not be compiled within a day."""
@@ -34,7 +34,7 @@ class Model:
     """Width D of the embedding and of the encoder's output."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, type(self).__name__)
+        check_types(self, type(self).__name__)
         self.require_positive("width")
         layers = getattr(self, "layers", 1)
         if isinstance(layers, int) and layers > MOST_LAYERS:

@@ -14,7 +14,7 @@ class Head:
     """Logits of all candidates, [B, Q, C]; their factors (`Factors`), where there are too many to be held at once, and
     then no feature group may score candidates; None: no scores."""
     numbers: int = 0
-    """K: how many numbers of each query, [B, Q, K]; with scores as well the network gives `Both`."""
+    """K: how many numbers of each query, [B, Q, K]; with scores as well the network gives `ScoresAndNumbers`."""
 
     def __post_init__(self) -> None:
         if self.scores is None and self.numbers < 1:
@@ -32,7 +32,7 @@ class Factors(NamedTuple):
     """Log share of each candidate in the known log."""
 
 
-class Both(NamedTuple):
+class ScoresAndNumbers(NamedTuple):
     """Scores of candidates and numbers, from one encoder."""
 
     scores: Any

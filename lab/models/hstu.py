@@ -25,7 +25,7 @@ from lab.models.base import Model
 from lab.models.gru import CELL
 from lab.models.layers import LayerNorm, Linear, dropout
 from lab.models.recurrence import Recurrent
-from lab.models.rotary import order
+from lab.models.rotary import positions
 
 BUCKETS = 24
 """Of the time between two steps: under a minute, 1 minute, 3, 7 ... each twice as long, the last from 16 years."""
@@ -128,7 +128,7 @@ class Encoder(nn.Module):
         time: Float[Array, "B T"],
         rate: Float[Array, ""] | None,
     ) -> Float[Array, "B T D"]:
-        mask, seen, bucket = visible(starts), order(starts) + 1, buckets(time)
+        mask, seen, bucket = visible(starts), positions(starts) + 1, buckets(time)
         out_init = nn.initializers.variance_scaling(1 / self.layers, "fan_in", "truncated_normal")
         if self.recurrent:
             x = Recurrent(CELL, self.recurrent, self.dtype, name="recurrent")(steps, starts, time, rate)

@@ -9,10 +9,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from lab.core.errors import InputError
 from lab.data.rows.batch import Columns, EntryArrays, Rows
-from lab.models.head import Both, Factors, Head
+from lab.models.head import Factors, Head, ScoresAndNumbers
 
 
-class Asking(NamedTuple):
+class QueryContext(NamedTuple):
     """What a candidate-side group may look at."""
 
     hidden: Float[Array, "B Q D"]
@@ -74,7 +74,7 @@ class Network(nn.Module):
         tables: Columns,
         on: Float[Array, " G"],
         dropout: Float[Array, ""] | None,
-    ) -> Float[Array, "B Q C"] | Factors | Float[Array, "B Q K"] | Both:
+    ) -> Float[Array, "B Q C"] | Factors | Float[Array, "B Q K"] | ScoresAndNumbers:
         switch = {name: on[place] for place, name in enumerate(self.order)}
         steps = self._embed(rows, switch)
         hidden = self.encoder(steps, rows.start, rows.time, dropout)
@@ -83,7 +83,9 @@ class Network(nn.Module):
         if self.head.scores is None:
             return self._numbers(asked, tables["head"]["numbers"])
         scores = self._scores(rows, asked, tables, switch, dropout)
-        return Both(scores, self._numbers(asked, tables["head"]["numbers"])) if self.head.numbers else scores
+        return (
+            ScoresAndNumbers(scores, self._numbers(asked, tables["head"]["numbers"])) if self.head.numbers else scores
+        )
 
     def _scores(
         self,
@@ -135,9 +137,11 @@ class Network(nn.Module):
 
     def _asking(
         self, rows: Rows, asked: Float[Array, "B Q D"], prior: Float[Array, " C"], dropout: Float[Array, ""] | None
-    ) -> Asking:
+    ) -> QueryContext:
         time = jnp.take_along_axis(rows.time, rows.query.position, axis=1)
-        return Asking(asked, time, rows.query.calendar, rows.entry, rows.alive, {}, {}, self.candidates, prior, dropout)
+        return QueryContext(
+            asked, time, rows.query.calendar, rows.entry, rows.alive, {}, {}, self.candidates, prior, dropout
+        )
 
 
 def _of_shape(given: Any, shape: tuple[int, ...], group: str, letters: str) -> Array:

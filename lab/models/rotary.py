@@ -16,19 +16,19 @@ TIME_PERIODS = (0.25, 4096.0)
 """Shortest and longest period by time, days: from six hours to eleven years."""
 
 
-def order(starts: Bool[Array, "B T"]) -> Float[Array, "B T"]:
+def positions(starts: Bool[Array, "B T"]) -> Float[Array, "B T"]:
     """The number of each step in its own history, from 0."""
     position = jnp.broadcast_to(jnp.arange(starts.shape[1], dtype=jnp.int32)[None], starts.shape)
     return (position - jax.lax.cummax(jnp.where(starts, position, 0), axis=1)).astype(jnp.float32)
 
 
-def turns(starts: Bool[Array, "B T"], time: Float[Array, "B T"], pairs: int) -> tuple[Array, Array]:
+def cos_sin(starts: Bool[Array, "B T"], time: Float[Array, "B T"], pairs: int) -> tuple[Array, Array]:
     """Cosines and sines Float32[B, T, pairs] of the angles of each step; the first half by order."""
     by_order = LONGEST_ORDER ** -(np.arange(pairs // 2) / (pairs // 2)) / (2 * np.pi)
     by_time = 1 / np.geomspace(*TIME_PERIODS, pairs - pairs // 2)
     cycles = jnp.concatenate(
         [
-            order(starts)[..., None] * jnp.asarray(by_order, jnp.float32)[None, None],
+            positions(starts)[..., None] * jnp.asarray(by_order, jnp.float32)[None, None],
             time[..., None] * jnp.asarray(by_time, jnp.float32)[None, None],
         ],
         -1,

@@ -16,7 +16,7 @@ from lab.core.errors import InputError
 from lab.models.attention import attend, visible
 from lab.models.base import Model
 from lab.models.layers import LayerNorm, Linear, dropout
-from lab.models.rotary import turns
+from lab.models.rotary import cos_sin
 
 
 class Attention(nn.Module):
@@ -50,7 +50,7 @@ class Encoder(nn.Module):
         rate: Float[Array, ""] | None,
     ) -> Float[Array, "B T D"]:
         width = steps.shape[-1]
-        cos, sin = turns(starts, time, width // self.heads // 2)
+        cos, sin = cos_sin(starts, time, width // self.heads // 2)
         mask = visible(starts)
         # Branches that end small leave the sum's variance near 1 at any depth (Radford et al. 2019).
         out_init = nn.initializers.variance_scaling(1 / (2 * self.layers), "fan_in", "truncated_normal")

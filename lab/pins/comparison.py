@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from lab.core.errors import InputError
-from lab.core.nested import flat
-from lab.core.words import counted
+from lab.core.nested import flatten
+from lab.core.words import plural
 from lab.evaluation.measures import ALL, Measures
 from lab.experiment.cell_record import place_of
 
@@ -32,7 +32,7 @@ MARGIN = 2.0
 FEWEST_SEEDS = 3
 
 
-def shown(measures: Measures) -> Place:
+def shown_metric(measures: Measures) -> Place:
     """The number that stands for a cell, and that the statistical level judges."""
     return "test", ALL, measures.leading
 
@@ -61,13 +61,13 @@ def judge_cell(level: Level, pinned: Mapping[str, Any], got: Mapping[str, Any], 
         strange = sorted(one.keys() ^ other.keys())[0]
         return Verdict(False, _text(one.get(strange)), _text(other.get(strange)), f"{' '.join(strange)}: one has it")
     if level == "bitwise":
-        return _bitwise(pinned, got, one, other, shown(measures))
+        return _bitwise(pinned, got, one, other, shown_metric(measures))
     return _within(pinned["kind"], pinned["model"], one, other, measures)
 
 
 def moved_settings(pinned: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """In which settings two cells differ, and how: `training.learning_rate: 0.002 in the pin, 0.0021 here`."""
-    was, now = flat(pinned), flat(here)
+    was, now = flatten(pinned), flatten(here)
     names = [name for name in {**was, **now} if was.get(name, _ABSENT) != now.get(name, _ABSENT)]
     return [f"{name}: {was.get(name, 'none')} in the pin, {now.get(name, 'none')} here" for name in names]
 
@@ -110,7 +110,7 @@ def _within(kind: str, name: str, one: dict[Place, float], other: dict[Place, fl
 
     worst = max(one, key=excess, default=None)
     if worst is None or excess(worst) <= 1:
-        return _all_well(one, other, shown(measures))
+        return _all_well(one, other, shown_metric(measures))
     return Verdict(False, _text(one[worst]), _text(other[worst]), " ".join(worst))
 
 
@@ -140,7 +140,7 @@ def judge_lines(
 
 
 def _judge_line(was: Sequence[float], now: Sequence[float]) -> Verdict:
-    too_few = Verdict(False, counted(len(was), "seed"), counted(len(now), "seed"), "too few seeds came out here")
+    too_few = Verdict(False, plural(len(was), "seed"), plural(len(now), "seed"), "too few seeds came out here")
     return judge_seeds(was, now) or too_few
 
 
@@ -150,7 +150,7 @@ def _by_seed(cells: Sequence[Mapping[str, Any]], measures: Measures) -> dict[str
     for cell in cells:
         if cell["kind"] == "model":
             line = lines.setdefault(_line(cell), [])
-            line += [value for place, value in _numbers(cell).items() if place == shown(measures)]
+            line += [value for place, value in _numbers(cell).items() if place == shown_metric(measures)]
     return lines
 
 

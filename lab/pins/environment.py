@@ -26,7 +26,7 @@ TRACKED = ("lab", "experiments", "pyproject.toml", "requirements.lock")
 """What of a checkout counts as a change of it; results do not."""
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Interpreter, system, processor, packages, JAX and its devices."""
     import jax
 
@@ -49,7 +49,7 @@ def _xla_flags() -> str:
     return re.sub(r"--xla_force_host_platform_device_count=\d+\s*", "", os.environ.get("XLA_FLAGS", "")).strip()
 
 
-def code() -> dict[str, Any]:
+def describe_code() -> dict[str, Any]:
     """The lab's version; of a checkout its commit, a hash of what differs from it (None: nothing), and of its lock."""
     root = Path(lab.__path__[0]).parent
     lock = root / "requirements.lock"

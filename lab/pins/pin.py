@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.core.errors import InputError
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.log.histories import Histories
 from lab.data.sources.base import Source
 from lab.data.timeline import Fold
@@ -14,7 +14,7 @@ from lab.experiment.cell_record import CellRecord, to_json
 from lab.experiment.experiment import Experiment
 from lab.experiment.fingerprints import digest
 from lab.experiment.settings import settings_of
-from lab.pins.environment import code, machine, peak_memory, without_paths
+from lab.pins.environment import describe_code, describe_machine, peak_memory, without_paths
 from lab.pins.pin_file import FORMAT as FORMAT
 from lab.pins.pin_file import VERSION as VERSION
 from lab.pins.pin_file import measures_of as measures_of
@@ -55,8 +55,8 @@ def build_pin(
         "split": _split(folds, candidates, experiment.target.asks == "ticks"),
         "seeds": {"count": experiment.seeds, "first": 0, "streams": STREAMS},
         "metrics": {"target": experiment.target.name, "measures": experiment.target.measures().to_json()},
-        "code": code() | {"modules": {one.fingerprints["code"]: dict(one.modules) for one in cells}},
-        "machine": machine(),
+        "code": describe_code() | {"modules": {one.fingerprints["code"]: dict(one.modules) for one in cells}},
+        "machine": describe_machine(),
         "run": {"seconds": round(seconds, 3), "peak_memory_bytes": peak_memory()},
         "cells": [pinned_cell(store, cell) for cell in cells],
     }
@@ -76,7 +76,7 @@ def check_files(source: Source, pin: Mapping[str, Any]) -> None:
     """Raise InputError where the files of a source are not there, or are not those that a pin is of."""
     here, pinned = files_of(source), pin["data"]["files"]
     if len(here) != len(pinned):
-        raise InputError(f"source: {counted(len(here), 'file')} here, and the pin is of {len(pinned)}.")
+        raise InputError(f"source: {plural(len(here), 'file')} here, and the pin is of {len(pinned)}.")
     for now, was in zip(here, pinned, strict=True):
         if now["sha256"] != was["sha256"]:
             new, old = (f"{one['name']} ({one['bytes']:,} bytes, sha256 {one['sha256'][:16]})" for one in (now, was))

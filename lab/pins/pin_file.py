@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.core.errors import InputError
 from lab.core.files import write_whole
-from lab.core.sealed import DIGEST, is_whole, read_json, sealed
+from lab.core.sealed import DIGEST, is_intact, read_json, seal
 from lab.evaluation.measures import Measures, Metric
 from lab.experiment.fingerprints import identity
 
@@ -52,7 +52,7 @@ CELL = {
 
 def write_pin(path: Path, pin: Mapping[str, Any]) -> None:
     """Write a pin whole or not at all; mappings keep their order, which for features and behaviours has a meaning."""
-    write_whole(path, json.dumps(sealed(pin), ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n")
+    write_whole(path, json.dumps(seal(pin), ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n")
 
 
 def read_pin(path: Path) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def read_pin(path: Path) -> dict[str, Any]:
             f"{path}: is a pin of version {pin.get('version')!r}; this lab reads version {VERSION}. Use the version of "
             "the lab that wrote it (`code` in it says which), or run the experiment again."
         )
-    if not is_whole(pin):
+    if not is_intact(pin):
         raise InputError(
             f"{path}: is damaged or was edited: what it holds does not give its `{DIGEST}`. Get it anew from where it "
             "came from; settings are changed in the experiment's file, not in a pin."

@@ -8,7 +8,7 @@ May import every room but `lab.commands`. Nothing that trains or tabulates depen
 
 from typing import TYPE_CHECKING
 
-from lab.core.lazy import lazily
+from lab.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lab.predicting.interests import evolution
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainedCell", "evolution", "load_cell", "load_cells", "next_items", "user_ids", "user_rows"]
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "TrainedCell": "trained_cell",

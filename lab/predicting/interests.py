@@ -19,9 +19,9 @@ import numpy as np
 from lab.data.fold.queries import FoldView, Labels
 from lab.data.rows.batch import Columns
 from lab.data.rows.entries import trace_entries
-from lab.data.rows.layout import Packed
+from lab.data.rows.layout import PackedRows
 from lab.data.rows.packing import cut_per_query, pack
-from lab.data.rows.recent import recent
+from lab.data.rows.recent_histories import recent_histories
 from lab.data.rows.steps import Steps, lay_steps
 from lab.dataset.columns import event_columns, step_columns, tables
 from lab.dataset.dataset import Dataset
@@ -59,16 +59,16 @@ def _steps(trained: TrainedCell, view: FoldView, users: Users | None) -> Steps:
     return replace(steps, asked=steps.asked[of_users(view.histories.row_of(steps.queries.user), users)])
 
 
-def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) -> tuple[Packed, Columns]:
+def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) -> tuple[PackedRows, Columns]:
     """Rows in which every query has a history of its own, that ends there: a later step cannot even move its place."""
     data: Dataset = trained.data
     length = trained.cell.experiment.training.row_length
     groups, states = data.groups.values(), data.states
     known = tables(groups, view, steps, states) | {"head": data.splits["test"].tables["head"]}
     if view.history is not None:
-        view, steps = recent(view, steps)
+        view, steps = recent_histories(view, steps)
     segments = cut_per_query(steps, length)
-    packed = Packed(
+    packed = PackedRows(
         view=view,
         steps=steps,
         segments=segments,

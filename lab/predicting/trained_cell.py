@@ -11,17 +11,17 @@ from flax import serialization
 
 from lab.core.errors import InputError
 from lab.data.rows.batch import Columns
-from lab.data.rows.layout import Packed
+from lab.data.rows.layout import PackedRows
 from lab.data.sources.base import Source
 from lab.dataset.dataset import Dataset
 from lab.experiment.cells import Cell
 from lab.experiment.loading import load_experiment
-from lab.experiment.settings import as_code, experiment_of
+from lab.experiment.settings import experiment_from_settings, source_as_code
 from lab.models.base import Model
 from lab.pins.pin import check_files, read_pin
 from lab.results.store import CHECKPOINT, Store
 from lab.running.assembly import assemblies, cell_arrays, feed
-from lab.running.runner import Place, Run, by_rows
+from lab.running.runner import Run, RunSettings, group_by_rows
 from lab.tracking.tracker import Tracking
 from lab.training.feeding import Feed
 from lab.training.fit import predict
@@ -38,7 +38,7 @@ class TrainedCell:
     params: np.ndarray
     """float32[P], flattened."""
 
-    def scores(self, packed: Packed, tables: Columns) -> np.ndarray:
+    def scores(self, packed: PackedRows, tables: Columns) -> np.ndarray:
         """float32[Q, C], the logits of all candidates at every query of the packed rows, in the queries' order.
 
         Raises InputError for a target that has too many candidates for that.
@@ -97,7 +97,7 @@ def load_cells(
     chosen = [_found(run, store, cell) for cell in cells]
     loaded: dict[str, TrainedCell] = {}
     for fold in run.folds:
-        for causal, mine in by_rows(chosen, fold):
+        for causal, mine in group_by_rows(chosen, fold):
             data = run.dataset(fold, mine, causal)
             for ready in assemblies(run.experiment, data, mine):
                 for one in ready.cells:
@@ -122,15 +122,15 @@ def _run(results: Path, file: Path | None, source: Source | None, cache: Path | 
 
     declared = load_experiment(file)[0] if file else None
     pin = read_pin(results / "pin.json")
-    experiment = experiment_of(pin["experiment"], declared)
+    experiment = experiment_from_settings(pin["experiment"], declared)
     if source is not None:
         experiment = replace(experiment, source=source)
     try:
         check_files(experiment.source, pin)
     except InputError as error:
-        code = as_code(experiment.source)
+        code = source_as_code(experiment.source)
         raise InputError(f"{error} A pin keeps the names of files alone; say where they lie: source={code}.") from None
-    return Run(experiment, Place(results.parent, cache, Tracking(mode="off"), Console(quiet=True)))
+    return Run(experiment, RunSettings(results.parent, cache, Tracking(mode="off"), Console(quiet=True)))
 
 
 def _unknown(store: Store, cell: str, known: Sequence[str]) -> str:

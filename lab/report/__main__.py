@@ -12,20 +12,20 @@ figures are of the others.
 import sys
 from pathlib import Path
 
+from lab.core.entry_point import arguments_or_help, help_exit_code, run_command
 from lab.core.escape import terminal
-from lab.core.paragraphs import fitted
-from lab.core.process import asked, ended, helped
+from lab.core.paragraphs import wrap_to_terminal
 
 STALE = "--stale"
 
 
 def main() -> None:
     """Write the report that the command line names, and leave: 0 done, 1 a fault, 2 a mistake of the user's."""
-    arguments = asked(__doc__)
+    arguments = arguments_or_help(__doc__)
     folders = [one for one in arguments if one != STALE]
     if len(folders) != 1:
-        sys.exit(helped(__doc__, []))
-    sys.exit(ended(lambda: _write(Path(folders[0]), STALE in arguments)))
+        sys.exit(help_exit_code(__doc__, []))
+    sys.exit(run_command(lambda: _write(Path(folders[0]), STALE in arguments)))
 
 
 def _write(root: Path, stale: bool) -> int:
@@ -35,7 +35,7 @@ def _write(root: Path, stale: bool) -> int:
     if not (root / "cells").is_dir():
         from lab.report.from_tables import ABSENT
 
-        print(fitted(ABSENT))
+        print(wrap_to_terminal(ABSENT))
     return 0
 
 

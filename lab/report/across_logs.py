@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lab.core.errors import InputError
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.evaluation.measures import ALL, MetricSpec
 from lab.experiment.cell_record import line_name
 from lab.pins.pin import measures_of, metrics_of, read_pin
@@ -175,13 +175,13 @@ def pairs_csv(across: Across) -> bytes:
     return csv_bytes(columns, rows)
 
 
-def said(across: Across) -> list[str]:
+def findings(across: Across) -> list[str]:
     """What the ranks say, and what they cannot, in sentences."""
     found, logs = across.ranking, len(across.logs)
     left_out = f"Left out, for not being complete in every folder: {', '.join(across.left_out)}."
     start = [left_out] if across.left_out else []
     if found is None:
-        few = f"{counted(logs, 'log')} and {counted(len(across.names), 'row')} are too few to tell ranks apart"
+        few = f"{plural(logs, 'log')} and {plural(len(across.names), 'row')} are too few to tell ranks apart"
         return [*start, f"{few}; it takes {FEWEST_LOGS} and {FEWEST_LINES}."]
     friedman = f"Over {logs} logs, Friedman's p is {probability(found.friedman_p)}"
     if not found.apart.any():

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lab.report.contents import Contents
-from lab.report.curves import beside, curve
+from lab.report.curves import curve, shifted_places
 from lab.report.panels import legend, panel_each, place_of
 from lab.results.summary import Line, answered
 from lab.statistics.intervals import Interval, over_users
@@ -18,7 +18,7 @@ PARTS = 4
 
 
 @dataclass(frozen=True)
-class Served:
+class LineQueries:
     """A line's metric at each query over all categories."""
 
     user: Int[np.ndarray, "Q"]
@@ -33,7 +33,7 @@ class Served:
         return over_users(self.values[here], self.user[here], np.random.default_rng(0)) if here.any() else None
 
 
-def served(contents: Contents, line: Line) -> Served | None:
+def line_queries(contents: Contents, line: Line) -> LineQueries | None:
     """What a line's cells keep of their queries; None where they keep no history, as those of older versions."""
     tables = answered(contents.store, line)
     folds: dict[int, list[Mapping[str, np.ndarray]]] = {}
@@ -47,7 +47,7 @@ def served(contents: Contents, line: Line) -> Served | None:
         here = same[0]["slice"] == "all"
         values = np.mean([table[contents.lead.name][here] for table in same], axis=0)
         parts.append((same[0]["user"][here], same[0]["history"][here], values))
-    return Served(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return LineQueries(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def quartiles(history: Int[np.ndarray, "Q"]) -> list[int]:
@@ -62,7 +62,7 @@ def by_history(contents: Contents) -> Any:
     is not one of queries."""
     if contents.lead.per == "cell":
         return None
-    found = [(line, one) for line in contents.lines if (one := served(contents, line)) is not None]
+    found = [(line, one) for line in contents.lines if (one := line_queries(contents, line)) is not None]
     if not found:
         return None
     figure, places = panel_each([place_of(line) for line, _ in found], 3.6, sharey=True)
@@ -74,7 +74,7 @@ def by_history(contents: Contents) -> Any:
             bins = [one.within(low, high) for low, high in pairwise(edges)]
             known = [(part, each) for part, each in enumerate(bins) if each is not None]
             index = names.index(line.name)
-            where = beside(range(len(bins)), index, len(names))[[part for part, _ in known]]
+            where = shifted_places(range(len(bins)), index, len(names))[[part for part, _ in known]]
             curve(panel, where, [each for _, each in known], index, line.name)
         _label(panel, mine[0][1], edges)
     next(iter(places.values())).set_ylabel(contents.lead.label)
@@ -82,7 +82,7 @@ def by_history(contents: Contents) -> Any:
     return figure
 
 
-def _label(panel: Any, one: Served, edges: list[int]) -> None:
+def _label(panel: Any, one: LineQueries, edges: list[int]) -> None:
     """Each part by its counts of events, and how many queries it has."""
     said = []
     for low, high in pairwise(edges):

@@ -8,7 +8,7 @@ import numpy as np
 
 from lab.experiment.cell_record import line_name
 from lab.report.contents import Contents
-from lab.report.curves import beside, curve
+from lab.report.curves import curve, shifted_places
 from lab.report.means import interval
 from lab.report.panels import LABEL, Place, legend, panels, place_of, wrapped
 from lab.results.conclusions import span
@@ -29,7 +29,7 @@ def over_variants(contents: Contents) -> Any:
         panel = drawn[asked.index(place) * len(slices) + slices.index(part)]
         for index, name in enumerate(names):
             known = [(i, one) for i, one in enumerate(_varied(contents, name, place, part, variants)) if one]
-            where = beside(range(len(variants)), index, len(names))[[i for i, _ in known]]
+            where = shifted_places(range(len(variants)), index, len(names))[[i for i, _ in known]]
             if known:
                 curve(panel, where, [one for _, one in known], index, name)
         panel.set(title=f"{part}, next {span(place[1])}" if len(asked) > 1 else part)

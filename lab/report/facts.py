@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lab.core.progress import duration
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.fold.leave_one_out import leave_one_out
-from lab.data.log.removed import removals
+from lab.data.log.removals import removals
 from lab.data.timeline import LAST_EVENT, date_text, span_text
 from lab.report.contents import Contents
 from lab.results.conclusions import span
@@ -16,19 +16,19 @@ Fact = tuple[str, str]
 """What is told, and what is told of it."""
 
 
-def of_log(contents: Contents) -> Iterator[Fact]:
+def log_facts(contents: Contents) -> Iterator[Fact]:
     """Where the log is from, how large it is and what was left out of it."""
     log = contents.facts.get("data")
     if not log:
         return
     yield from ((name, str(log[name])) for name in ("source", "licence", "citation") if log.get(name))
     for file in log.get("files", ()):
-        yield "file", f"{file['name']}, {counted(file['bytes'], 'byte')}, sha256 {file['sha256']}"
-    sizes = (counted(log[f"{noun}s"], noun) for noun in ("event", "user", "item") if log.get(f"{noun}s") is not None)
+        yield "file", f"{file['name']}, {plural(file['bytes'], 'byte')}, sha256 {file['sha256']}"
+    sizes = (plural(log[f"{noun}s"], noun) for noun in ("event", "user", "item") if log.get(f"{noun}s") is not None)
     yield "size", ", ".join(sizes)
     yield from _times(contents, log)
     yield from (("cleaning", str(rule)) for rule in removals(log))
-    yield "quarantined", counted(log.get("quarantined", 0), "row")
+    yield "quarantined", plural(log.get("quarantined", 0), "row")
     yield from (("left out", one) for one in log.get("left_out", ()))
     yield "fingerprint of the log", str(log.get("fingerprint"))
 
@@ -42,7 +42,7 @@ def _times(contents: Contents, log: Mapping[str, Any]) -> Iterator[Fact]:
         yield "cut by", "; ".join(leave_one_out(calendar))
 
 
-def of_folds(contents: Contents) -> Iterator[Fact]:
+def fold_facts(contents: Contents) -> Iterator[Fact]:
     """Where the cutoffs stand, what is ranked, and what was asked for in vain."""
     split = contents.facts.get("split")
     if not split:
@@ -64,10 +64,10 @@ def _remarked(contents: Contents, fold: int) -> Iterator[Fact]:
         metric = remark.metric
         found = {line.horizon: own[fold] for line in contents.lines if fold in (own := counts(line, metric))}
         for horizon, (none, every) in found.items():
-            yield f"{metric}, next {span(horizon)}", f"{none:,} of {counted(every, 'event')} asked for"
+            yield f"{metric}, next {span(horizon)}", f"{none:,} of {plural(every, 'event')} asked for"
 
 
-def of_run(contents: Contents) -> Iterator[Fact]:
+def run_facts(contents: Contents) -> Iterator[Fact]:
     """Which code made the results, how long it took and what memory it held."""
     code, run = contents.facts.get("code") or {}, contents.facts.get("run") or {}
     yield from ((name, str(code[name])) for name in ("version", "commit") if code.get(name))
@@ -79,13 +79,13 @@ def of_run(contents: Contents) -> Iterator[Fact]:
         yield "memory held at most", f"{run['peak_memory_bytes'] / 2**30:.1f} GiB"
 
 
-def of_machine(contents: Contents) -> Iterator[Fact]:
+def machine_facts(contents: Contents) -> Iterator[Fact]:
     """Versions and hardware."""
     for name, value in _flat(contents.facts.get("machine")):
         yield ("memory", f"{int(value) / 2**30:.1f} GiB") if name == "memory_bytes" else (name, value)
 
 
-def of_settings(contents: Contents) -> Iterator[Fact]:
+def setting_facts(contents: Contents) -> Iterator[Fact]:
     """Every setting by its name."""
     for name, value in _flat(contents.facts.get("experiment")):
         yield name, "each user's last event" if (name, value) == ("horizons", f"{LAST_EVENT:g}") else value

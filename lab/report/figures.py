@@ -35,7 +35,7 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FigureSpec:
     """A figure that a report draws where the folder has numbers for it."""
 
     name: str
@@ -45,9 +45,9 @@ class Wanted:
     make: Callable[[Contents], Any]
 
 
-def wanted(contents: Contents) -> list[Wanted]:
+def figure_specs(contents: Contents) -> list[FigureSpec]:
     """The figures of every report, and among them those that the target declares."""
-    own = [Wanted(one.name, one.title, one.words, partial(_panel, panel=one)) for one in contents.measures.panels]
+    own = [FigureSpec(one.name, one.title, one.words, partial(_panel, panel=one)) for one in contents.measures.panels]
     return [*COMPARED, *own, *EXPLAINED]
 
 
@@ -58,7 +58,7 @@ def _panel(contents: Contents, panel: Panel) -> Any:
 def draw(contents: Contents) -> Iterator[tuple[str, Drawing | None]]:
     """The title of each wanted figure and the figure, None where the folder has no numbers for it."""
     with style():
-        for one in wanted(contents):
+        for one in figure_specs(contents):
             said = one.words.format(metric=contents.lead.label, things=contents.measures.things)
             figure = one.make(contents)
             if figure is not None:
@@ -109,28 +109,28 @@ BARS = (
 )
 """Of figures drawn by lab.report.curves."""
 
-COMPARED: Sequence[Wanted] = (
-    Wanted(
+COMPARED: Sequence[FigureSpec] = (
+    FigureSpec(
         "horizon",
         "How far ahead",
         "{metric} against the horizon, a line for each model or baseline, a panel on a scale of its own for "
         f"each slice; {BARS}",
         over_horizons,
     ),
-    Wanted(
+    FigureSpec(
         "means",
         "Models and baselines",
         "{metric} of each line, a panel for each slice; bars are 95 % intervals over users.",
         row_by_row,
     ),
-    Wanted(
+    FigureSpec(
         "variants",
         "Variants",
         "{metric} against the variants in their order, a line for each model or baseline, a panel on a scale "
         f"of its own for each slice; {BARS} What is the same to all variants goes straight across.",
         over_variants,
     ),
-    Wanted(
+    FigureSpec(
         "comparisons",
         "Paired differences",
         "How far the best line of each horizon is ahead of every other, query by query, with 95 % intervals over users "
@@ -140,7 +140,7 @@ COMPARED: Sequence[Wanted] = (
         "lines.",
         forest,
     ),
-    Wanted(
+    FigureSpec(
         "ablation",
         "Models and feature sets",
         "{metric} over all {things}: a row for each model and feature set, a column for each horizon.",
@@ -149,15 +149,15 @@ COMPARED: Sequence[Wanted] = (
 )
 """Which row is ahead, and of what it is made."""
 
-EXPLAINED: Sequence[Wanted] = (
-    Wanted(
+EXPLAINED: Sequence[FigureSpec] = (
+    FigureSpec(
         "history",
         "By length of history",
         "{metric} over all {things} for quarters of the queries, by how many events of the user were known; "
         f"{BARS}",
         by_history,
     ),
-    Wanted(
+    FigureSpec(
         "learning",
         "Learning curves",
         "Loss on the valid split, or what else training stops by, against training steps, a line for each cell, a "

@@ -24,7 +24,7 @@ def leaders(contents: Contents) -> dict[Place, Line]:
     return {place: line for place, (_, line) in best.items()}
 
 
-def of_leader(contents: Contents, leader: Line) -> list[Comparison]:
+def leads(contents: Contents, leader: Line) -> list[Comparison]:
     """The leader's lead over each other line, the closest first."""
     every = [one for one in contents.compared if (one.slice, one.metric) == ("all", contents.lead.name)]
     here = [one for one in every if (one.target, one.horizon) == place_of(leader)]
@@ -35,7 +35,7 @@ def of_leader(contents: Contents, leader: Line) -> list[Comparison]:
 def forest(contents: Contents) -> Any:
     """A panel for each horizon under each other, on one scale; None where nothing was compared."""
     best = sorted(leaders(contents).items(), key=lambda pair: pair[0])
-    found = {place: (line, rows) for place, line in best if (rows := of_leader(contents, line))}
+    found = {place: (line, rows) for place, line in best if (rows := leads(contents, line))}
     if not found:
         return None
     row = room_for(one.b for _, rows in found.values() for one in rows)

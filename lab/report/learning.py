@@ -4,7 +4,7 @@ from typing import Any
 
 from lab.report.contents import Contents
 from lab.report.panels import legend, panel_each, place_of
-from lab.report.style import look
+from lab.report.style import line_style
 
 MARKED = 4
 """Looks of a long curve from one marker to the next."""
@@ -28,7 +28,9 @@ def learning(contents: Contents) -> Any:
             # No curve, but a point, and so in the legend.
             lone = {"linestyle": "none", "markersize": 8} if len(curve["step"]) == 1 else {}
             name = line.name if seed == 0 else None
-            places[place_of(line)].plot(curve["step"], curve["valid_loss"], label=name, **look(index) | how | lone)
+            places[place_of(line)].plot(
+                curve["step"], curve["valid_loss"], label=name, **line_style(index) | how | lone
+            )
     for panel in places.values():
         panel.set_xlabel("training step")
         # From where training began: few looks, or one alone, have no width of their own.

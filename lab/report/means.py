@@ -7,15 +7,15 @@ import numpy as np
 
 from lab.experiment.cell_record import KINDS
 from lab.report.contents import Contents
-from lab.report.curves import beside, curve
+from lab.report.curves import curve, shifted_places
 from lab.report.panels import label_rows, legend, panels, room_for
-from lab.report.style import look
+from lab.report.style import line_style
 from lab.results.store import days
 from lab.results.summary import Estimate, Line
 from lab.statistics.intervals import Interval
 
 
-def named(contents: Contents) -> dict[str, list[Line]]:
+def lines_by_name(contents: Contents) -> dict[str, list[Line]]:
     """The lines of one name, target apart, over horizons."""
     several = len({line.target for line in contents.lines}) > 1
     found: dict[str, list[Line]] = {}
@@ -37,13 +37,13 @@ def over_horizons(contents: Contents) -> Any:
     horizons = sorted({line.horizon for line in contents.lines})
     if len(horizons) == 1:
         return None
-    places, rows = np.log(horizons).tolist(), named(contents)
+    places, rows = np.log(horizons).tolist(), lines_by_name(contents)
     figure, drawn = panels(5.2, len(contents.slices))
     for part, panel in zip(contents.slices, drawn, strict=True):
         for index, (name, lines) in enumerate(rows.items()):
             if found := estimates(contents, lines, part):
                 here = [horizons.index(horizon) for horizon, _ in found]
-                where = beside(places, index, len(rows))[here]
+                where = shifted_places(places, index, len(rows))[here]
                 curve(panel, where, [interval(one) for _, one in found], index, name)
         panel.set(title=part, xlabel="horizon, days")
         panel.set_xticks(places, [days(horizon) for horizon in horizons])
@@ -56,7 +56,7 @@ def row_by_row(contents: Contents) -> Any:
     """A panel for each slice; None over several horizons, and where variants have a figure of their own."""
     if len({line.horizon for line in contents.lines}) > 1 or any(line.variant for line in contents.lines):
         return None
-    rows = named(contents)
+    rows = lines_by_name(contents)
     figure, drawn = panels(1.4 + room_for(rows) * len(rows), len(contents.slices), sharey=True)
     for part, panel in zip(contents.slices, drawn, strict=True):
         for row, lines in enumerate(rows.values()):
@@ -69,7 +69,7 @@ def row_by_row(contents: Contents) -> Any:
 
 
 def _draw(panel: Any, row: int, one: Estimate, line: Line) -> None:
-    how = look(KINDS.index(line.kind)) | {"linestyle": "none"}
+    how = line_style(KINDS.index(line.kind)) | {"linestyle": "none"}
     ends = interval(one)
     panel.plot([ends.low, ends.high], [row, row], color=how["color"], linewidth=2.4, alpha=0.45)
     panel.plot([one.mean], [row], label=line.kind, **how)

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from lab.experiment.settings import flags_of_files
-from lab.report.alternative import alternative
-from lab.report.compared import about, compared, heads
+from lab.report.comparison_rows import about, comparison_rows, heads
 from lab.report.contents import Contents
-from lab.report.facts import of_folds, of_log, of_machine, of_run, of_settings
+from lab.report.facts import fold_facts, log_facts, machine_facts, run_facts, setting_facts
 from lab.report.figures import Drawing
 from lab.report.from_tables import ABSENT
-from lab.report.measured import measured
-from lab.report.question import question
-from lab.report.took import took
+from lab.report.metric_rows import metric_rows
+from lab.report.question import question_text
+from lab.report.text_alternative import text_alternative
+from lab.report.timings import line_timings
 from lab.results.conclusions import horizon_text
 from lab.results.summary import Estimate
-from lab.results.table_layout import short, tables_of
+from lab.results.table_layout import layout_tables, short
 
 CSV = ("summary.csv", "comparisons.csv", "cells.csv")
 """What of the numbers lies beside the page."""
@@ -32,10 +32,10 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
     from markupsafe import Markup
 
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    (shown,) = tables_of(contents.summary, contents.compared, contents.left_out)
+    (shown,) = layout_tables(contents.summary, contents.compared, contents.left_out)
     return template.from_string(TEMPLATE.read_text("utf-8")).render(
         name=contents.name,
-        question=question(contents),
+        question=question_text(contents),
         answer=shown.conclusions,
         caption=shown.caption,
         notes=shown.notes,
@@ -43,19 +43,19 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
         slices=shown.columns,
         several=len({line.target for line, _ in contents.summary.lines}) > 1,
         rows=list(_rows(contents)),
-        measured=measured(contents),
+        measured=metric_rows(contents),
         horizon_text=horizon_text,
         # Drawn by matplotlib from escaped text, and the only markup that is not the template's own.
-        figures=[(one, Markup(_inline(one, alternative(contents, one)))) for one in drawings],
-        compared=compared(contents),
+        figures=[(one, Markup(_inline(one, text_alternative(contents, one)))) for one in drawings],
+        compared=comparison_rows(contents),
         compared_heads=heads(contents),
         compared_about=about(contents),
         cells=[cell for cell in contents.planned if cell.status != "done"],
-        data=[*of_log(contents), *of_folds(contents)],
-        versions=[*of_run(contents), *of_machine(contents)],
-        took=took(contents),
+        data=[*log_facts(contents), *fold_facts(contents)],
+        versions=[*run_facts(contents), *machine_facts(contents)],
+        took=line_timings(contents),
         csv=[name for name in CSV if (contents.store.root / name).is_file()],
-        settings=list(of_settings(contents)),
+        settings=list(setting_facts(contents)),
         pin=contents.pin,
         reproduce=_reproduce(contents.facts),
     )

@@ -6,7 +6,7 @@ from lab.report.contents import Contents
 from lab.results.store import days
 
 
-def question(contents: Contents) -> list[str]:
+def question_text(contents: Contents) -> list[str]:
     """What the experiment asks, a paragraph each: by the pin where it says so, else by the lines it has."""
     about = contents.facts.get("about") or {}
     return list(paragraphs(about.get("text", ""))) or [_of_lines(contents)]

@@ -8,7 +8,7 @@ import numpy as np
 from lab.evaluation.measures import Panel
 from lab.report.contents import Contents
 from lab.report.panels import ACROSS, Place, legend, panels, place_of, titled
-from lab.report.style import log_scale, look
+from lab.report.style import line_style, log_scale
 from lab.results.summary import Line
 
 TABLE = "reliability"
@@ -18,7 +18,7 @@ FEWEST = 20
 """Pairs of a query and a category below which a point is left out."""
 
 
-def pooled(contents: Contents, line: Line) -> dict[str, np.ndarray] | None:
+def pooled_bins(contents: Contents, line: Line) -> dict[str, np.ndarray] | None:
     """Pairs, and sums of predicted and observed shares, by bin over all cells of a line; None where none kept any."""
     kept = [contents.store.table(c.id, TABLE) for c in line.done if contents.store.has(c.id, f"{TABLE}.csv")]
     if not kept:
@@ -29,7 +29,7 @@ def pooled(contents: Contents, line: Line) -> dict[str, np.ndarray] | None:
 
 def reliability(contents: Contents, panel: Panel) -> Any:
     """A column for each horizon: the diagram, and the counts under it; None where no cell kept any."""
-    found = [(line, one) for line in contents.lines if (one := pooled(contents, line)) is not None]
+    found = [(line, one) for line in contents.lines if (one := pooled_bins(contents, line)) is not None]
     if not found:
         return None
     places = sorted({place_of(line) for line, _ in found})
@@ -59,7 +59,7 @@ def _draw(upper: Any, lower: Any, bins: dict[str, np.ndarray], name: str, index:
     shown = (bins["pairs"] >= FEWEST) & (bins["observed"] > 0) & (bins["predicted"] > 0)
     pairs = bins["pairs"][shown]
     predicted, observed = bins["predicted"][shown] / pairs, bins["observed"][shown] / pairs
-    how = look(index) | {"linewidth": 1.3, "markersize": 4}
+    how = line_style(index) | {"linewidth": 1.3, "markersize": 4}
     upper.plot(predicted, observed, label=name, **how)
     lower.plot(predicted, pairs, **how)
 

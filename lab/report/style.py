@@ -85,7 +85,7 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def look(index: int) -> dict[str, Any]:
+def line_style(index: int) -> dict[str, Any]:
     """How the line of that place is drawn: no two of the first 26 look the same, without their colours either."""
     again = index // len(COLOURS)
     return {

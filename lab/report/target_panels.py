@@ -7,10 +7,10 @@ import numpy as np
 
 from lab.evaluation.measures import ALL, Panel
 from lab.report.contents import Contents
-from lab.report.means import estimates, named
+from lab.report.means import estimates, lines_by_name
 from lab.report.panels import label_rows, legend, panels, room_for
 from lab.report.reliability import reliability
-from lab.report.style import look
+from lab.report.style import line_style
 from lab.results.conclusions import horizon_text
 from lab.results.summary import Line
 
@@ -20,12 +20,12 @@ def scatter(contents: Contents, panel: Panel) -> Any:
     first, second = panel.slices
     label = contents.measures.metric(panel.metric).label
     figure, (drawn,) = panels(5.8)
-    for index, (name, lines) in enumerate(named(contents).items()):
+    for index, (name, lines) in enumerate(lines_by_name(contents).items()):
         across, up = (dict(estimates(contents, lines, part, panel.metric)) for part in (first, second))
         both = [horizon for horizon in across if horizon in up]
         if both:
             x, y = [across[h].mean for h in both], [up[h].mean for h in both]
-            how = look(index) | {"linewidth": 0.9, "markersize": 7, "markevery": [-1]}
+            how = line_style(index) | {"linewidth": 0.9, "markersize": 7, "markevery": [-1]}
             # Of one horizon there is a point alone, and so in the legend.
             drawn.plot(x, y, label=name, **how | ({"linestyle": "none"} if len(both) == 1 else {}))
     if not drawn.lines:
@@ -40,7 +40,7 @@ def metric(contents: Contents, panel: Panel) -> Any:
     spec = contents.measures.metric(panel.metric)
     found = {
         name: [(line.horizon, _mean(contents, line, panel.metric)) for line in lines]
-        for name, lines in named(contents).items()
+        for name, lines in lines_by_name(contents).items()
     }
     found = {name: [(h, v) for h, v in values if np.isfinite(v)] for name, values in found.items()}
     found = {name: values for name, values in found.items() if values}
@@ -51,7 +51,7 @@ def metric(contents: Contents, panel: Panel) -> Any:
     for index, horizon in enumerate(horizons):
         places = [p for p, values in enumerate(found.values()) if horizon in dict(values)]
         means = [dict(values)[horizon] for values in found.values() if horizon in dict(values)]
-        drawn.plot(means, places, label=horizon_text(horizon), **look(index) | {"linestyle": "none"})
+        drawn.plot(means, places, label=horizon_text(horizon), **line_style(index) | {"linestyle": "none"})
     label_rows(drawn, found)
     best = {"lower": "lower is better", "nearest": f"{spec.best:g} is best"}.get(spec.better, "higher is better")
     drawn.set(xlabel=f"{spec.label} ({best})")

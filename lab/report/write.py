@@ -10,7 +10,7 @@ from lab.core.errors import FaultError
 from lab.core.files import write_whole
 from lab.core.progress import Progress
 from lab.report.contents import Contents, read_contents
-from lab.report.figures import COMPARED, EXPLAINED, draw, wanted
+from lab.report.figures import COMPARED, EXPLAINED, draw, figure_specs
 from lab.report.page import page
 from lab.results.store import Store
 from lab.results.tables import write_tables
@@ -73,7 +73,7 @@ def _page(root: Path, contents: Contents, target: str, progress: Progress) -> Pa
         drawings += [replace(one, name=mark + one.name)] if one else []
         progress.advance(1, title, DRAW)
     # Where cells are elsewhere, figures of the run that had them stay.
-    older = {mark + one.name for one in wanted(contents)} - {one.name for one in drawings}
+    older = {mark + one.name for one in figure_specs(contents)} - {one.name for one in drawings}
     _remove_older(root / FIGURES, older if contents.has_cells else set())
     for one in drawings:
         write_whole(root / FIGURES / f"{one.name}.svg", one.svg, NO_FLAG)

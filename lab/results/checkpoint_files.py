@@ -6,12 +6,12 @@ from pathlib import Path
 import xxhash
 
 from lab.core.errors import FaultError
-from lab.core.files import unwritable, write_whole
+from lab.core.files import write_error, write_whole
 
 KEPT = 2
 
 
-class Generations:
+class CheckpointFiles:
     """Numbered states `<name>.<number>` in a folder, each with a digest in front of its content."""
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -58,7 +58,7 @@ class Generations:
             try:
                 self._path(number).unlink(missing_ok=True)
             except OSError as error:
-                raise unwritable(self._path(number), error) from error
+                raise write_error(self._path(number), error) from error
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{self._name}.{number:06d}"

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any
 
 from lab.core.errors import InputError
-from lab.core.files import make_folder, unwritable
-from lab.core.words import counted
+from lab.core.files import make_folder, write_error
+from lab.core.words import plural
 
 BEAT = 5.0
 """Seconds between two signs of life of an owner."""
@@ -44,7 +44,7 @@ class Claims:
         try:
             make_folder(self._folder)
         except OSError as error:
-            raise unwritable(self._folder, error) from error
+            raise write_error(self._folder, error) from error
         self._heart.start()
         return self
 
@@ -71,7 +71,7 @@ class Claims:
         except FileExistsError:
             return False
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
         with os.fdopen(file, "wb") as stream:
             stream.write(self._content(0))
         self._mine[cell] = path
@@ -83,10 +83,10 @@ class Claims:
 
         Seen after a claim was made, so that of two that begin at once one at least sees the other.
         """
-        for other in devices_at_work(self._folder.parent, self._mine.values()) if self._devices else ():
+        for other in devices_in_use(self._folder.parent, self._mine.values()) if self._devices else ():
             if other != self._devices:
                 raise InputError(
-                    f"{self._folder.parent}: another process computes here on {counted(other, 'CPU device')}, this one "
+                    f"{self._folder.parent}: another process computes here on {plural(other, 'CPU device')}, this one "
                     f"on {self._devices}, and last bits differ by that. Run the same command again: it takes as many."
                 )
 
@@ -136,7 +136,7 @@ class Claims:
         return next(reversed(self._all(cell)), None)
 
 
-def devices_at_work(root: Path, but: Iterable[Path] = ()) -> list[int]:
+def devices_in_use(root: Path, but: Iterable[Path] = ()) -> list[int]:
     """On how many CPU devices those compute who hold cells of a results folder, and are not known to be dead."""
     folder, mine = root / "claims", set(but)
     present = [path for path in folder.iterdir() if path not in mine] if folder.is_dir() else []

@@ -51,7 +51,7 @@ def horizon_text(horizon: float) -> str:
     return f"last {span(horizon)}" if horizon == LAST_EVENT else span(horizon)
 
 
-def tied(line: Line, best: Sequence[Line], slice_name: str, found: Found) -> bool:
+def is_tied(line: Line, best: Sequence[Line], slice_name: str, found: Found) -> bool:
     """Whether a line that is not the best of its column cannot be told from it."""
     pair = (_between(line, one, slice_name, found) for one in best if one is not line)
     return line not in best and any(one is not None and one.holm_p > SURE for one in pair)
@@ -69,7 +69,7 @@ def _conclusion(summary: Summary, lines: list[Line], found: Found) -> Iterator[s
         yield f"{first.name} has {number(means[id(first)])}; there is nothing to compare it with."
         return
     rival = next((line for line in others if line.kind != first.kind), others[0])
-    alike = [line.name for line in others if line is not rival and tied(line, [first], ALL, found)]
+    alike = [line.name for line in others if line is not rival and is_tied(line, [first], ALL, found)]
     yield _verdict(first, rival, alike, _between(first, rival, ALL, found), spec)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lab.core.errors import FaultError
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.results.store import CHECKPOINT, RECORD, DamageError, Store
 
 Damage = Mapping[str, Sequence[str]]
@@ -14,7 +14,7 @@ LARGE = 1 << 24
 """Bytes (16 MiB) from which on a file is not read just to see whether it is whole."""
 
 
-def damage(store: Store, cells: Iterable[str], checkpoints: bool = True) -> Damage:
+def find_damage(store: Store, cells: Iterable[str], checkpoints: bool = True) -> Damage:
     """What is damaged of those of the cells that are kept.
 
     Each file is read and its digest checked; of LARGE ones, and without `checkpoints` of these, the size alone: there
@@ -52,12 +52,12 @@ def _is_whole(store: Store, cell: str, name: str) -> bool:
     return True
 
 
-def told(store: Store, damaged: Damage) -> Iterator[str]:
+def damage_report(store: Store, damaged: Damage) -> Iterator[str]:
     """What is wrong and the cure, and then a line for each damaged cell; nothing where none is."""
     if damaged:
         these = "the folder of this cell" if len(damaged) == 1 else "the folders of these cells"
         yield (
-            f"{store.root}: {counted(len(damaged), 'cell')} on disk with a file that is missing, damaged or was "
+            f"{store.root}: {plural(len(damaged), 'cell')} on disk with a file that is missing, damaged or was "
             f"changed; delete {these} and run again to recompute no more than that:"
         )
     yield from (f"{store.folder(cell)}: {', '.join(names)}" for cell, names in damaged.items())
@@ -65,5 +65,5 @@ def told(store: Store, damaged: Damage) -> Iterator[str]:
 
 def refuse_damaged(store: Store, cells: Iterable[str]) -> None:
     """Raise FaultError, which names them all, where some of the cells are damaged."""
-    if damaged := damage(store, cells, checkpoints=False):
-        raise FaultError("\n".join(told(store, damaged)))
+    if damaged := find_damage(store, cells, checkpoints=False):
+        raise FaultError("\n".join(damage_report(store, damaged)))

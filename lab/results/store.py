@@ -24,12 +24,12 @@ import xxhash
 
 from lab.core.errors import FaultError, InputError
 from lab.core.escape import csv_cell, printable
-from lab.core.files import FORBIDDEN, canonical_json, make_folder, unwritable, write_whole
-from lab.core.sealed import DIGEST, is_whole, read_json, sealed
-from lab.evaluation.judge import Judged
+from lab.core.files import FORBIDDEN, canonical_json, make_folder, write_error, write_whole
+from lab.core.sealed import DIGEST, is_intact, read_json, seal
+from lab.evaluation.judge import CellEvaluation
 from lab.evaluation.measures import Metric, MetricSpec
-from lab.experiment.cell_record import CellRecord, from_json, in_order, to_json
-from lab.results.checkpoint_files import Generations
+from lab.experiment.cell_record import CellRecord, from_json, sort_records, to_json
+from lab.results.checkpoint_files import CheckpointFiles
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
 DRAWS, UNFINISHED = "draws.parquet", "unfinished"
@@ -76,7 +76,7 @@ class Store:
             if isinstance(cause, OSError) and cause.errno in FORBIDDEN:
                 raise InputError(f"--out: {self.root} may not be written to; name another folder.") from None
             # What was tried to be written is no name that anybody gave.
-            raise unwritable(self.root, cause) if isinstance(cause, OSError) else error from None
+            raise write_error(self.root, cause) if isinstance(cause, OSError) else error from None
         probe.unlink(missing_ok=True)  # another process may have probed at the same time
 
     def refuse_links(self) -> None:
@@ -115,7 +115,7 @@ class Store:
         record: CellRecord,
         *,
         curve: Columns | None = None,
-        judged: Judged | None = None,
+        judged: CellEvaluation | None = None,
         checkpoint: bytes | None = None,
     ) -> None:
         """Keep a cell, in place of what was there under its id. Raises FaultError for a metric that cannot be.
@@ -139,15 +139,15 @@ class Store:
         sizes = {name: len(content) for name, content in files.items()}
         content = {"version": VERSION} | to_json(record) | {"files": digests, "bytes": sizes}
         # As it is read again, where no integer is a float and nothing has two orders.
-        write_whole(folder / RECORD, canonical_json(sealed(json.loads(canonical_json(content)))))
+        write_whole(folder / RECORD, canonical_json(seal(json.loads(canonical_json(content)))))
 
     def finished(self, cell: str) -> bool:
         """Whether the cell need not be computed again: it is there, and it is done or diverged."""
         return (self.folder(cell) / RECORD).exists() and self.read(cell).status in ("done", "diverged")
 
-    def unfinished(self, cell: str) -> Generations:
+    def unfinished(self, cell: str) -> CheckpointFiles:
         """What is kept of a cell in the middle of its training, numbered by dispatches."""
-        return Generations(self.folder(cell), UNFINISHED)
+        return CheckpointFiles(self.folder(cell), UNFINISHED)
 
     def begun(self) -> list[str]:
         """The cells of which something is kept in the middle of their training."""
@@ -173,7 +173,7 @@ class Store:
 
     def records(self) -> Iterator[CellRecord]:
         """Every cell on disk, in an order that depends on the cells alone."""
-        yield from in_order(self.read(cell) for cell in self.kept())
+        yield from sort_records(self.read(cell) for cell in self.kept())
 
     def readable(self) -> list[CellRecord]:
         """The same, but for those whose record is damaged: what they were of, nobody knows."""
@@ -183,7 +183,7 @@ class Store:
                 found.append(self.read(cell))
             except DamageError:
                 continue
-        return in_order(found)
+        return sort_records(found)
 
     def outdated(self) -> list[str]:
         """The cells whose records are of another version of the lab, which nothing reads."""
@@ -280,7 +280,7 @@ class Store:
                 if path.name in (USERS, DRAWS, CHECKPOINT) or path.suffix in (".csv", ".partial"):
                     path.unlink()
         except OSError as error:
-            raise unwritable(folder, error) from error
+            raise write_error(folder, error) from error
 
     def _content(self, cell: str) -> dict[str, Any]:
         path = self.folder(cell) / RECORD
@@ -290,7 +290,7 @@ class Store:
             raise self._damaged(cell, RECORD) from error
         except OSError as error:
             raise _unreadable(path, error) from error
-        if not isinstance(content, dict) or not is_whole(content) or content.get("version") != VERSION:
+        if not isinstance(content, dict) or not is_intact(content) or content.get("version") != VERSION:
             raise self._damaged(cell, RECORD)
         return content
 
@@ -301,7 +301,7 @@ class Store:
         except (OSError, ValueError):
             return False
         of_first = isinstance(content, dict) and "files" in content and not {"version", DIGEST} & set(content)
-        return of_first or (isinstance(content, dict) and is_whole(content) and content.get("version") != VERSION)
+        return of_first or (isinstance(content, dict) and is_intact(content) and content.get("version") != VERSION)
 
     def _damaged(self, cell: str, name: str) -> DamageError:
         folder = self.folder(cell)
@@ -378,7 +378,7 @@ def _cell(value: Any) -> Any:
     return csv_cell(value) if isinstance(value, str) else value
 
 
-def _judged_files(judged: Judged) -> Iterator[tuple[str, bytes]]:
+def _judged_files(judged: CellEvaluation) -> Iterator[tuple[str, bytes]]:
     yield USERS, _parquet(judged.queries)
     if judged.draws:
         yield DRAWS, _parquet(judged.draws)

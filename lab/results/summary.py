@@ -13,7 +13,7 @@ import numpy as np
 from lab.core.errors import FaultError, InputError
 from lab.evaluation.measures import QUERIES, Measures
 from lab.experiment.cell_record import KINDS, STATUSES, CellRecord, Kind, line_name, line_of
-from lab.results.stale import refuse_mixed
+from lab.results.stale_cells import refuse_mixed
 from lab.results.store import DRAWS, USERS, Store, days
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 

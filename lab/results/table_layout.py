@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.core import escape
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.evaluation.measures import MetricSpec
 from lab.results.comparisons import Comparison
-from lab.results.conclusions import Found, by_pair, conclusions, decimals, horizon_text, span, tied
+from lab.results.conclusions import Found, by_pair, conclusions, decimals, horizon_text, is_tied, span
 from lab.results.query_notes import query_notes
 from lab.results.slices import shown_slices
 from lab.results.summary import Estimate, Line, Summary
@@ -59,7 +59,7 @@ class Grid:
         return any(entry.tied for section in self.sections for row in section.rows for entry in row.entries)
 
 
-def tables_of(summary: Summary, found: Sequence[Comparison], left_out: Sequence[str] = ()) -> tuple[Grid, ...]:
+def layout_tables(summary: Summary, found: Sequence[Comparison], left_out: Sequence[str] = ()) -> tuple[Grid, ...]:
     """A table of the leading metric for each target: a section per horizon, a row per line, a column per slice.
 
     `left_out` says what of the experiment the log had no column for.
@@ -116,7 +116,7 @@ def _column(
     top = _best(lines, estimates, spec)
     best = [lines[i] for i in top]
     return [
-        _entry(line, one, i in top, tied(line, best, slice_name, found))
+        _entry(line, one, i in top, is_tied(line, best, slice_name, found))
         for i, (line, one) in enumerate(zip(lines, estimates, strict=True))
     ]
 
@@ -135,7 +135,7 @@ def _best(lines: list[Line], column: list[Estimate | None], spec: MetricSpec) ->
 
 def _count(column: list[Estimate | None]) -> str:
     queries = max((one.queries for one in column if one), default=0)
-    return counted(queries, "query", "queries")
+    return plural(queries, "query", "queries")
 
 
 def _label(line: Line) -> str:
@@ -163,7 +163,7 @@ def _half(interval: Interval | None) -> str:
 
 def _notes(line: Line) -> Iterator[str]:
     if line.stale:
-        count = counted(len(line.cells), "stale cell")
+        count = plural(len(line.cells), "stale cell")
         yield f"{line.name}, {horizon_text(line.horizon)}: {count}, not what is asked for in {', '.join(line.stale)}."
     for status in ("diverged", "failed", "missing"):
         cells = [cell for cell in line.cells if cell.status == status]

@@ -18,7 +18,7 @@ from lab.experiment.cell_record import CellRecord
 from lab.results.comparisons import comparisons, comparisons_csv
 from lab.results.store import Store, columns_of, csv_bytes, days, stale_text
 from lab.results.summary import Estimate, Line, Summary, summarise
-from lab.results.table_layout import Entry, Grid, legend, markdown, tables_of, tex
+from lab.results.table_layout import Entry, Grid, layout_tables, legend, markdown, tex
 
 _COLUMNS = (
     *("kind", "model", "features", "target", "horizon", "slice", "metric", "mean"),
@@ -43,7 +43,7 @@ def write_tables(
     store.write_cells_table(planned, flag)
     summary = summarise(store, planned, measures=measures)
     found = comparisons(store, summary)
-    shown = tables_of(summary, found, left_out)
+    shown = layout_tables(summary, found, left_out)
     write_whole(store.root / "comparisons.csv", comparisons_csv(found), flag)
     write_whole(store.root / "summary.csv", _csv(summary), flag)
     write_whole(store.root / "summary.md", "\n".join(map(markdown, shown)).encode(), flag)

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.marks import computes
+from lab.core.fingerprint_marks import computes_cells
 from lab.data.fold.limits import Limits
-from lab.data.fold.view import look
+from lab.data.fold.view import build_view
 from lab.data.log.histories import Histories
-from lab.data.rows.layout import Packed, Sizes
+from lab.data.rows.layout import PackedRows, RowSizes
 from lab.data.timeline import Fold, folds
 from lab.dataset.dataset import Dataset, build_dataset
 from lab.experiment.cells import Cell
@@ -22,7 +22,7 @@ from lab.experiment.experiment import Experiment
 from lab.features.base import Shape
 from lab.models.base import Model
 from lab.models.network import Network
-from lab.running.training_memory import Held, require_cells
+from lab.running.training_memory import CellMemory, require_cells
 from lab.targets.base import Target
 from lab.training.devices import plan_layout
 from lab.training.feeding import Feed
@@ -31,7 +31,7 @@ from lab.training.program import Program
 from lab.training.settings import Training
 from lab.training.state import CellArrays
 from lab.training.step import Learner, initial_params
-from lab.training.visits import roomy, widened
+from lab.training.visits import grow_sizes, round_up_sizes
 
 
 @dataclass(frozen=True)
@@ -57,31 +57,31 @@ class Assembly:
         return [list(ordered[first : first + size]) for first in range(0, len(ordered), size)]
 
 
-@computes("model", "baseline", "oracle")
+@computes_cells("model", "baseline", "oracle")
 def dataset_of(histories: Histories, fold: Fold, cells: Sequence[Cell], causal: bool = True) -> tuple[Dataset, str]:
     """One fold made ready for cells that read the same rows, and the rule of its candidates in words."""
     asked = cells[0].experiment
     timeline, settings = asked.timeline, asked.training
     fold = folds(timeline, asked.horizons, *histories.span)[fold.index]
     limits = Limits(timeline.history_days, settings.share, settings.share_seed)
-    view, rule = look(histories, fold, asked.target.categories, timeline.shard_events, limits)
+    view, rule = build_view(histories, fold, asked.target.categories, timeline.shard_events, limits)
     groups = [asked.group(name) for name in asked.group_names()]
     return build_dataset(view, timeline, asked.target, groups, settings.row_length, settings.overlap, causal), rule
 
 
-@computes("model")
+@computes_cells("model")
 def assemblies(experiment: Experiment, data: Dataset, cells: Sequence[Cell]) -> list[Assembly]:
     """The programs of a fold's trained cells: one for each model, and more where variants or feature sets need them."""
     mine: dict[tuple[Model, Training, str], list[Cell]] = {}
     for model in experiment.models:
         for cell in cells:
             if cell.kind == "model" and cell.settings == model:
-                key = model, of_program(cell.experiment.training), tied(cell, data)
+                key = model, program_settings(cell.experiment.training), tied_group(cell, data)
                 mine.setdefault(key, []).append(cell)
     return [assemble(own[0].experiment, data, model, own) for (model, *_), own in mine.items()]
 
 
-def tied(cell: Cell, data: Dataset) -> str:
+def tied_group(cell: Cell, data: Dataset) -> str:
     """The group of the cell's own features whose vectors score its candidates too; empty for none.
 
     Whatever else is in the experiment, or a cell's numbers would depend on its neighbours.
@@ -94,7 +94,7 @@ PER_CELL = ("learning_rate", "weight_decay", "prior_precision", "dropout", "labe
 """Training settings that are data: cells that differ in them share a program."""
 
 
-def of_program(training: Training) -> Training:
+def program_settings(training: Training) -> Training:
     """What two trainings have in common if they share a program."""
     return replace(training, **{f.name: f.default for f in fields(Training) if f.name in PER_CELL})
 
@@ -102,10 +102,10 @@ def of_program(training: Training) -> Training:
 def assemble(experiment: Experiment, data: Dataset, model: Model, cells: Sequence[Cell]) -> Assembly:
     """Build the program that these cells of a model on one fold share."""
     training = experiment.training
-    network = build_network(model, data, jnp.dtype(training.dtype), experiment.target, tied(cells[0], data))
+    network = build_network(model, data, jnp.dtype(training.dtype), experiment.target, tied_group(cells[0], data))
     packed = data.splits["train"].packed
     flat = Flattening.of(jax.eval_shape(partial(initial_params, network), *_example(data, cells[0])))
-    held = _held(flat.size, packed, experiment.target, data.view.candidates)
+    held = _cell_memory(flat.size, packed, experiment.target, data.view.candidates)
     layout = plan_layout(training, len(cells), held.bytes(model, training.batch))
     if layout.on_cpu:
         require_cells(model, experiment, held, packed.count, layout.cells_at_once)
@@ -143,7 +143,7 @@ def build_network(model: Model, data: Dataset, dtype: Any, target: Target, tied:
     )
 
 
-@computes("model")
+@computes_cells("model")
 def cell_arrays(cell: Cell, data: Dataset) -> CellArrays:
     """What tells this cell from the others of its program."""
     training = cell.experiment.training
@@ -173,22 +173,22 @@ def independent_windows(target: Target, data: Dataset, horizon: int) -> float:
     return max(found * (1 + len(data.rest)), 1.0)
 
 
-@computes("model")
+@computes_cells("model")
 def feed(data: Dataset, split: str) -> Feed:
     """A split's rows and tables; for training the rows of all shards."""
-    rest, sizes = (data.rest, None) if split == "train" else ((), evaluated_sizes(data, split))
+    rest, sizes = (data.rest, None) if split == "train" else ((), evaluation_sizes(data, split))
     return Feed(data.splits[split].packed, data.splits[split].tables, rest, sizes)
 
 
-def evaluated_sizes(data: Dataset, split: str) -> Sizes:
+def evaluation_sizes(data: Dataset, split: str) -> RowSizes:
     """Places of an evaluated row: those of valid serve the test too if they suffice, so that one program scores both.
 
     Never the other way round, since nothing of a look at the valid split may follow from what comes after it.
     """
     needed = data.splits["valid"].packed.sizes
     # What has been touched grows with the history, and the test's are a horizon longer.
-    room = roomy(needed._replace(entries=needed.entries + needed.entries // 4))
-    return widened(room, data.splits["test"].packed.sizes) if split == "test" else room
+    room = round_up_sizes(needed._replace(entries=needed.entries + needed.entries // 4))
+    return grow_sizes(room, data.splits["test"].packed.sizes) if split == "test" else room
 
 
 def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
@@ -196,5 +196,5 @@ def _example(data: Dataset, cell: Cell) -> tuple[Any, ...]:
     return cell_arrays(cell, data), train.packed.take(np.zeros(1, np.int64)), train.tables
 
 
-def _held(parameters: int, rows: Packed, target: Target, candidates: int) -> Held:
-    return Held(parameters, rows.length, target.scores_held(rows.sizes.queries, candidates))
+def _cell_memory(parameters: int, rows: PackedRows, target: Target, candidates: int) -> CellMemory:
+    return CellMemory(parameters, rows.length, target.scores_held(rows.sizes.queries, candidates))

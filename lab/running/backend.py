@@ -18,12 +18,12 @@ def prepare_backend(cache: Path | None, devices: int | None = None) -> None:
     """
     use_devices(devices or default_devices())
     folder = cache_root(cache) / "compiled"
-    drop_broken(folder)
+    remove_broken_programs(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-def drop_broken(folder: Path) -> None:
+def remove_broken_programs(folder: Path) -> None:
     """Remove compiled programs that are not whole.
 
     JAX writes them in place, so that a process that is killed there leaves a part; it then compiles anew each

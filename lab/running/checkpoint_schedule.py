@@ -2,14 +2,14 @@
 
 import time
 
-EVERY = 15.0
+CHECKPOINT_SECONDS = 15.0
 """Seconds of training between two checkpoints, by default."""
 
 SHARE = 0.01
 """Share of the time that checkpoints take at most: where writing one takes long, they are fewer."""
 
 
-class Cadence:
+class CheckpointSchedule:
     """A checkpoint every so many seconds; with `every` 0, at each look at the valid split, whatever it costs."""
 
     def __init__(self, every: float) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from flax import serialization
 
 from lab.baselines.base import Baseline
-from lab.baselines.fitted import Fitted
+from lab.baselines.calibrated_scorer import CalibratedScorer
 from lab.core.errors import FaultError, LabError
-from lab.core.marks import computes
+from lab.core.fingerprint_marks import computes_cells
 from lab.core.progress import Progress
 from lab.data.timeline import span_text
 from lab.dataset.dataset import SPLITS, Dataset
@@ -28,15 +28,15 @@ from lab.results.claims import Claims
 from lab.results.conclusions import span
 from lab.results.store import Store
 from lab.running.assembly import Assembly, assemblies, cell_arrays, feed
-from lab.running.checkpoint_schedule import EVERY
-from lab.running.judging import fit_baseline, judge_fitted, judge_of_test, judge_truth, tuned
-from lab.running.resuming import ChunkKeeper, Going, going_on, together
-from lab.running.work import JUDGE, kind_of, start_of, units_of
+from lab.running.checkpoint_schedule import CHECKPOINT_SECONDS
+from lab.running.judging import fit_baseline, judge_fitted_baseline, judge_of_test, judge_truth, tuning_metrics
+from lab.running.resuming import ChunkCheckpoints, ResumeGroup, group_by_checkpoint, resume_groups
+from lab.running.work import JUDGE, compile_kind, work_kind, work_units
 from lab.tracking.tracker import Tracker
-from lab.training.checkpoints import origin
+from lab.training.checkpoints import program_origin
 from lab.training.devices import cpu_devices
 from lab.training.fit import Report, predict, train
-from lab.training.outcome import Trained
+from lab.training.outcome import TrainingResult
 
 CURVE = ("step", "loss", "valid_loss", "gradient_norm", "learning_rate")
 
@@ -78,7 +78,7 @@ class Computation:
     tracker: Tracker
     progress: Progress
     open: OpenCells
-    checkpoint_every: float = EVERY
+    checkpoint_every: float = CHECKPOINT_SECONDS
     """Seconds between two checkpoints of a chunk in training."""
     _started: list[Assembly] = field(default_factory=list)
     """Programs whose first call is behind them."""
@@ -102,7 +102,7 @@ class Computation:
     def _leave(self, cells: Sequence[Cell]) -> None:
         """Wait for no time of cells that another process has."""
         for cell in cells:
-            self.progress.advance(units_of(cell), kind=kind_of(cell), timed=False)
+            self.progress.advance(work_units(cell), kind=work_kind(cell), timed=False)
             self.progress.advance(cell.kind == "model", kind=JUDGE, timed=False)
 
     def _compute_untrained(self, cell: Cell) -> None:
@@ -113,16 +113,16 @@ class Computation:
             judge, known = self._judge_untrained(cell)
             judged = judge.result()
         except _FAILURES as error:
-            self._keep(cell.record("failed", reason=reason(error)))
+            self._keep(cell.record("failed", reason=failure_reason(error)))
         else:
             timing = {"total": time.monotonic() - begun}
             self._keep(cell.record("done", metrics=(*known, *judged.metrics), timing=timing), judged=judged)
-        self.progress.advance(1, text, kind_of(cell))
+        self.progress.advance(1, text, work_kind(cell))
 
     def _judge_untrained(self, cell: Cell) -> tuple[Judge, tuple[Metric, ...]]:
         """Who has judged it, and what is known of its tuning."""
         horizon = self.experiment.horizons.index(cell.horizon)
-        require_labels(self.data, horizon)
+        check_labels(self.data, horizon)
         if cell.kind == "oracle":
             truth = self.experiment.target.truth(self.experiment.source)
             assert truth is not None
@@ -130,15 +130,15 @@ class Computation:
         assert isinstance(cell.settings, Baseline)
         asked = self.data, self.experiment.target
         fitted = fit_baseline(*asked, cell.settings, horizon)
-        if isinstance(fitted, Fitted):
+        if isinstance(fitted, CalibratedScorer):
             said = f"{cell.title}, next {span(cell.horizon)}: {fitted.words()}"
             for line in wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False):
                 self.progress.say(line)
-        return judge_fitted(*asked, cell.settings.name, fitted, horizon), tuned(fitted)
+        return judge_fitted_baseline(*asked, cell.settings.name, fitted, horizon), tuning_metrics(fitted)
 
     def _compute_trained(self, assembly: Assembly, cells: Sequence[Cell]) -> Assembly:
         """Compute cells, as many at once as memory holds; returns what they fitted into, for those to come."""
-        left = list(going_on(cells, self.store, origin(assembly.program), self.progress.say))
+        left = list(resume_groups(cells, self.store, program_origin(assembly.program), self.progress.say))
         while left:
             first, rest = left.pop(0).split(assembly.program.layout.cells_at_once)
             left = [rest, *left] if rest.cells else left
@@ -149,11 +149,11 @@ class Computation:
                 gc.collect()
         return assembly
 
-    def _compute_chunk(self, assembly: Assembly, going: Going) -> bool:
+    def _compute_chunk(self, assembly: Assembly, going: ResumeGroup) -> bool:
         """Train, judge and keep the cells of one chunk. False where memory did not suffice and fewer may fit."""
         chunk, layout = going.cells, assembly.program.layout
         text = ", ".join(dict.fromkeys(f"{cell.title}, seed {cell.seed}" for cell in chunk))
-        told, kind, fresh = 0, kind_of(chunk[0]), assembly not in self._started
+        told, kind, fresh = 0, work_kind(chunk[0]), assembly not in self._started
         calls = -1 if going.start else 0
         self.progress.advance(0, text)
 
@@ -162,7 +162,7 @@ class Computation:
             calls += 1
             if fresh and calls == 1:
                 self._started.append(assembly)
-                self.progress.advance(1, text, start_of(chunk[0]))
+                self.progress.advance(1, text, compile_kind(chunk[0]))
             told += steps
             # The first call compiles, and the second is made while the device still works on the first.
             self.progress.advance(steps * len(chunk), text, kind, timed=calls > 2 * fresh)
@@ -170,24 +170,24 @@ class Computation:
         try:
             kept = self._train(assembly, going, report)
         except _FAILURES as error:
-            if is_of_memory(error) and layout.halved() != layout:
+            if is_out_of_memory(error) and layout.halved() != layout:
                 self.progress.advance(-told * len(chunk), text, kind, timed=False)
                 at_once = f"{chunk[0].title}: memory does not suffice for {layout.cells_at_once} cells at once"
                 self.progress.say(f"{at_once}; half as many are tried.")
                 return False
-            kept = [(cell.record("failed", reason=reason(error)), {}) for cell in chunk]
+            kept = [(cell.record("failed", reason=failure_reason(error)), {}) for cell in chunk]
         self.progress.advance(len(chunk), text, JUDGE)
         # What an early stop saved is done too.
-        self.progress.advance((units_of(chunk[0]) - told) * len(chunk), text, kind)
+        self.progress.advance((work_units(chunk[0]) - told) * len(chunk), text, kind)
         for record, files in kept:
             self._keep(record, **files)
         return True
 
-    def _train(self, assembly: Assembly, going: Going, report: Report) -> list[tuple[CellRecord, dict]]:
+    def _train(self, assembly: Assembly, going: ResumeGroup, report: Report) -> list[tuple[CellRecord, dict]]:
         data, chunk = self.data, going.cells
         for cell in chunk:
-            require_labels(data, self.experiment.horizons.index(cell.horizon))
-        keeper = ChunkKeeper(chunk, self.store, self.open.claims, self.checkpoint_every, self.progress.say)
+            check_labels(data, self.experiment.horizons.index(cell.horizon))
+        keeper = ChunkCheckpoints(chunk, self.store, self.open.claims, self.checkpoint_every, self.progress.say)
         arrays = [cell_arrays(cell, data) for cell in chunk]
         rows = feed(data, "train"), feed(data, "valid")
         trained = train(assembly.program, arrays, *rows, report, going.start, keeper)
@@ -216,16 +216,16 @@ def interleaved(assembled: Iterable[Assembly], store: Store) -> Iterator[tuple[A
     """
     queues = []
     for assembly in assembled:
-        groups = together([store.unfinished(cell.id).numbers() for cell in assembly.cells])
+        groups = group_by_checkpoint([store.unfinished(cell.id).numbers() for cell in assembly.cells])
         parts = [[assembly.cells[i] for i in group] for _, group in groups]
         queues.append([(assembly, chunk) for part in parts for chunk in assembly.chunks(part)])
     for round_ in zip_longest(*queues):
         yield from (one for one in round_ if one is not None)
 
 
-@computes("model")
+@computes_cells("model")
 def judge_trained(
-    data: Dataset, assembly: Assembly, chunk: Sequence[Cell], trained: Sequence[Trained]
+    data: Dataset, assembly: Assembly, chunk: Sequence[Cell], trained: Sequence[TrainingResult]
 ) -> list[Judge | None]:
     """Score the test queries by each cell's best parameters; None for a cell that diverged."""
     horizons = [cell.experiment.horizons.index(cell.horizon) for cell in chunk]
@@ -245,16 +245,16 @@ def judge_trained(
     return judges
 
 
-@computes("model")
+@computes_cells("model")
 def _outcome(
-    assembly: Assembly, cell: Cell, result: Trained, judge: Judge | None, timing: dict[str, float]
+    assembly: Assembly, cell: Cell, result: TrainingResult, judge: Judge | None, timing: dict[str, float]
 ) -> tuple[CellRecord, dict]:
     """A trained cell's record and files."""
     curve = {name: np.array([asdict(look)[name] for look in result.curve]) for name in CURVE}
     timing = {"train": result.seconds, "waited": result.waited} | timing
     known = {"timing": timing, "parameters": assembly.parameters, "devices": cpu_devices()}
     if judge is None:
-        return cell.record("diverged", reason=diverged(result), **known), {"curve": curve}
+        return cell.record("diverged", reason=divergence_reason(result), **known), {"curve": curve}
     judged = judge.result()
     chosen = (Metric("valid", "all", "loss", result.best_loss), Metric("valid", "all", "step", result.best_step))
     params = assembly.program.learner.flat.unravel(result.params)
@@ -262,7 +262,7 @@ def _outcome(
     return cell.record("done", metrics=(*chosen, *judged.metrics), **known), files
 
 
-def diverged(result: Trained) -> str:
+def divergence_reason(result: TrainingResult) -> str:
     """Why a cell ended, in a sentence."""
     last = result.last_finite
     before = (
@@ -273,19 +273,19 @@ def diverged(result: Trained) -> str:
     return f"The loss was not finite at step {result.diverged_at}{before}."
 
 
-def is_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Whether the host's or a device's memory did not suffice."""
     said = str(error).split("\n")[0]
     # A CPU that has begun to compute says the latter, as an internal error.
     return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in said or "Out of memory" in said
 
 
-def reason(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """What ended a cell, in a sentence."""
     if isinstance(error, LabError):
         return str(error)
     said = " ".join(str(error).split("\n")[0].split()).rstrip(".") or type(error).__name__
-    if is_of_memory(error):
+    if is_out_of_memory(error):
         return (
             f"The memory did not suffice ({said}); use a smaller training.batch, training.cells_at_once, "
             f"training.row_length or model width, or a larger training.accumulate."
@@ -293,7 +293,7 @@ def reason(error: Exception) -> str:
     return f"The device failed ({said})."
 
 
-def require_labels(data: Dataset, horizon: int) -> None:
+def check_labels(data: Dataset, horizon: int) -> None:
     """Raise FaultError where some split has no answer at all within a horizon."""
     for name in SPLITS:
         if not len(data.splits[name].labels[horizon].ids):

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from lab.core.words import counted
-from lab.results.claims import devices_at_work
+from lab.core.words import plural
+from lab.results.claims import devices_in_use
 from lab.results.store import Store
 from lab.training.devices import default_devices
 
@@ -14,16 +14,16 @@ def devices_for(store: Store) -> int:
     Their number moves last bits, so that a folder that was begun on another machine is gone on with as it was begun.
     """
     kept = Counter(record.devices for record in store.readable() if record.devices)
-    found = kept or Counter(devices_at_work(store.root))
+    found = kept or Counter(devices_in_use(store.root))
     return max(found, key=lambda devices: (found[devices], -devices), default=default_devices())
 
 
-def said(store: Store, devices: int) -> str:
+def device_count_line(store: Store, devices: int) -> str:
     """A line where that is another number than this machine would take by itself; empty where it is not."""
     own = default_devices()
     if devices == own:
         return ""
     return (
-        f"{store.root}: begun on {counted(devices, 'CPU device')}, and gone on with on as many, since last bits differ "
+        f"{store.root}: begun on {plural(devices, 'CPU device')}, and gone on with on as many, since last bits differ "
         f"by their number; this machine would take {own}. Name another folder with --out to train on {own}."
     )

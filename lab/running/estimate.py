@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from lab.baselines.base import Baseline
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.dataset.dataset import Dataset
 from lab.experiment.cells import Cell
 from lab.experiment.experiment import Experiment
@@ -22,11 +22,11 @@ from lab.running.guesses import COMPILING, JUDGING, LOOKING, STARTING, fit_secon
 from lab.running.judging import judge_baseline, judge_truth
 from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, blocks, is_resident, spread_rows
-from lab.training.fit import dispatches, evaluation_rows, scored
-from lab.training.outcome import Trained
+from lab.training.fit import dispatch_sizes, evaluation_rows, without_labels
+from lab.training.outcome import TrainingResult
 from lab.training.program import Program
 from lab.training.state import CellArrays, TrainState, stack
-from lab.training.visits import roomy
+from lab.training.visits import round_up_sizes
 
 STEPS = 5
 """Steps that are timed, after one that compiles."""
@@ -150,11 +150,11 @@ def of_program(data: Dataset, assembly: Assembly) -> tuple[Part, float]:
     block = LOOKING * step * evaluation_rows(training) / (2 * assembly.program.batch)
     tested = math.ceil(data.splits["test"].packed.count / evaluation_rows(training))
     look, judging = trial.blocks * block, max(tested * block, 0.05)
-    count, chunks = len(dispatches(training)), len(assembly.chunks())
+    count, chunks = len(dispatch_sizes(training)), len(assembly.chunks())
     each = min(start, STARTING) + training.steps * step + count * look + judging
     words = (
-        f"{chunks} x {each:.3g} s: {counted(training.steps, 'step')} of {1000 * step:.3g} ms, "
-        f"{counted(count, 'look')} of {look:.2g} s, judging {judging:.2g} s"
+        f"{chunks} x {each:.3g} s: {plural(training.steps, 'step')} of {1000 * step:.3g} ms, "
+        f"{plural(count, 'look')} of {look:.2g} s, judging {judging:.2g} s"
     )
     compiling = max(start - STARTING, 0.0) + 1.5 * max(first - step, 0.0)
     return Part(assembly.name, chunks * each, compiling, words), step
@@ -199,7 +199,9 @@ class Trial:
 
         def one() -> tuple[TrainState, Any]:
             state = self._state
-            answers = program.answers(state.params, state.stopped, self._laid, scored(program, block), self._tables[1])
+            answers = program.answers(
+                state.params, state.stopped, self._laid, without_labels(program, block), self._tables[1]
+            )
             total = program.measure(self._laid, zeros_like_cells(self._laid, 2), answers, block.label)
             return program.judge(np.arange(layout.lanes), state, total)
 
@@ -208,7 +210,9 @@ class Trial:
 
     def judge(self) -> float:
         end = self._program.layout.take_cells(self._state)
-        trained = [Trained(params, 0, 0, 0.0, -1, None, (), 0.0, 0.0) for params in end.params[: len(self._chunk)]]
+        trained = [
+            TrainingResult(params, 0, 0, 0.0, -1, None, (), 0.0, 0.0) for params in end.params[: len(self._chunk)]
+        ]
         begun = time.perf_counter()
         for judge in judge_trained(self._data, self._assembly, self._chunk, trained):
             assert judge is not None
@@ -222,7 +226,7 @@ def _advance(
     """A dispatch, on rows that lie where a run of this size has them; rows from the host are there already."""
     order = program.layout.lay_order(program.order(seeds, 0))
     if feed.rest or not is_resident(feed.rows, feed.rows.count, program.learner.training):
-        taken = feed.rows.take(order, roomy(feed.rows.sizes) if feed.rest else feed.rows.sizes)
+        taken = feed.rows.take(order, round_up_sizes(feed.rows.sizes) if feed.rest else feed.rows.sizes)
         return lambda state, count: program.run_streamed(state, cells, taken, count, tables)
     rows = program.layout.share(feed.rows.whole())
     return lambda state, count: program.run_resident(state, cells, order, count, rows, tables)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from lab.baselines.asked import Asked
 from lab.baselines.base import Baseline, FittedNumbers
-from lab.baselines.fitted import Fitted, checked
-from lab.core.marks import computes
+from lab.baselines.calibrated_scorer import CalibratedScorer, check_scores
+from lab.baselines.labelled_queries import LabelledQueries
+from lab.core.fingerprint_marks import computes_cells
 from lab.dataset.dataset import Dataset
 from lab.evaluation.judge import Judge
 from lab.evaluation.measures import ALL, Metric
@@ -27,17 +27,19 @@ def judge_of_test(data: Dataset, target: Target, horizon: int) -> Judge:
     return target.judge(data.view, split.queries, split.labels[horizon])
 
 
-@computes("baseline")
-def fit_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Fitted | FittedNumbers:
+@computes_cells("baseline")
+def fit_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> CalibratedScorer | FittedNumbers:
     """Fit a baseline on the training and valid splits."""
     split, repeats = data.splits, not target.leaves_taken_out
-    train, valid = (Asked(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
+    train, valid = (LabelledQueries(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
     fit = baseline.predictor if baseline.predicts == "numbers" else baseline.fit
     return fit(data.view, train, valid, data.view.fold.horizons[horizon])
 
 
-@computes("baseline")
-def judge_fitted(data: Dataset, target: Target, name: str, fitted: Fitted | FittedNumbers, horizon: int) -> Judge:
+@computes_cells("baseline")
+def judge_fitted_baseline(
+    data: Dataset, target: Target, name: str, fitted: CalibratedScorer | FittedNumbers, horizon: int
+) -> Judge:
     """Judge what a fitted baseline of that name says of the test queries."""
     judge, view, queries = judge_of_test(data, target, horizon), data.view, data.splits["test"].queries
     for index in _blocks(data, target):
@@ -45,18 +47,18 @@ def judge_fitted(data: Dataset, target: Target, name: str, fitted: Fitted | Fitt
             judge.answers(index, fitted.numbers(view, queries[index]))
             continue
         scores = fitted.scores(view, queries[index])
-        checked(name, fitted.chances(scores), len(index), view.candidates)
+        check_scores(name, fitted.chances(scores), len(index), view.candidates)
         judge.scores(index, scores, fitted.log_probabilities(scores))
     return judge
 
 
 def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Judge:
     """Fit a baseline on the training and valid splits and judge what it says of the test queries."""
-    return judge_fitted(data, target, baseline.name, fit_baseline(data, target, baseline, horizon), horizon)
+    return judge_fitted_baseline(data, target, baseline.name, fit_baseline(data, target, baseline, horizon), horizon)
 
 
-@computes("baseline")
-def tuned(fitted: Fitted | FittedNumbers) -> tuple[Metric, ...]:
+@computes_cells("baseline")
+def tuning_metrics(fitted: CalibratedScorer | FittedNumbers) -> tuple[Metric, ...]:
     """How a baseline was tuned, for its cell's record: its settings, their value on valid, and on how many queries."""
     if isinstance(fitted, FittedNumbers):
         return ()
@@ -64,7 +66,7 @@ def tuned(fitted: Fitted | FittedNumbers) -> tuple[Metric, ...]:
     return tuple(Metric("valid", ALL, name, value) for name, value in named.items())
 
 
-@computes("oracle")
+@computes_cells("oracle")
 def judge_truth(data: Dataset, target: Target, truth: Truth, horizon: int) -> Judge:
     """Judge what the source's own truth says of the test queries."""
     view, queries = data.view, data.splits["test"].queries

@@ -10,15 +10,15 @@ from rich.table import Table
 
 from lab.core.escape import terminal
 from lab.core.progress import duration
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.fold.leave_one_out import leave_one_out
 from lab.data.fold.queries import FoldView
-from lab.data.log.blanks import blank_ids
-from lab.data.log.duplicates import repeated_rows
+from lab.data.log.duplicates import repeat_remarks
 from lab.data.log.histories import Histories
-from lab.data.log.removed import removals
-from lab.data.log.stray import odd_times, stray_times
-from lab.data.rows.layout import Packed
+from lab.data.log.odd_ids import id_remarks
+from lab.data.log.removals import removals
+from lab.data.log.stray_times import odd_times, stray_times
+from lab.data.rows.layout import PackedRows
 from lab.data.timeline import Timeline, date_text, instant, log_days, span_text
 from lab.dataset.dataset import SPLITS, Dataset, Split
 from lab.experiment.cell_record import CellRecord
@@ -26,10 +26,10 @@ from lab.experiment.cells import Cell
 from lab.running.assembly import Assembly
 from lab.running.estimate import Part
 from lab.training.devices import Layout
-from lab.training.fit import dispatches
+from lab.training.fit import dispatch_sizes
 
 
-def say(console: Console, line: str) -> None:
+def print_line(console: Console, line: str) -> None:
     """Print a line as it is, wrapped between words."""
     console.print(terminal(line), markup=False, highlight=False)
 
@@ -37,19 +37,19 @@ def say(console: Console, line: str) -> None:
 def print_log(console: Console, histories: Histories, ordered: bool) -> None:
     """Size and span of the log, and what was left out of it; `ordered` where the order of a user's events is asked."""
     facts = histories.facts
-    say(
+    print_line(
         console,
-        f"{facts['source']}: {counted(histories.events, 'event')}, {counted(histories.users, 'user')}, "
-        f"{counted(len(histories.item_names), 'item')}",
+        f"{facts['source']}: {plural(histories.events, 'event')}, {plural(histories.users, 'user')}, "
+        f"{plural(len(histories.item_names), 'item')}",
     )
-    for line in (*_times(facts, ordered), *blank_ids(facts), *repeated_rows(facts)):
-        say(console, f"  {line}")
+    for line in (*_times(facts, ordered), *id_remarks(facts), *repeat_remarks(facts)):
+        print_line(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:
-        say(console, f"  quarantined: {counted(quarantined, 'row')}")
+        print_line(console, f"  quarantined: {plural(quarantined, 'row')}")
     for rule in removals(facts):
         if rule.rows:
-            say(console, f"  cleaning: {rule}")
+            print_line(console, f"  cleaning: {rule}")
 
 
 def _times(facts: Mapping[str, Any], ordered: bool = False) -> Iterable[str]:
@@ -83,18 +83,18 @@ def print_fold(console: Console, data: Dataset, rule: str, variants: Sequence[st
     fold = data.view.fold
     named = f" ({', '.join(variants)})" if variants else ""
     what = "candidates" if data.view.items else "categories"
-    say(console, f"fold {fold.index}{named}: {what} {rule}; {_asking(data)}")
+    print_line(console, f"fold {fold.index}{named}: {what} {rule}; {_asking(data)}")
     for line in (*_limits(data.view), *_wide(data.splits["train"].packed)):
-        say(console, f"  {line}")
+        print_line(console, f"  {line}")
     if data.rest:
         users, events, shards = data.view.histories.users, data.view.histories.events, 1 + len(data.rest)
-        say(
+        print_line(
             console,
-            f"  below: shard 1 of {shards}, {events:,} events of {counted(users, 'user')} drawn by chance; baselines "
+            f"  below: shard 1 of {shards}, {events:,} events of {plural(users, 'user')} drawn by chance; baselines "
             f"are fitted and all models judged on it, training goes on over the others (timeline.shard_events)",
         )
     if not data.causal:
-        say(console, "  for models that are not causal: a history for each query, ending there")
+        print_line(console, "  for models that are not causal: a history for each query, ending there")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("", no_wrap=True)
     for name in SPLITS:
@@ -127,17 +127,17 @@ def _limits(view: FoldView) -> Iterable[str]:
         )
     if view.sample is not None:
         yield (
-            f"all that is learned, fitted or chosen is so by {counted(int(view.sample.sum()), 'user')} "
+            f"all that is learned, fitted or chosen is so by {plural(int(view.sample.sum()), 'user')} "
             f"(training.share), of baselines too; the test asks everyone"
         )
 
 
-def _wide(packed: Packed) -> Iterable[str]:
+def _wide(packed: PackedRows) -> Iterable[str]:
     """A line where one row holds all there is to train on and is mostly empty: harmless, but slow."""
     if packed.count == 1 and packed.padding > 0.5:
         steps = round((1 - packed.padding) * packed.length)
         yield (
-            f"training.row_length: a row of {counted(packed.length, 'step')} holds all {steps:,} of train, and the "
+            f"training.row_length: a row of {plural(packed.length, 'step')} holds all {steps:,} of train, and the "
             f"rest of it is padding; a shorter one trains faster"
         )
 
@@ -181,21 +181,21 @@ def _day(moment: int) -> str:
 def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence[Cell]) -> None:
     """Cells, programs, parameters, rows and steps of the work ahead."""
     trained = sum(cell.kind == "model" for cell in cells)
-    say(console, f"cells: {len(cells)}, {trained} to train and {len(cells) - trained} fitted or known")
-    say(console, f"compiled programs: {len(assemblies)}")
+    print_line(console, f"cells: {len(cells)}, {trained} to train and {len(cells) - trained} fitted or known")
+    print_line(console, f"compiled programs: {len(assemblies)}")
     for assembly in assemblies:
         program, settings = assembly.program, assembly.program.learner.training
         mine, parameters = len(assembly.cells), assembly.parameters
         # One program, and so the same arrays, for them all: a cell leaves alone what its own set has no group for.
         shared = " (for the groups of all feature sets)" if len({cell.features for cell in assembly.cells}) > 1 else ""
-        say(
+        print_line(
             console,
-            f"  {assembly.name}: {counted(mine, 'cell')}, {parameters:,} parameters each{shared}{_held(parameters)}, "
+            f"  {assembly.name}: {plural(mine, 'cell')}, {parameters:,} parameters each{shared}{_held(parameters)}, "
             f"{_laid(program.layout)}",
         )
-        looks, batch = len(dispatches(settings)), f"{counted(program.batch, 'row')} of {settings.row_length}"
+        looks, batch = len(dispatch_sizes(settings)), f"{plural(program.batch, 'row')} of {settings.row_length}"
         often = "once" if looks == 1 else f"{looks} times"
-        say(console, f"    {counted(settings.steps, 'step')} on {batch}, the valid split looked at {often}")
+        print_line(console, f"    {plural(settings.steps, 'step')} on {batch}, the valid split looked at {often}")
 
 
 def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float, folds: int, closing: float) -> float:
@@ -204,11 +204,11 @@ def print_estimate(console: Console, parts: Sequence[Part], data_seconds: float,
     `closing`: seconds of tables, page and W&B.
     """
     for part in parts:
-        say(console, f"  {part.name}: {part.words}")
+        print_line(console, f"  {part.name}: {part.words}")
     compiling = folds * sum(part.compiling for part in parts)
     seconds = folds * (data_seconds + sum(part.seconds for part in parts)) + compiling + closing
     several = f" in {folds} folds like the first" if folds > 1 else ""
-    say(
+    print_line(
         console,
         f"estimate: about {duration(seconds)}{several} on this machine, as busy as it is now; {duration(compiling)} of "
         f"it to compile, less where that is kept, and {duration(closing)} for tables, page and W&B. An early stop "
@@ -223,7 +223,7 @@ def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:
     if timed:
         waited, trained = (sum(timing[name] for timing in timed) for name in ("waited", "train"))
         share = f"the devices waited for rows {100 * waited / trained:.1f} %"
-        say(console, f"training: {trained:.3g} s over all cells, of which {share}")
+        print_line(console, f"training: {trained:.3g} s over all cells, of which {share}")
 
 
 def _held(parameters: int) -> str:
@@ -233,6 +233,6 @@ def _held(parameters: int) -> str:
 
 
 def _laid(layout: Layout) -> str:
-    devices = counted(layout.lanes, "device")
+    devices = plural(layout.lanes, "device")
     share = "" if layout.mode == "cells" or layout.lanes == 1 else ", each batch shared"
     return f"{layout.cells_at_once} at once on {devices}{share}"

@@ -5,17 +5,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.core.errors import FaultError
-from lab.core.marks import computes
+from lab.core.fingerprint_marks import computes_cells
 from lab.experiment.cells import Cell
 from lab.results.claims import Claims
 from lab.results.store import Store
-from lab.running.checkpoint_schedule import Cadence
+from lab.running.checkpoint_schedule import CheckpointSchedule
 from lab.training.checkpoints import Checkpoint, from_bytes, to_bytes
 
 Say = Callable[[str], None]
 
 
-class ChunkKeeper:
+class ChunkCheckpoints:
     """Keeps the cells of a chunk in their folders, as they are in the middle of their training.
 
     Where one cannot be kept, which is said once, training goes on: what was kept before still stands.
@@ -23,7 +23,7 @@ class ChunkKeeper:
 
     def __init__(self, cells: Sequence[Cell], store: Store, claims: Claims, every: float, say: Say) -> None:
         self._cells, self._store, self._claims, self._say = cells, store, claims, say
-        self._cadence, self._failed = Cadence(every), False
+        self._cadence, self._failed = CheckpointSchedule(every), False
         self.seconds = 0.0
         """Spent on it so far."""
 
@@ -47,27 +47,27 @@ class ChunkKeeper:
 
 
 @dataclass(frozen=True)
-class Going:
+class ResumeGroup:
     """Cells that go on from one place, each from its checkpoint there; with none, they begin."""
 
     cells: Sequence[Cell]
     start: Sequence[Checkpoint]
 
-    def split(self, count: int) -> "tuple[Going, Going]":
+    def split(self, count: int) -> "tuple[ResumeGroup, ResumeGroup]":
         """The first of them, and the rest."""
-        return Going(self.cells[:count], self.start[:count]), Going(self.cells[count:], self.start[count:])
+        return ResumeGroup(self.cells[:count], self.start[:count]), ResumeGroup(self.cells[count:], self.start[count:])
 
 
-@computes("model")
-def going_on(cells: Sequence[Cell], store: Store, origin: str, say: Say) -> Iterator[Going]:
+@computes_cells("model")
+def resume_groups(cells: Sequence[Cell], store: Store, origin: str, say: Say) -> Iterator[ResumeGroup]:
     """The cells by the place they can go on from together. What is damaged, or from elsewhere, is said and left."""
     found = [_checkpoints(cell, store, origin, say) for cell in cells]
-    for place, indices in together(found):
+    for place, indices in group_by_checkpoint(found):
         group, start = [cells[i] for i in indices], [found[i][place] for i in indices if place]
         if start:
             step, more = int(max(one.state.step for one in start)), len(group) - 1
             say(f"{group[0].id}{f' and {more} more' if more else ''}: training goes on after step {step}.")
-        yield Going(group, start)
+        yield ResumeGroup(group, start)
 
 
 def _checkpoints(cell: Cell, store: Store, origin: str, say: Say) -> dict[int, Checkpoint]:
@@ -82,7 +82,7 @@ def _checkpoints(cell: Cell, store: Store, origin: str, say: Say) -> dict[int, C
     return {number: one for number, one in found.items() if one.origin == origin}
 
 
-def together(places: Sequence[Collection[int]]) -> list[tuple[int, list[int]]]:
+def group_by_checkpoint(places: Sequence[Collection[int]]) -> list[tuple[int, list[int]]]:
     """Groups of cells, by index, that have a place in common to go on from; those that have none (0) come last.
 
     Of cells that were kept one after another when their process was killed, some lack the newest place: the others

@@ -11,17 +11,17 @@ from typing import Any
 from rich.console import Console
 
 from lab.core.escape import terminal
-from lab.core.marks import computes
-from lab.core.process import deaf
+from lab.core.fingerprint_marks import computes_cells
 from lab.core.progress import Progress
-from lab.core.shell import command
-from lab.core.words import counted
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
+from lab.core.shell import shell_command
+from lab.core.stop_signals import ignore_stop_signals
+from lab.core.words import plural
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
 from lab.data.timeline import Fold, folds
 from lab.dataset.dataset import Dataset
 from lab.evaluation.familiarity import SLICES
-from lab.experiment.available_features import served
+from lab.experiment.available_features import drop_unavailable_features
 from lab.experiment.cell_record import CellRecord
 from lab.experiment.cells import Cell, grid
 from lab.experiment.experiment import Experiment
@@ -32,19 +32,19 @@ from lab.models.base import Model
 from lab.pins.pin import build_pin, write_pin
 from lab.results.claims import Claims
 from lab.results.damage import refuse_damaged
-from lab.results.stale import begun_otherwise, with_stale
+from lab.results.stale_cells import outdated_checkpoints, with_stale
 from lab.results.store import Store
 from lab.results.tables import print_tables, write_tables
 from lab.running.assembly import assemblies, dataset_of
 from lab.running.causality import check_encoders
-from lab.running.checkpoint_schedule import EVERY
+from lab.running.checkpoint_schedule import CHECKPOINT_SECONDS
 from lab.running.computing import Computation, OpenCells
 from lab.running.estimate import Budget, Estimator, guessed
 from lab.running.guesses import COMPILING, FIGURES, closing_seconds
-from lab.running.plan import late_end, print_estimate, print_fold, print_log, print_plan, print_waiting, say
+from lab.running.plan import late_end, print_estimate, print_fold, print_line, print_log, print_plan, print_waiting
 from lab.running.status import print_states, states
 from lab.running.training_memory import require_rows
-from lab.running.work import DATA, expected, work
+from lab.running.work import DATA, count_work, expected_seconds
 from lab.tracking.tracker import Tracker, Tracking
 from lab.training.devices import cpu_devices
 
@@ -53,7 +53,7 @@ LOOK_EVERY = 0.5
 
 
 @dataclass(frozen=True)
-class Place:
+class RunSettings:
     """Where a run happens, on which no number depends."""
 
     out: Path
@@ -64,14 +64,14 @@ class Place:
     """Filters of cells, `key=value`."""
     report: bool = True
     """Whether a run that ends by itself leaves figures and a page."""
-    checkpoint_every: float = EVERY
+    checkpoint_every: float = CHECKPOINT_SECONDS
     """Seconds between two checkpoints of cells in training."""
 
 
 class Run:
     """An experiment whose log is ready."""
 
-    def __init__(self, experiment: Experiment, place: Place, about: Mapping[str, str] | None = None) -> None:
+    def __init__(self, experiment: Experiment, place: RunSettings, about: Mapping[str, str] | None = None) -> None:
         """`about` says what is asked, and in which file, for the pin."""
         self.place, self.console = place, place.console
         self._begun, self._about = time.monotonic(), about or {}
@@ -80,9 +80,9 @@ class Run:
         self.store.check_length()
         # A filter that chooses nothing is told before the log is read, which can take long.
         select(grid(experiment, "", oracle=False), place.only)
-        log = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
+        log = prepare_log(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, place.cache)
         self.histories = experiment.target.arrange(log, experiment.timeline)
-        self.experiment, self._left_out = served(experiment, self.histories)
+        self.experiment, self._left_out = drop_unavailable_features(experiment, self.histories)
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
@@ -104,18 +104,20 @@ class Run:
         left = [fold for fold in self.folds if any(cell.fold == fold.index for cell in missing)]
         parts, data_seconds, closing = [], 0.0, self._closing_seconds(self.tracker().active)
         for fold in left:
-            for causal, mine in by_rows(missing, fold):
+            for causal, mine in group_by_rows(missing, fold):
                 begun = time.monotonic()
                 data = self.dataset(fold, mine, causal)
                 ready = assemblies(self.experiment, data, mine)
                 print_plan(self.console, ready, mine)
                 if estimate and fold is left[0]:
                     data_seconds += time.monotonic() - begun
-                    say(self.console, "timing a few steps of what there is time for; what is compiled for it is kept")
+                    print_line(
+                        self.console, "timing a few steps of what there is time for; what is compiled for it is kept"
+                    )
                     foreseen = data_seconds + sum(guessed(one)[0] + COMPILING for one in ready)
                     budget = Budget(foreseen * len(left) + closing, self._begun)
                     parts += Estimator(self.experiment, data, budget).parts(ready, mine)
-        say(self.console, f"cells in all: {len(missing)}")
+        print_line(self.console, f"cells in all: {len(missing)}")
         if estimate and missing:
             print_estimate(self.console, parts, data_seconds, len(left), closing)
 
@@ -141,7 +143,7 @@ class Run:
         planned = [cell.record("missing") for cell in self.cells]
         found = with_stale(self.store, planned)
         if len(found) == len(planned):
-            say(self.console, "No cell is stale; --status says what is missing.")
+            print_line(self.console, "No cell is stale; --status says what is missing.")
             return 0
         refuse_damaged(self.store, [one.id for one in found])
         self.store.check_writable()
@@ -158,12 +160,12 @@ class Run:
         self._introduce()
         check_encoders(self.experiment.models)
         missing = self._missing()
-        if others := begun_otherwise(self.store, [cell.record("missing") for cell in missing]):
+        if others := outdated_checkpoints(self.store, [cell.record("missing") for cell in missing]):
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
             said = (
                 f"{others[0]}{more}: kept in mid-training, of other settings, data, code or packages; not gone on with."
             )
-            say(self.console, said)
+            print_line(self.console, said)
         with self.tracker() as tracker:
             tracker.missing([cell.id for cell in self.cells if self.store.finished(cell.id)])
             try:
@@ -171,7 +173,7 @@ class Run:
                     self.compute_cells(missing, tracker)
             except BaseException:
                 # Why it broke is for the caller to say; what is finished is worth a table all the same.
-                with deaf():
+                with ignore_stop_signals():
                     if any(self.store.finished(cell.id) for cell in self.cells):
                         self.summarise(draw=False)
                         tracker.summary()
@@ -193,9 +195,9 @@ class Run:
         write_pin(self.store.root / "pin.json", self.pin(planned))
         print_tables(shown, self.console)
         if stale := len(with_stale(self.store, planned)) - len(planned):
-            say(
+            print_line(
                 self.console,
-                f"Left out: {counted(stale, 'stale cell')} on disk; the same command with --stale shows what they say.",
+                f"Left out: {plural(stale, 'stale cell')} on disk; the same command with --stale shows what they say.",
             )
         self._print(f"Results: {self.store.root}")
         return self._show_report(draw=draw)
@@ -216,14 +218,16 @@ class Run:
         try:
             page = draw_report(self.store.root, stale, self.console)
         except Exception as error:
-            say(self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there.")
+            print_line(
+                self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there."
+            )
             self._print(f"To try again: {self._report_command(stale)}")
             return False
         self._print(f"Report: {page}")
         return True
 
     def _report_command(self, stale: bool) -> str:
-        return command("lab.report", str(self.store.root), *(["--stale"] if stale else []))
+        return shell_command("lab.report", str(self.store.root), *(["--stale"] if stale else []))
 
     def _print(self, line: str) -> None:
         """A line with a path in it, left whole."""
@@ -245,15 +249,15 @@ class Run:
         data = {name: facts.get(name) for name in names} | {"fingerprint": fingerprint, "folds": cutoffs}
         group = f"{self.experiment.name}-{digest([settings_of(self.experiment), fingerprint])[:8]}"
         known = {"group": group, "dataset": data}
-        return Tracker(self.store.root, self.place.tracking, lambda line: say(self.console, line), known)
+        return Tracker(self.store.root, self.place.tracking, lambda line: print_line(self.console, line), known)
 
     def compute_cells(self, missing: Sequence[Cell], tracker: Tracker) -> None:
         """Compute some cells of the grid and keep each as soon as it is done."""
-        parts = [part for fold in self.folds for _, part in by_rows(missing, fold)]
-        guesses, after = expected(parts, self.histories.events), self._closing_seconds(tracker.active)
+        parts = [part for fold in self.folds for _, part in group_by_rows(missing, fold)]
+        guesses, after = expected_seconds(parts, self.histories.events), self._closing_seconds(tracker.active)
         with (
             Progress(
-                work(parts), f"{self.experiment.name}: cells", self.console, guesses=guesses, after=after
+                count_work(parts), f"{self.experiment.name}: cells", self.console, guesses=guesses, after=after
             ) as progress,
             Claims(self.store.root, devices=cpu_devices()) as claims,
         ):
@@ -263,13 +267,13 @@ class Run:
                 if free := [cell for cell in left if claims.free(cell.id)]:
                     self._compute_free(free, cells, tracker, progress)
                 else:
-                    progress.advance(0, f"with other processes: {counted(len(left), 'cell')}")
+                    progress.advance(0, f"with other processes: {plural(len(left), 'cell')}")
                     time.sleep(LOOK_EVERY)
         print_waiting(self.console, [self.store.read(cell.id) for cell in missing])
 
     def _compute_free(self, free: Sequence[Cell], cells: OpenCells, tracker: Tracker, progress: Progress) -> None:
         for fold in self.folds:
-            for causal, mine in by_rows([cell for cell in free if cells.is_open(cell)], fold):
+            for causal, mine in group_by_rows([cell for cell in free if cells.is_open(cell)], fold):
                 progress.advance(0, "making rows ready")
                 data = self.dataset(fold, mine, causal)
                 progress.advance(1, "rows are ready", DATA)
@@ -284,20 +288,20 @@ class Run:
         refuse_damaged(self.store, [cell.id for cell in self.cells])
         missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
         if len(missing) < len(self.cells):
-            say(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
+            print_line(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
         return missing
 
     def _introduce(self) -> None:
         print_log(self.console, self.histories, self.experiment.target.asks == "events")
         for line in late_end(self.experiment.timeline, self.histories.facts["last"]):
-            say(self.console, line)
+            print_line(self.console, line)
         for line in self._left_out:
-            say(self.console, line)
+            print_line(self.console, line)
 
     def _candidates_of(self, fold: Fold) -> int:
         if fold.index not in self._candidates:
             asked = self.experiment
-            view, _ = look(self.histories, fold, asked.target.categories, asked.timeline.shard_events)
+            view, _ = build_view(self.histories, fold, asked.target.categories, asked.timeline.shard_events)
             self._candidates[fold.index] = view.candidates
         return self._candidates[fold.index]
 
@@ -312,8 +316,8 @@ class Run:
         return data
 
 
-@computes("model")
-def by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
+@computes_cells("model")
+def group_by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
     """The cells of a fold by the rows they read: of variants that read the same, those of causal models and the others.
 
     Baselines read no rows and go with the first; no part is empty.

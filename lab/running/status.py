@@ -11,13 +11,13 @@ from rich.text import Text
 from lab.core.errors import FaultError
 from lab.core.escape import printable, terminal
 from lab.core.progress import duration
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.timeline import LAST_EVENT
 from lab.experiment.cell_record import CellRecord, place_of
 from lab.experiment.cells import Cell
 from lab.results.claims import Claims
-from lab.results.damage import damage, told
-from lab.results.stale import moved
+from lab.results.damage import damage_report, find_damage
+from lab.results.stale_cells import moved_parts
 from lab.results.store import Store, days
 from lab.training.checkpoints import from_bytes
 
@@ -27,7 +27,7 @@ SELDOM = ("stopped", "failed", "diverged", "stale", "damaged")
 
 
 @dataclass(frozen=True)
-class Kept:
+class LastCheckpoint:
     """How far a cell's training was when it was kept last."""
 
     step: int
@@ -48,14 +48,14 @@ class State:
     """Of a stale cell: the fingerprints and settings by which what is on disk differs from what is planned."""
     broken: tuple[str, ...] = ()
     """Of a damaged cell: its files that are missing or damaged."""
-    kept: Kept | None = None
+    kept: LastCheckpoint | None = None
     """Of a cell in training or stopped in it, once it was kept."""
 
 
 def states(store: Store, cells: Sequence[Cell]) -> list[State]:
     """How each cell stands. A cell is stale where only one of another identity lies at its place of the grid."""
     stored = {record.id: record for record in store.readable()}
-    damaged = damage(store, [cell.id for cell in cells])
+    damaged = find_damage(store, [cell.id for cell in cells])
     at_place: dict[tuple, list[CellRecord]] = {}
     for record in stored.values():
         at_place.setdefault(place_of(record), []).append(record)
@@ -68,7 +68,7 @@ def states(store: Store, cells: Sequence[Cell]) -> list[State]:
     ]
 
 
-def _kept(store: Store, cell: str) -> Kept | None:
+def _kept(store: Store, cell: str) -> LastCheckpoint | None:
     """What a cell's newest checkpoint says that is whole; None where none is."""
     kept = store.unfinished(cell)
     for number in kept.numbers():
@@ -76,12 +76,16 @@ def _kept(store: Store, cell: str) -> Kept | None:
             one = from_bytes(kept.read(number))
         except FaultError:  # a run says so, and goes on from the one before it
             continue
-        return Kept(int(one.state.step), one.seconds, float(one.state.best_loss))
+        return LastCheckpoint(int(one.state.step), one.seconds, float(one.state.best_loss))
     return None
 
 
 def _state(
-    cell: Cell, record: CellRecord | None, at_place: Mapping[tuple, list[CellRecord]], claims: Claims, kept: Kept | None
+    cell: Cell,
+    record: CellRecord | None,
+    at_place: Mapping[tuple, list[CellRecord]],
+    claims: Claims,
+    kept: LastCheckpoint | None,
 ) -> State:
     if record is not None and record.status in ("done", "diverged"):
         return State(cell, record.status)
@@ -92,7 +96,7 @@ def _state(
     if kept is not None:
         return State(cell, "stopped", kept=kept)
     planned = cell.record("missing")
-    others = [moved(planned, other) for other in at_place.get(place_of(planned), [])]
+    others = [moved_parts(planned, other) for other in at_place.get(place_of(planned), [])]
     # Of several the nearest: what it takes to explain it.
     return (
         State(cell, "stale", min(others, key=lambda names: (len(names), names))) if others else State(cell, "missing")
@@ -112,10 +116,10 @@ def print_states(found: Sequence[State], store: Store, console: Console) -> None
     if all(one.cell.horizon == LAST_EVENT for one in found):  # each user's next event, which is in no number of days
         rows = [(first, *rest) for first, _, *rest in rows]
     console.print(_table(rows))
-    for line in told(store, {one.cell.id: one.broken for one in found if one.broken}):
+    for line in damage_report(store, {one.cell.id: one.broken for one in found if one.broken}):
         console.print(terminal(line), markup=False, highlight=False, soft_wrap=True)  # a path stays whole
     if old := store.outdated():
-        said = f"{counted(len(old), 'cell')} on disk of another version of the lab, such as {old[0]}: not read."
+        said = f"{plural(len(old), 'cell')} on disk of another version of the lab, such as {old[0]}: not read."
         console.print(terminal(said), markup=False, highlight=False)
     for line in _explained(found):
         console.print(terminal(line), markup=False, highlight=False)
@@ -143,17 +147,17 @@ def _explained(found: Sequence[State]) -> Iterator[str]:
     for step, some in _by_step(found, "stopped"):
         yield f"stopped at step {step:,}: {_so_far(some)}; a run goes on from there."
     for names, count in sorted(Counter(one.moved for one in found if one.state == "stale").items()):
-        yield f"stale in {', '.join(names)}: {counted(count, 'cell')} on disk; a run computes what is stale anew."
+        yield f"stale in {', '.join(names)}: {plural(count, 'cell')} on disk; a run computes what is stale anew."
 
 
-def _by_step(found: Sequence[State], state: str) -> list[tuple[int, list[Kept]]]:
+def _by_step(found: Sequence[State], state: str) -> list[tuple[int, list[LastCheckpoint]]]:
     """Cells in a state by the step at which they were kept last, ascending; nothing of those not kept yet."""
     kept = [one.kept for one in found if one.state == state and one.kept is not None]
     return [(step, [one for one in kept if one.step == step]) for step in sorted({one.step for one in kept})]
 
 
-def _so_far(some: Sequence[Kept]) -> str:
+def _so_far(some: Sequence[LastCheckpoint]) -> str:
     """How many cells, the time that went into them until then and how low the valid loss came."""
     losses = [f"{loss:.4f}" for loss in (min(one.valid_loss for one in some), max(one.valid_loss for one in some))]
     lowest = " to ".join(dict.fromkeys(losses))
-    return f"{counted(len(some), 'cell')} after {duration(max(one.seconds for one in some))}, valid loss {lowest}"
+    return f"{plural(len(some), 'cell')} after {duration(max(one.seconds for one in some))}, valid loss {lowest}"

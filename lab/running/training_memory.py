@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.memory import Size, require_memory
 from lab.experiment.experiment import Experiment
 from lab.models.base import Model
@@ -13,7 +13,7 @@ from lab.training.settings import Training
 
 
 @dataclass(frozen=True)
-class Held:
+class CellMemory:
     """What a cell in training holds, beside activations."""
 
     parameters: int
@@ -40,7 +40,7 @@ def layers_of(model: Model) -> int:
     return getattr(model, "layers", 1)
 
 
-@no_numbers
+@not_fingerprinted
 def require_rows(models: Sequence[Model], training: Training) -> None:
     """Raise InputError where one single row of training does not fit memory, before any is laid out."""
     for model in models:
@@ -51,8 +51,8 @@ def _one_row(length: float, width: float, layers: float) -> float:
     return bytes_of_cell(0, 1, length, width, layers, 0)
 
 
-@no_numbers
-def require_cells(model: Model, experiment: Experiment, held: Held, rows: int, cells: int) -> None:
+@not_fingerprinted
+def require_cells(model: Model, experiment: Experiment, held: CellMemory, rows: int, cells: int) -> None:
     """Raise InputError where `cells` that are trained at once on cores, which share one memory, do not fit it.
 
     `rows`: how many there are to train on, since no batch has more.

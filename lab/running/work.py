@@ -11,41 +11,41 @@ DATA, JUDGE = "data", "judge"
 """Making a fold's rows ready, and judging a trained cell."""
 
 
-def kind_of(cell: Cell) -> str:
+def work_kind(cell: Cell) -> str:
     """The kind of a cell's own work: fitting a baseline, or a model's training step."""
     return f"{'train' if cell.kind == 'model' else 'fit'} {cell.model}"
 
 
-def start_of(cell: Cell) -> str:
+def compile_kind(cell: Cell) -> str:
     """The kind of a program's first call, which compiles it."""
     return f"start {cell.model}"
 
 
-def units_of(cell: Cell) -> int:
+def work_units(cell: Cell) -> int:
     """How much of its kind a cell is: training steps, or one fit."""
     return cell.experiment.training.steps if cell.kind == "model" else 1
 
 
-def work(parts: Iterable[Sequence[Cell]]) -> Counter[str]:
+def count_work(parts: Iterable[Sequence[Cell]]) -> Counter[str]:
     """Kind -> units, of cells in parts that share their rows."""
     units: Counter[str] = Counter()
     for part in parts:
         units[DATA] += 1
-        units.update({start_of(cell): 1 for cell in part if cell.kind == "model"})
+        units.update({compile_kind(cell): 1 for cell in part if cell.kind == "model"})
         for cell in part:
-            units[kind_of(cell)] += units_of(cell)
+            units[work_kind(cell)] += work_units(cell)
             units[JUDGE] += cell.kind == "model"
     return units
 
 
-def expected(parts: Iterable[Sequence[Cell]], events: int) -> dict[str, float]:
+def expected_seconds(parts: Iterable[Sequence[Cell]], events: int) -> dict[str, float]:
     """Kind -> seconds that one unit takes about, for a log of so many events, on the cores of this machine."""
     found = {DATA: guesses.EVENT * events}
     for cell in (cell for part in parts for cell in part):
         if isinstance(cell.settings, Model):
             training = cell.experiment.training
             step = guesses.step_seconds(cell.settings, training.batch * training.row_length) / guesses.cores()
-            found |= {kind_of(cell): step, start_of(cell): guesses.COMPILING, JUDGE: guesses.JUDGING * step}
+            found |= {work_kind(cell): step, compile_kind(cell): guesses.COMPILING, JUDGE: guesses.JUDGING * step}
         else:
-            found[kind_of(cell)] = guesses.fit_seconds(cell.model, events)
+            found[work_kind(cell)] = guesses.fit_seconds(cell.model, events)
     return found

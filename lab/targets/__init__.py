@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.lazy import lazily
+from lab.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lab.targets.base import Target
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Interest", "NextItem", "Target"]
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__, {"Interest": "interest.target", "NextItem": "next_item.target", "Target": "base"}
 )

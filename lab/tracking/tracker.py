@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import lab
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.tracking.ledger import SUMMARY, Ledger
 
 SILENCE = 2.0
@@ -47,7 +47,7 @@ class Tracking:
     """Seconds to wait for W&B when the run itself is done."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "tracking")
+        check_types(self, "tracking")
         if not self.patience >= 0:
             raise InputError(f"tracking.patience: {self.patience} is not a number of seconds; use 0 or more.")
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from lab.core.errors import FaultError
 from lab.core.escape import printable
-from lab.core.nested import leaves
+from lab.core.nested import leaves_with_path
 from lab.experiment.cell_record import CellRecord
 from lab.results.store import CHECKPOINT, CURVE, Store, days
 from lab.tracking.ledger import SUMMARY, TABLES, Ledger, figures, run_id
@@ -102,7 +102,7 @@ class Runs:
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested settings as one level, names joined with `/`; W&B reads a dot as a level of its own."""
-    return {"/".join(name.replace(".", "_") for name in names): value for names, value in leaves(values)}
+    return {"/".join(name.replace(".", "_") for name in names): value for names, value in leaves_with_path(values)}
 
 
 def _end(run: Any, sent: list[Any]) -> None:

@@ -8,15 +8,15 @@ import jax
 import numpy as np
 from flax import serialization
 
-from lab.data.rows.layout import Sizes
+from lab.data.rows.layout import RowSizes
 from lab.training.devices import Layout, cpu_devices
 from lab.training.optimiser import ADAM
-from lab.training.program import Program, Verdict
+from lab.training.program import EvaluationResult, Program
 from lab.training.state import TrainState
 from lab.training.step import StepMetrics
 from lab.training.visits import Position
 
-Found = tuple[Verdict, StepMetrics]
+Found = tuple[EvaluationResult, StepMetrics]
 """What a look at the valid split found, [S], and what the steps before it reported, [S, N]."""
 
 
@@ -28,7 +28,7 @@ class Checkpoint:
     """What else its numbers come from; who differs in it begins anew."""
     position: Position
     state: TrainState
-    verdicts: Verdict
+    verdicts: EvaluationResult
     """Of each look so far, [D]."""
     metrics: StepMetrics
     """Of each step so far, [D, N]."""
@@ -38,7 +38,7 @@ class Checkpoint:
     """Of these, seconds in which the devices waited for rows."""
 
 
-def origin(program: Program) -> str:
+def program_origin(program: Program) -> str:
     """Of a program's numbers, what the settings, the data and the code do not fix."""
     layout = program.layout
     # Elsewhere the last bits of a sum may differ with the devices too, but there they are not promised.
@@ -66,9 +66,9 @@ def from_bytes(content: bytes) -> Checkpoint:
     state = TrainState(**found["state"])
     return Checkpoint(
         origin=found["origin"],
-        position=Position(dispatch, visit, step, Sizes(*sizes) if sizes else None),
+        position=Position(dispatch, visit, step, RowSizes(*sizes) if sizes else None),
         state=state._replace(optimiser=serialization.from_state_dict(optimiser, state.optimiser)),
-        verdicts=Verdict(**found["verdicts"]),
+        verdicts=EvaluationResult(**found["verdicts"]),
         metrics=StepMetrics(**found["metrics"]),
         seconds=found["seconds"],
         waited=found["waited"],
@@ -82,7 +82,7 @@ def stacked_states(checkpoints: Sequence[Checkpoint], places: int) -> TrainState
     return _stack([*states, *[idle] * (places - len(states))])
 
 
-class Looks:
+class EvaluationHistory:
     """What all looks have found, those that are still on the devices apart."""
 
     def __init__(self, layout: Layout, cells: int, start: Sequence[Checkpoint]) -> None:
@@ -113,13 +113,17 @@ Spent = Sequence[tuple[float, float]]
 """For each cell, the seconds of its training and those of them in which the devices waited for rows."""
 
 
-def taken(program: Program, position: Position, state: TrainState, looks: Looks, spent: Spent) -> list[Checkpoint]:
+def make_checkpoints(
+    program: Program, position: Position, state: TrainState, looks: EvaluationHistory, spent: Spent
+) -> list[Checkpoint]:
     """Where each cell of a chunk stands."""
     now, history = program.layout.take_cells(state), _stack(looks.take())
 
     def one(i: int) -> Checkpoint:
         verdicts, metrics = jax.tree.map(lambda a: a[:, i], history)
-        return Checkpoint(origin(program), position, jax.tree.map(lambda a: a[i], now), verdicts, metrics, *spent[i])
+        return Checkpoint(
+            program_origin(program), position, jax.tree.map(lambda a: a[i], now), verdicts, metrics, *spent[i]
+        )
 
     return [one(i) for i in range(len(spent))]
 

@@ -21,7 +21,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lab.core.errors import InputError
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.training.settings import Training
 
 AXIS = "devices"
@@ -169,8 +169,8 @@ def _splits_batch(training: Training, devices: tuple[Any, ...], cells: int) -> b
     divides = training.batch % pieces == 0
     if training.split == "batch" and not divides:
         raise InputError(
-            f"training.batch: {counted(training.batch, 'row')} in {counted(training.accumulate, 'piece')} do not "
-            f"divide over {counted(count, 'device')}; use a multiple of {pieces}, or training.split=cells."
+            f"training.batch: {plural(training.batch, 'row')} in {plural(training.accumulate, 'piece')} do not "
+            f"divide over {plural(count, 'device')}; use a multiple of {pieces}, or training.split=cells."
         )
     wanted = training.split == "auto" and devices[0].platform != "cpu" and cells < count
     return training.split == "batch" or (wanted and divides)

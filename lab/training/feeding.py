@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from lab.data.rows.batch import Columns, Rows
-from lab.data.rows.layout import Packed, Sizes
+from lab.data.rows.layout import PackedRows, RowSizes
 from lab.training.devices import Layout
 from lab.training.program import Program
 from lab.training.settings import Training
@@ -19,20 +19,20 @@ from lab.training.visits import BEGIN, Position, Visits
 class Feed:
     """The rows and tables of one split."""
 
-    rows: Packed
+    rows: PackedRows
     tables: Columns
-    rest: Sequence[Packed | None] = ()
+    rest: Sequence[PackedRows | None] = ()
     """Rows of further shards, each laid out when it is asked for; None for one that has none."""
-    sizes: Sizes | None = None
+    sizes: RowSizes | None = None
     """How many places each row of an evaluation has; None: what the fullest row needs."""
 
 
-def is_resident(rows: Packed, count: int, training: Training) -> bool:
+def is_resident(rows: PackedRows, count: int, training: Training) -> bool:
     """Whether so many of the rows lie on the device, all at once."""
     return count * rows.row_bytes <= training.resident_gib * 2**30
 
 
-def spread_rows(rows: Packed, most: int) -> np.ndarray:
+def spread_rows(rows: PackedRows, most: int) -> np.ndarray:
     """int64: at most so many of the rows (0: all), the same ones for every cell, spread evenly over them."""
     if not most or rows.count <= most:
         return np.arange(rows.count)
@@ -40,7 +40,7 @@ def spread_rows(rows: Packed, most: int) -> np.ndarray:
 
 
 def blocks(
-    rows: Packed, index: np.ndarray, size: int, layout: Layout, sizes: Sizes | None = None
+    rows: PackedRows, index: np.ndarray, size: int, layout: Layout, sizes: RowSizes | None = None
 ) -> Iterator[tuple[np.ndarray, Rows]]:
     """Equal blocks of the rows `index` for evaluation, and which row each place of this process's share holds.
 

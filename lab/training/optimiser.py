@@ -24,7 +24,7 @@ def learning_rate(training: Training, cell: CellArrays, step: Int[Array, ""]) ->
     return cell.learning_rate * factor
 
 
-def move(
+def apply_update(
     params: Float[Array, " P"],
     direction: Float[Array, " P"],
     rate: Float[Array, ""],

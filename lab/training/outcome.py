@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.training.checkpoints import Found, Spent
-from lab.training.program import Verdict
+from lab.training.program import EvaluationResult
 from lab.training.state import TrainState
 from lab.training.step import StepMetrics
 
 
-class Finite(NamedTuple):
+class LastFinite(NamedTuple):
     """The last update before a cell diverged."""
 
     step: int
@@ -21,7 +21,7 @@ class Finite(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
+class CurvePoint:
     """What one cell did up to one look at the valid split."""
 
     step: int
@@ -35,7 +35,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """One cell after training."""
 
     params: np.ndarray
@@ -45,19 +45,19 @@ class Trained:
     best_loss: float
     diverged_at: int
     """The step that was not finite, -1 where all were."""
-    last_finite: Finite | None
+    last_finite: LastFinite | None
     """Of the last step that was finite."""
-    curve: tuple[Look, ...]
+    curve: tuple[CurvePoint, ...]
     seconds: float
     """Its share of the time of training."""
     waited: float
     """Its share of the time for which the devices had nothing to do because rows were not there yet, at most."""
 
 
-def collect(end: TrainState, history: Sequence[Found], spent: Spent) -> list[Trained]:
+def collect(end: TrainState, history: Sequence[Found], spent: Spent) -> list[TrainingResult]:
     """What the cells have become, from their last states and all their looks, on the host."""
     return [
-        Trained(
+        TrainingResult(
             params=np.asarray(end.best_params[i]),
             steps=int(end.step[i]),
             best_step=int(end.best_step[i]),
@@ -82,20 +82,20 @@ def _finite(metrics: StepMetrics, i: int) -> np.ndarray:
     return _taken(metrics, i) & np.isfinite(metrics.loss[i]) & np.isfinite(metrics.gradient_norm[i])
 
 
-def _last_finite(history: list[StepMetrics], i: int) -> Finite | None:
+def _last_finite(history: list[StepMetrics], i: int) -> LastFinite | None:
     moved = [_finite(m, i) for m in history]
     steps = int(np.concatenate(moved).sum())
     if not steps:
         return None
     metrics, finite = next((m, f) for m, f in zip(reversed(history), reversed(moved), strict=True) if f.any())
     loss, norm = (float(part[i][finite][-1]) for part in metrics[:2])
-    return Finite(steps - 1, loss, norm)
+    return LastFinite(steps - 1, loss, norm)
 
 
-def _look(verdict: Verdict, metrics: StepMetrics, i: int) -> Look:
+def _look(verdict: EvaluationResult, metrics: StepMetrics, i: int) -> CurvePoint:
     finite, rates = _finite(metrics, i), metrics.learning_rate[i]
     means = [np.mean(part[i][finite], dtype=np.float64) if finite.any() else np.nan for part in metrics[:2]]
-    return Look(
+    return CurvePoint(
         step=int(verdict.step[i]),
         loss=float(means[0]),
         gradient_norm=float(means[1]),

@@ -13,7 +13,7 @@ from lab.training.state import CellArrays, TrainState, row_order
 from lab.training.step import Learner, StepMetrics
 
 
-class Verdict(NamedTuple):
+class EvaluationResult(NamedTuple):
     """What a look at the valid split found."""
 
     step: Any
@@ -128,11 +128,11 @@ class Program:
     def judge(self):
         """(lane, state, total) -> state, Verdict: keep the best parameters, stop the patient."""
 
-        def run(lane: Any, state: TrainState, total: Any) -> tuple[TrainState, Verdict]:
-            def one(state: TrainState, total: Any) -> tuple[TrainState, Verdict]:
+        def run(lane: Any, state: TrainState, total: Any) -> tuple[TrainState, EvaluationResult]:
+            def one(state: TrainState, total: Any) -> tuple[TrainState, EvaluationResult]:
                 loss = total[0] / jnp.maximum(total[1], 1.0)
                 after = self.learner.judge(state, loss)
-                return after, Verdict(after.step, after.stopped, jnp.where(state.stopped, jnp.nan, loss))
+                return after, EvaluationResult(after.step, after.stopped, jnp.where(state.stopped, jnp.nan, loss))
 
             return self.layout.over_cells(one)(state, total)
 

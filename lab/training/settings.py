@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Literal
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 
 MACHINE = ("cells_at_once", "resident_gib")
 """Settings that decide where numbers are computed and not which."""
@@ -65,7 +65,7 @@ class Training:
     """Rows larger than this stream from the host instead of lying on the device."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "training")
+        check_types(self, "training")
         for name in ("steps", "batch", "row_length", "accumulate", "evaluate_every", "learning_rate", "clip"):
             self._check(name, getattr(self, name) > 0, "above 0")
         if self.steps > MOST_STEPS:

@@ -12,7 +12,7 @@ from lab.data.rows.batch import Columns, LabelArrays, Rows
 from lab.models.network import Network
 from lab.targets.base import Target
 from lab.training.flat import Flattening
-from lab.training.optimiser import ADAM, clipped, learning_rate, move
+from lab.training.optimiser import ADAM, apply_update, clipped, learning_rate
 from lab.training.settings import Training
 from lab.training.state import CellArrays, TrainState, stream
 
@@ -115,7 +115,7 @@ class Learner:
         # The prior's part comes after the norm, which groups that a cell does not use must not touch.
         grads = clipped(grads + cell.prior * self.flat.decayed * state.params, norm, self.training.clip)
         direction, optimiser = ADAM.update(grads, state.optimiser)
-        params = move(state.params, jnp.asarray(direction), rate, cell.weight_decay * self.flat.decayed)
+        params = apply_update(state.params, jnp.asarray(direction), rate, cell.weight_decay * self.flat.decayed)
         finite = jnp.isfinite(loss) & jnp.isfinite(norm)
         state = state._replace(
             params=jnp.where(finite, params, state.params),

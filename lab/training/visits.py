@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from lab.data.rows.batch import Rows
-from lab.data.rows.layout import Packed, Sizes
+from lab.data.rows.layout import PackedRows, RowSizes
 from lab.training.program import Program
 from lab.training.state import row_order
 
@@ -23,7 +23,7 @@ class Position(NamedTuple):
     visit: int = 0
     step: int = 0
     """Steps of this visit that were taken before."""
-    sizes: Sizes | None = None
+    sizes: RowSizes | None = None
     """Places of the batches so far, where there are several shards; None: what the first one needs."""
 
 
@@ -34,7 +34,7 @@ BEGIN = Position()
 class Piece:
     """Steps of a dispatch whose rows lie in one shard."""
 
-    rows: Packed
+    rows: PackedRows
     order: np.ndarray
     """int32[S, n, B]."""
     visit: int
@@ -62,18 +62,18 @@ class Visits:
         self,
         program: Program,
         seeds: np.ndarray,
-        first: Packed,
-        rest: Sequence[Packed | None],
+        first: PackedRows,
+        rest: Sequence[PackedRows | None],
         dispatches: int,
         start: Position = BEGIN,
     ) -> None:
         self._program, self._seeds, self._first, self._rest = program, seeds, first, rest
         self._start, self._steps = start, dispatches * program.steps
-        self._sizes = start.sizes or (roomy(first.sizes) if rest else first.sizes)
+        self._sizes = start.sizes or (round_up_sizes(first.sizes) if rest else first.sizes)
         self._builder = ThreadPoolExecutor(1, "shards")
         self._lock = Lock()
         self._cut = self._dispatches()
-        self._ready: dict[int, tuple[list[Piece], Sizes, Position]] = {}
+        self._ready: dict[int, tuple[list[Piece], RowSizes, Position]] = {}
 
     def close(self) -> None:
         """End the thread, once the shard in its hands is laid out."""
@@ -125,27 +125,27 @@ class Visits:
             done += steps
             ahead = self._later(visit + 1) if done < self._steps else None
             if rows and steps:
-                self._sizes = widened(self._sizes, rows.sizes)
+                self._sizes = grow_sizes(self._sizes, rows.sizes)
                 orders = [row_order(int(seed), visit * steps, steps, batch, rows.count) for seed in self._seeds]
                 whole = Piece(rows, np.stack(orders), visit, 0)
                 yield whole.cut(begun.step)[1] if visit == begun.visit else whole
 
-    def _later(self, visit: int) -> "Future[Packed | None] | None":
+    def _later(self, visit: int) -> "Future[PackedRows | None] | None":
         """A later visit's rows, laid out in the background; None for the first shard, which is there."""
         shard = visit % (1 + len(self._rest))
         return self._builder.submit(self._rest.__getitem__, shard - 1) if shard else None
 
 
-def widened(sizes: Sizes, needed: Sizes) -> Sizes:
+def grow_sizes(sizes: RowSizes, needed: RowSizes) -> RowSizes:
     """Sizes that also hold what is needed. They only ever grow, since a program is compiled for each anew."""
     if all(size >= need for size, need in zip(sizes, needed, strict=True)):
         return sizes
-    return roomy(Sizes(*map(max, sizes, needed)))
+    return round_up_sizes(RowSizes(*map(max, sizes, needed)))
 
 
-def roomy(sizes: Sizes) -> Sizes:
+def round_up_sizes(sizes: RowSizes) -> RowSizes:
     """Each rounded up to an eighth of its power of two: room for shards a little fuller than the first."""
-    return Sizes(*(-(-size // _unit(size)) * _unit(size) for size in sizes))
+    return RowSizes(*(-(-size // _unit(size)) * _unit(size) for size in sizes))
 
 
 def _unit(size: int) -> int:

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.baselines import (
-    Asked,
     Baseline,
+    CalibratedScorer,
     DecayedPersonal,
-    Fitted,
+    LabelledQueries,
     LastCategory,
     Logistic,
     Markov,
@@ -22,13 +22,13 @@ from lab.baselines import (
     RecentPopularity,
     default_baselines,
 )
-from lab.baselines.known import everybody, past, popularity
 from lab.baselines.markov import count_transitions
+from lab.baselines.past_events import past, popularity, recent_counts
 from lab.baselines.personal import FrequencyScorer
 from lab.baselines.smoothing import SMOOTHINGS
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView, Queries
-from lab.data.fold.seen import seen_by
+from lab.data.fold.seen_candidates import seen_candidates
 from lab.data.schema import Behaviour
 from lab.data.timeline import microseconds
 from tests.small_logs import small_histories, small_queries, small_view, touched_within
@@ -47,12 +47,12 @@ def view_of(events: list[Event]) -> FoldView:
     return small_view(log, VALID, TEST, (HORIZON,))
 
 
-def asked(view: FoldView, days: list[float]) -> Asked:
+def asked(view: FoldView, days: list[float]) -> LabelledQueries:
     queries = small_queries([(user, day) for user in range(view.histories.users) for day in days])
-    return Asked(queries, touched_within(view, queries, HORIZON))
+    return LabelledQueries(queries, touched_within(view, queries, HORIZON))
 
 
-def fit(baseline: Baseline, view: FoldView, valid: Asked | None = None) -> Fitted:
+def fit(baseline: Baseline, view: FoldView, valid: LabelledQueries | None = None) -> CalibratedScorer:
     return baseline.fit(view, asked(view, [10, 20, 30]), valid or asked(view, [VALID]), microseconds(HORIZON))
 
 
@@ -214,7 +214,7 @@ def test_logistic_weighs_its_sample_right() -> None:
     view = switching(loyal=True)
     rng = np.random.default_rng(0)
     transitions_at = small_queries([(user, 30) for user in range(20)])
-    train = Asked(transitions_at, touched_within(view, transitions_at, HORIZON))
+    train = LabelledQueries(transitions_at, touched_within(view, transitions_at, HORIZON))
     blocks = [
         Logistic(sampled=2)._block(view, train, count_transitions(view, microseconds(30)), rng) for _ in range(200)
     ]
@@ -249,7 +249,7 @@ def test_nothing_to_choose_by() -> None:
 
 
 def test_probabilities_mix_in_the_uniform_one() -> None:
-    fitted = Fitted(FrequencyScorer(popularity_days=30), 0.1)
+    fitted = CalibratedScorer(FrequencyScorer(popularity_days=30), 0.1)
     got = np.exp(fitted.log_probabilities(np.array([[3, 1, 0, 0], [0, 0, 0, 0]], np.float32)))
     np.testing.assert_allclose(got, [[0.7, 0.25, 0.025, 0.025], [0.25] * 4], rtol=1e-6)
 
@@ -271,7 +271,7 @@ def test_thinning_keeps_answered_queries_with_their_labels() -> None:
     assert view.names[some.labels.ids].tolist() == ["a", "c"]
 
 
-def never_again() -> tuple[FoldView, Asked]:
+def never_again() -> tuple[FoldView, LabelledQueries]:
     """Twenty users who all took `a` lately and `d` once, and of whom each goes on to what it has not had."""
     drawn: list[Event] = [(20, "i", "e", 5)]
     for user in range(20):
@@ -331,7 +331,7 @@ class Mine(Baseline):
 
     name: ClassVar[str] = "mine"
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Shaped:
+    def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> Shaped:
         return Shaped(float(valid.metric(view)(Shaped(0).scores(view, valid.queries)).mean()))
 
 
@@ -343,7 +343,11 @@ def test_smoothing_is_chosen_among_what_is_left() -> None:
     out, losses = valid.left_out(view), []
     assert out is not None
     for smoothing in SMOOTHINGS.values:
-        p = np.exp(Fitted(fitted.scorer, smoothing).log_probabilities(fitted.scores(view, valid.queries)).astype(float))
+        p = np.exp(
+            CalibratedScorer(fitted.scorer, smoothing)
+            .log_probabilities(fitted.scores(view, valid.queries))
+            .astype(float)
+        )
         losses.append(
             -np.mean([np.log(p[q, label] / p[q, ~out[q]].sum()) for q, label in zip(*valid.labelled, strict=True)])
         )
@@ -355,12 +359,12 @@ def test_smoothing_is_chosen_among_what_is_left() -> None:
 def test_what_is_known() -> None:
     view = view_of([*ANCHORS, (1, "i", "b", 4), (1, "i", "b", 6, "cancellation"), (1, "i", "c", 20)])
     queries: Queries = small_queries([(1, 10), (2, 10), (1, 20)])
-    assert [view.names[row].tolist() for row in seen_by(view, queries)] == [["b"], [], ["b", "c"]]
+    assert [view.names[row].tolist() for row in seen_candidates(view, queries)] == [["b"], [], ["b", "c"]]
     own = past(view, queries)
     assert own.counts().sum() == 1 and own.recency()[2].tolist() == [0, 1 / 17, 1]
     assert own.runs().steps_back().tolist() == [0, 1, 0]
-    assert everybody(view, microseconds(20)).tolist() == [1, 1, 1]
-    assert everybody(view, microseconds(20), days=5).tolist() == [0, 0, 1]  # (15, 20]
+    assert recent_counts(view, microseconds(20)).tolist() == [1, 1, 1]
+    assert recent_counts(view, microseconds(20), days=5).tolist() == [0, 0, 1]  # (15, 20]
 
 
 def test_importing_the_package_is_light() -> None:

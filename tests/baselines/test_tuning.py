@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.baselines import Asked, DecayedPersonal, Logistic, RecentPopularity
+from lab.baselines import DecayedPersonal, LabelledQueries, Logistic, RecentPopularity
 from lab.baselines import tuning as lab_tuning
-from lab.baselines.known import past
 from lab.baselines.logistic import LogisticScorer
 from lab.baselines.markov import count_transitions
-from lab.baselines.smoothing import SMOOTHINGS, Labelled, best_smoothing
+from lab.baselines.past_events import past
+from lab.baselines.smoothing import SMOOTHINGS, LogLossTerms, best_smoothing
 from lab.baselines.tuning import FIRST, Axis, choose, spread
 from lab.data.fold.queries import FoldView, Queries
 from lab.data.timeline import DAY, microseconds
 from lab.evaluation.ranking import label_ranks, rank_candidates, ranking_metrics
-from lab.evaluation.tuning_metric import value
+from lab.evaluation.tuning_metric import tuning_metric
 from tests.baselines.test_baselines import ANCHORS, CATEGORIES, HORIZON, USERS, VALID, Event, asked, events, view_of
 from tests.small_logs import small_labels, small_queries
 
@@ -29,10 +29,10 @@ def view() -> FoldView:
     return view_of(ANCHORS + [(1, "i", c, 3) for c in CATEGORIES])
 
 
-def valid_of(users: np.ndarray) -> Asked:
+def valid_of(users: np.ndarray) -> LabelledQueries:
     """A query of each of the users given, whose label is candidate 0; its cutoff tells which query it is."""
     queries = Queries(users.astype(np.int32), np.arange(len(users)))
-    return Asked(queries, small_labels([[0]] * len(users)))
+    return LabelledQueries(queries, small_labels([[0]] * len(users)))
 
 
 def hitting(rate: Callable[..., float]) -> Callable[[Queries], Scores]:
@@ -60,7 +60,7 @@ def test_labels_are_ranked_without_sorting_as_with_it(seed: int, levels: int, si
     for row in is_label:
         row[rng.choice(30, 1 if single else rng.integers(1, 15), replace=False)] = True
     ranks = label_ranks(rank_candidates(scores, is_label, np.zeros_like(is_label)), "all")
-    assert value(scores, *np.nonzero(is_label)).tolist() == ranking_metrics(ranks)["ndcg@10"].tolist()
+    assert tuning_metric(scores, *np.nonzero(is_label)).tolist() == ranking_metrics(ranks)["ndcg@10"].tolist()
 
 
 def test_what_is_clear_at_once_needs_few_queries_and_what_is_close_needs_more(view: FoldView) -> None:
@@ -222,7 +222,7 @@ def test_smoothing_goes_on_where_its_grid_ends_but_not_beyond_what_labels_tell()
         """Where a share of the labels has half of the chance, and the others none."""
         share = np.where(np.arange(labels) < right * labels, 0.5, 0.0)
         ones = np.ones(labels)
-        return best_smoothing(Labelled(10, ones, share, ones, 10 * ones))
+        return best_smoothing(LogLossTerms(10, ones, share, ones, 10 * ones))
 
     low, high = SMOOTHINGS.values[0], SMOOTHINGS.values[-1]
     assert 1e-4 / 3 <= found(1 - 1e-4, 10_000) < low and found(1.0, 10) == low

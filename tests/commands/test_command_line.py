@@ -18,9 +18,9 @@ import lab.report.__main__
 import lab.reproduce
 import lab.run
 from lab.commands.command_line import Options, field_docs, parse
+from lab.core.entry_point import help_exit_code
 from lab.core.errors import InputError
-from lab.core.paragraphs import fitted, paragraphs
-from lab.core.process import helped
+from lab.core.paragraphs import paragraphs, wrap_to_terminal
 from lab.data.sources import SyntheticShop, Table
 from lab.data.timeline import Timeline
 from lab.experiment.experiment import Experiment
@@ -182,7 +182,7 @@ def test_the_text_of_a_command_fits_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, text: str, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    assert helped(text, []) == 2
+    assert help_exit_code(text, []) == 2
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= width
     assert printed.split() == text.split()
@@ -192,12 +192,12 @@ def test_commands_keep_their_lines_where_paragraphs_flow(monkeypatch: pytest.Mon
     monkeypatch.setenv("COLUMNS", "24")
     text = "Tell of\nthe log.\n\n    lab.tell LOG\n    lab.tell --list\n\nusage: lab.tell LOG [--end DAY]\n"
     said = "Tell of the log.\n\n    lab.tell LOG\n    lab.tell --list\n\nusage: lab.tell LOG\n           [--end DAY]"
-    assert fitted(text) == said
+    assert wrap_to_terminal(text) == said
 
 
 def test_an_item_is_indented_below_its_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
-    assert fitted("For each:\n- a row of\n  what is there;\n- no more.") == (
+    assert wrap_to_terminal("For each:\n- a row of\n  what is there;\n- no more.") == (
         "For each:\n- a row of what is\n  there;\n- no more."
     )
 

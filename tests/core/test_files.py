@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from lab.core.errors import FaultError
 from lab.core.files import canonical_json, write_whole
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.sources import Table
 from lab.pins.pin import write_pin
-from lab.results.checkpoint_files import Generations
+from lab.results.checkpoint_files import CheckpointFiles
 from lab.results.store import Store
 from tests.results.made import record
 
@@ -163,14 +163,14 @@ def a_cell(root: Path) -> None:
 
 def a_log(root: Path) -> None:
     frame = pl.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "time": ["2020-01-01", "2020-01-02"]})
-    prepare(Table(frame=frame), cache=root / "cache")
+    prepare_log(Table(frame=frame), cache=root / "cache")
 
 
 WRITES: dict[str, Callable[[Path], object]] = {
     "a file": lambda root: write_whole(root / "deep" / "er" / "file", b"content" * 1000),
     "a file anew": lambda root: [write_whole(root / "file", content) for content in (b"old", b"new one")] and None,
     "a cell": a_cell,
-    "a state": lambda root: Generations(root / "cell", "unfinished").write(1, b"state"),
+    "a state": lambda root: CheckpointFiles(root / "cell", "unfinished").write(1, b"state"),
     "a pin": lambda root: write_pin(root / "results" / "pin.json", {"format": "interest-lab pin"}),
     "a log in the cache": a_log,
 }

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.core.errors import InputError
-from lab.core.memory import Size, available, require_memory
+from lab.core.memory import Size, available_memory, require_memory
 from lab.data.sources import SyntheticShop
 from lab.data.sources.shop_settings import bytes_of_shop
 from lab.models import LSTM, Transformer
@@ -99,16 +99,16 @@ def in_little_memory(lines: str, gib: float) -> str:
 TICKS = """
 from lab.data.rows import steps
 from lab.data.sources import SyntheticShop
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.timeline import Timeline, folds
-from lab.data.fold.view import look
+from lab.data.fold.view import build_view
 from lab.data.fold.categories import Categories
 from lab.core.errors import InputError
 
-log = prepare(SyntheticShop(users=60, days=120, categories=8, items=40), cache=CACHE)
+log = prepare_log(SyntheticShop(users=60, days=120, categories=8, items=40), cache=CACHE)
 timeline = Timeline(query_every=EVERY)
 (fold,) = folds(timeline, (7,), *log.span)
-view, _ = look(log, fold, Categories(), 10**9)
+view, _ = build_view(log, fold, Categories(), 10**9)
 steps.STEP_BYTES = 10_000_000  # so that a small shop's ticks are as many as a large one's
 try:
     print(len(steps.lay_steps(view, timeline, "train")) > 0)
@@ -171,21 +171,21 @@ MACHINE = {"proc__meminfo": "MemTotal: 9000 kB\nMemAvailable:    8000 kB\n"}
 
 
 def test_free_memory_is_that_of_the_machine_and_of_the_groups_above(tmp_path: Path) -> None:
-    assert available(files(tmp_path / "a", **MACHINE)) == 8000 * 1024
+    assert available_memory(files(tmp_path / "a", **MACHINE)) == 8000 * 1024
     second = {
         "proc__self__cgroup": "0::/box/job\n",
         "sys__fs__cgroup__box__memoryDOTmax": "5000000\n", "sys__fs__cgroup__box__memoryDOTcurrent": "1000000\n",
         "sys__fs__cgroup__box__memoryDOTstat": "anon 7\ninactive_file 200000\n",
         "sys__fs__cgroup__box__job__memoryDOTmax": "max\n", "sys__fs__cgroup__box__job__memoryDOTcurrent": "5\n",
     }  # fmt: skip
-    assert available(files(tmp_path / "b", **MACHINE, **second)) == 4_200_000
+    assert available_memory(files(tmp_path / "b", **MACHINE, **second)) == 4_200_000
     first = {
         "proc__self__cgroup": "12:cpu,cpuacct:/box\n3:memory:/box\n",
         "sys__fs__cgroup__memory__memoryDOTlimit_in_bytes": "3000000\n",
         "sys__fs__cgroup__memory__memoryDOTusage_in_bytes": "2900000\n",
     }
-    assert available(files(tmp_path / "c", **MACHINE, **first)) == 100_000
-    assert available(tmp_path / "nothing") > 1e6
+    assert available_memory(files(tmp_path / "c", **MACHINE, **first)) == 100_000
+    assert available_memory(tmp_path / "nothing") > 1e6
 
 
 def test_layers_and_shops_of_usual_size_are_not_refused() -> None:

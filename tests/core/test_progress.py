@@ -15,7 +15,7 @@ from rich.console import Console
 
 from lab.core.progress import Estimate, Progress, duration
 from lab.experiment.cells import grid
-from lab.running.work import work
+from lab.running.work import count_work
 from lab.training.settings import Training
 from tests.small_experiment import asked
 
@@ -117,7 +117,7 @@ def test_a_runs_work_is_its_rows_programs_steps_and_judgings() -> None:
     cells = grid(experiment, "data", oracle=True)
     untrained = {f"fit {cell.model}": 1 for cell in cells if cell.kind != "model"}
     trained = {"train LSTM width=8": 100, "train GRU width=8": 100, "start LSTM width=8": 1, "start GRU width=8": 1}
-    assert work([cells]) == {"data": 1, "judge": 4} | untrained | trained
+    assert count_work([cells]) == {"data": 1, "judge": 4} | untrained | trained
 
 
 @given(st.floats(1, 1e6), st.floats(1e-3, 1), st.floats(0.1, 1e5), st.floats(0, 1))

@@ -10,7 +10,7 @@ import pytest
 
 from lab.baselines import DecayedPersonal
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.fold.categories import Categories
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources import SyntheticShop, Table
@@ -119,4 +119,4 @@ class ForCheckers:
 
 
 def test_annotations_that_cannot_be_read_are_let_through() -> None:
-    check_kinds(ForCheckers(kept="any"))  # type: ignore[arg-type]
+    check_types(ForCheckers(kept="any"))  # type: ignore[arg-type]

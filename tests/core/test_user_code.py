@@ -14,7 +14,7 @@ import pytest
 from flax import linen as nn
 
 from lab.core.errors import InputError
-from lab.core.user_code import blamed
+from lab.core.user_code import user_code_error
 from lab.data.timeline import instant
 from lab.features import FeatureGroup
 from lab.models import RNN, Model
@@ -173,7 +173,7 @@ def _blamed(call: Callable[[], Any]) -> InputError | None:
         call()
     except TypeError as error:
         assert error.__traceback__ is not None and error.__traceback__.tb_next is not None
-        return blamed(error.with_traceback(error.__traceback__.tb_next.tb_next))
+        return user_code_error(error.with_traceback(error.__traceback__.tb_next.tb_next))
     raise AssertionError
 
 

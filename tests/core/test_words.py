@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.timeline import DAY, span_text
 
 
@@ -10,7 +10,7 @@ from lab.data.timeline import DAY, span_text
     ("count", "said"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (2_000, "2,000 entries")]
 )
 def test_one_is_one_of_a_thing(count: int, said: str) -> None:
-    assert counted(count, "entry", "entries") == said
+    assert plural(count, "entry", "entries") == said
 
 
 def test_spans_are_days() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from lab.commands.describe_log import main
 from lab.core.errors import InputError
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources import Table
 from lab.data.timeline import Timeline
@@ -104,7 +104,7 @@ def test_unparsable_times_name_their_rows(refused) -> None:
 def test_a_few_broken_rows_go_to_the_quarantine(tmp_path: Path, capsys) -> None:
     out = described(tmp_path, GOOD + "u1,i1,soon,c1,1\nu1,i1,2020-01-01,c1,free\n", capsys)
     assert "quarantined     2 rows (3.23 %), listed in" in out
-    found = prepare(Table(path=str(tmp_path / "log.csv")), cache=tmp_path / "cache").facts["quarantine"]
+    found = prepare_log(Table(path=str(tmp_path / "log.csv")), cache=tmp_path / "cache").facts["quarantine"]
     assert Path(found["file"]).read_text().splitlines()[1:] == [
         f"{tmp_path}/log.csv,61,time,soon,cannot be read as an ISO date or date-time",
         f"{tmp_path}/log.csv,62,price,free,is not a number",
@@ -173,7 +173,7 @@ def test_all_events_at_one_instant(tmp_path: Path, capsys) -> None:
     assert "100 % of the events share their time" in out
     assert "none of a day or more fits" in out
     with pytest.raises(InputError, match="the log spans 0 days"):
-        prepare(Table(path=str(tmp_path / "log.csv")), horizons=(1,), cache=tmp_path / "cache")
+        prepare_log(Table(path=str(tmp_path / "log.csv")), horizons=(1,), cache=tmp_path / "cache")
 
 
 def test_years_to_9999_are_drawn(tmp_path: Path, capsys) -> None:
@@ -186,7 +186,7 @@ def test_years_to_9999_are_drawn(tmp_path: Path, capsys) -> None:
 def test_a_log_shorter_than_the_horizons_says_which_fit(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(GOOD)
     with pytest.raises(InputError, match=r"spans 27 days.*of those asked, 7 would fit"):
-        prepare(Table(path=str(tmp_path / "log.csv")), horizons=(7, 30), cache=tmp_path / "cache")
+        prepare_log(Table(path=str(tmp_path / "log.csv")), horizons=(7, 30), cache=tmp_path / "cache")
     assert [p for p in (tmp_path / "cache" / "histories").iterdir() if p.suffix != ".lock"] == []
 
 
@@ -418,5 +418,5 @@ def test_a_log_in_order_has_no_times_to_speak_of(
     with pytest.raises(
         InputError, match=f"^{setting} says nothing of a log in order, which has no times; leave it out"
     ):
-        prepare(source, cleaning, timeline, cache=tmp_path / "cache")
-    assert prepare(source, Cleaning(bots=None), cache=tmp_path / "cache").events == 60
+        prepare_log(source, cleaning, timeline, cache=tmp_path / "cache")
+    assert prepare_log(source, Cleaning(bots=None), cache=tmp_path / "cache").events == 60

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from lab.core.digests import file_digest
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.histories import Histories
 from lab.data.sources import Table
@@ -34,7 +34,7 @@ FRAME = pl.DataFrame(
 
 
 def prepared(cache: Path, frame: pl.DataFrame = FRAME, said: list[str] | None = None, **settings) -> Histories:
-    return prepare(Table(frame=frame), cache=cache, say=(said if said is not None else []).append, **settings)
+    return prepare_log(Table(frame=frame), cache=cache, say=(said if said is not None else []).append, **settings)
 
 
 def folder_of(cache: Path) -> Path:
@@ -225,17 +225,17 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 SHUT = """
     import os, sys
     from pathlib import Path
-    from lab.data.log.cache import prepare
+    from lab.data.log.cache import prepare_log
     from lab.data.sources import Table
     from lab.core.errors import LabError
     home = Path("{home}")
     log = Table(path=str(home / "log.csv"))
-    prepare(log, cache=home / "warm")
+    prepare_log(log, cache=home / "warm")
     (home / "{place}").chmod({mode})
     if os.getuid() == 0:
         os.setuid(65534)
     try:
-        prepare(log, cache=home / "cache")
+        prepare_log(log, cache=home / "cache")
     except LabError as error:
         print(error.exit_code, error)
 """

@@ -11,8 +11,8 @@ import pytest
 from lab.core.errors import InputError
 from lab.data.fold.categories import Categories, Rule, fit_grouping
 from lab.data.fold.clusters import cluster_by_text
-from lab.data.fold.tally import tally
-from lab.data.fold.view import known_at, look
+from lab.data.fold.tally import count_known_events
+from lab.data.fold.view import build_view, truncate_view
 from lab.data.log.histories import Histories
 from lab.data.timeline import DAY, Fold
 from tests.small_logs import small_histories
@@ -40,7 +40,7 @@ def shop(category: bool = False, text: bool = True) -> Histories:
 def by_item(log: Histories, settings: Categories) -> tuple[dict[str, str | None], list[str], str]:
     """The category of each item, all names, and the rule in words."""
     moment = VALID * DAY
-    found = fit_grouping(settings, log, tally(log, moment), log, moment)
+    found = fit_grouping(settings, log, count_known_events(log, moment), log, moment)
     names, rule, candidate = found.names, found.rule, found.of(log)
     of = {str(log.item_names[i]): None if c < 0 else str(names[c]) for i, c in zip(log.item, candidate, strict=True)}
     assert len(set(names)) == len(names)
@@ -147,18 +147,18 @@ def fold(valid: float = VALID) -> Fold:
 
 def test_a_look_needs_two_categories_and_something_known() -> None:
     with pytest.raises(InputError, match=r"only 1 category.*\(a\).* it; name another column"):
-        look(small_histories([("u", "i", "a", 0), ("u", "i", "b", 11)]), fold(), Categories())
+        build_view(small_histories([("u", "i", "a", 0), ("u", "i", "b", 11)]), fold(), Categories())
     stray = [("u", "i", "a", 0), *(("u", "i", "b", 11 + k / 100) for k in range(100))]
     said = r"cutoff is 1970-01-11, and 1 of the 101 events .*stray early times.* latter\. Else: name another column, or"
     with pytest.raises(InputError, match=said):
-        look(small_histories(stray), fold(), Categories())
+        build_view(small_histories(stray), fold(), Categories())
     with pytest.raises(InputError, match="no event lies at or before the valid cutoff"):
-        look(small_histories([("u", "i", "a", 11), ("u", "i", "b", 11)]), fold(), Categories())
+        build_view(small_histories([("u", "i", "a", 11), ("u", "i", "b", 11)]), fold(), Categories())
 
 
 def test_what_is_known_at_a_moment_keeps_users_and_loses_later_events() -> None:
-    view, _ = look(shop(category=True), fold(), Categories())
-    short = known_at(view, 2 * DAY)
+    view, _ = build_view(shop(category=True), fold(), Categories())
+    short = truncate_view(view, 2 * DAY)
     kept = view.histories.time <= 2 * DAY
     assert short.histories.users == view.histories.users
     assert np.array_equal(short.histories.user_of_event, view.histories.user_of_event[kept])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.core.errors import InputError
-from lab.data.log.build import Built, build
+from lab.data.log.build import BuiltLog, build
 from lab.data.log.cleaning import Cleaning, robust_scale
 from lab.data.log.log import history_order
 from lab.data.sources import Table
@@ -44,11 +44,11 @@ def table(rows: list[Row]) -> Table:
     return Table(frame=frame.with_columns(time.alias("time")), behaviours={name: name for name in BEHAVIOURS})
 
 
-def made(rows: list[Row], cleaning: Cleaning, timeline: Timeline | None = None, horizons: tuple = ()) -> Built:
+def made(rows: list[Row], cleaning: Cleaning, timeline: Timeline | None = None, horizons: tuple = ()) -> BuiltLog:
     return build(table(rows), cleaning, timeline or Timeline(), horizons)
 
 
-def decoded(built: Built) -> list[tuple[Any, ...]]:
+def decoded(built: BuiltLog) -> list[tuple[Any, ...]]:
     """The events in the order of the histories: user, item, day, behaviour, price."""
     arrays = built.arrays
     users = built.users["name"].to_numpy().repeat(np.diff(arrays["offsets"]))
@@ -58,7 +58,7 @@ def decoded(built: Built) -> list[tuple[Any, ...]]:
     return list(zip(users, items, days.tolist(), named, arrays["price"].tolist(), strict=True))
 
 
-def removed(built: Built) -> dict[str, int]:
+def removed(built: BuiltLog) -> dict[str, int]:
     return {rule["rule"]: rule["rows"] for rule in built.facts["rules"]}
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.commands.describe_log import description
-from lab.data.log.build import Built, build
-from lab.data.log.cache import prepare
+from lab.data.log.build import BuiltLog, build
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
-from lab.data.log.duplicates import repeated_rows
+from lab.data.log.duplicates import repeat_remarks
 from lab.data.sources import Table
 from lab.data.timeline import Timeline
 
@@ -28,11 +28,11 @@ def frame(rows: list[tuple], day: str = "2020-01-01T") -> pl.DataFrame:
     return made.with_columns(time=day + pl.col("time"))
 
 
-def cleaned(log: pl.DataFrame, wanted: bool | None = None, **source: Any) -> Built:
+def cleaned(log: pl.DataFrame, wanted: bool | None = None, **source: Any) -> BuiltLog:
     return build(Table(frame=log, **source), Cleaning(duplicates=wanted), Timeline(), ())
 
 
-def removed(built: Built) -> int:
+def removed(built: BuiltLog) -> int:
     return next(rule["rows"] for rule in built.facts["rules"] if rule["rule"] == "duplicates")
 
 
@@ -54,7 +54,7 @@ def test_by_columns_that_are_named_they_are_judged_by_these_beside_those_of_the_
 
 def test_clicks_of_a_day_that_differ_in_a_column_of_their_own_stay(tmp_path: Path) -> None:
     rows = [(f"u{k % 3}", "x", "", str(k), None) for k in range(9)]
-    found = prepare(Table(frame=frame(rows, "2020-01-01")), cache=tmp_path)
+    found = prepare_log(Table(frame=frame(rows, "2020-01-01")), cache=tmp_path)
     assert found.events == 9
     said = " ".join(" ".join(description(found)).split())
     assert "kept 6 rows that equal an earlier one in user, item, time, and not in 'order': kept (" in said
@@ -66,7 +66,7 @@ def test_equal_rows_of_a_day_stay_unless_told_otherwise() -> None:
     for wanted, gone in ((None, 1), (True, 3)):
         built = cleaned(frame(rows, "2020-01-01"), wanted)
         assert (removed(built), built.facts["events"]) == (gone, 5 - gone)
-        said = list(repeated_rows(built.facts))
+        said = list(repeat_remarks(built.facts))
         assert bool(said) == (wanted is None)
         assert not said or said[0].startswith("2 rows that equal an earlier one in every column of the log, on one day")
     assert cleaned(frame(rows, "2020-01-01"), False).facts["events"] == 5

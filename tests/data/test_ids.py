@@ -10,11 +10,11 @@ from rich.console import Console
 
 from lab.commands.describe_log import description
 from lab.data.log.build import build
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.histories import Histories
 from lab.data.sources import Table
-from lab.data.sources.ids import unwrapped
+from lab.data.sources.ids import unwrap
 from lab.data.timeline import Timeline
 from lab.running.plan import print_log
 
@@ -23,7 +23,7 @@ DAYS = [f"2020-01-{k + 1:02}" for k in range(24)]
 
 def prepared(tmp_path: Path, users: list, **settings) -> Histories:
     frame = pl.DataFrame({"user": users, "item": ["a", "b", "c"] * (len(users) // 3), "time": DAYS[: len(users)]})
-    return prepare(Table(frame=frame, **settings), cache=tmp_path)
+    return prepare_log(Table(frame=frame, **settings), cache=tmp_path)
 
 
 def remarks(found: Histories) -> str:
@@ -41,7 +41,7 @@ def test_parts_that_write_ids_as_whole_and_as_decimal_numbers_are_of_the_same_us
     for part, ending in (("a", ""), ("b", ".0")):
         rows = "".join(f"{k % 3}{ending},i,{DAYS[k]}\n" for k in range(9))
         (tmp_path / f"{part}.csv").write_text(f"user,item,time\n{rows}")
-    found = prepare(Table(path=str(tmp_path / "*.csv")), Cleaning(duplicates=False), cache=tmp_path / "cache")
+    found = prepare_log(Table(path=str(tmp_path / "*.csv")), Cleaning(duplicates=False), cache=tmp_path / "cache")
     assert (found.users, found.events) == (3, 18)
     assert "9 rows with a user such as 12.0, read as 12 (3 users came in both ways)" in remarks(found)
 
@@ -88,7 +88,7 @@ def test_items_and_categories_are_looked_at_too(tmp_path: Path) -> None:
     frame = pl.DataFrame(
         {"user": ["u", "u", "v"], "item": ["1", "1.0", " 1"], "time": DAYS[:3], "category": ["x ", "x", "NULL"]}
     )
-    found = prepare(Table(frame=frame), cache=tmp_path)
+    found = prepare_log(Table(frame=frame), cache=tmp_path)
     assert found.item_names.tolist() == ["1"] and found.facts["categories"] == 2
     said = remarks(found)
     assert (
@@ -132,7 +132,7 @@ def test_ids_of_every_other_type_are_their_text() -> None:
     ],
 )
 def test_values_as_mongodb_exports_them_are_unwrapped(text: str, value: str) -> None:
-    assert pl.DataFrame({"v": [text]}).select(unwrapped(pl.col("v"))).item() == value
+    assert pl.DataFrame({"v": [text]}).select(unwrap(pl.col("v"))).item() == value
 
 
 def test_a_log_as_mongodb_exports_it(tmp_path: Path) -> None:
@@ -146,6 +146,6 @@ def test_a_log_as_mongodb_exports_it(tmp_path: Path) -> None:
         for k in range(4)
     )
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = prepare(Table(path=str(tmp_path / "log.jsonl")), cache=tmp_path / "cache")
+    found = prepare_log(Table(path=str(tmp_path / "log.jsonl")), cache=tmp_path / "cache")
     assert (list(found.user_names), list(found.item_names)) == (["5f0", "5f1"], ["0", "1", "2", "3"])
     assert found.facts["first"] == 1_672_531_200_000_000 and found.price is not None and set(found.price) == {2.5}

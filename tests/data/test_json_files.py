@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from lab.core.errors import InputError
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.sources import Table
 
 ROWS = [{"user": f"u{k % 3}", "item": k, "time": f"2020-01-{k + 1:02}", "price": k + 0.5} for k in range(20)]
@@ -103,11 +103,11 @@ def test_keys_that_come_late_are_columns(tmp_path: Path, layout) -> None:
         for k in range(3000)
     ]
     path = saved(tmp_path, layout(rows))
-    assert "category" not in (facts := prepare(Table(path=str(path)), cache=tmp_path / "cache").facts)["columns"]
+    assert "category" not in (facts := prepare_log(Table(path=str(path)), cache=tmp_path / "cache").facts)["columns"]
     assert facts["rows"] == 3000 and "price" not in facts["columns"]
     rows[2500] |= {"category": "late", "ünit": 3, "price": 2}
     path = saved(tmp_path, layout(rows))
-    facts = prepare(Table(path=str(path), quantity="ünit"), cache=tmp_path / "cache").facts
+    facts = prepare_log(Table(path=str(path), quantity="ünit"), cache=tmp_path / "cache").facts
     assert facts["categories"] == 1 and facts["missing"]["category"] == 2999 and facts["missing"]["quantity"] == 2999
 
 

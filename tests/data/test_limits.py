@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from lab.baselines.known import everybody, past
 from lab.baselines.markov import count_transitions
+from lab.baselines.past_events import past, recent_counts
 from lab.data.fold.queries import FoldView
-from lab.data.rows.recent import recent
+from lab.data.rows.recent_histories import recent_histories
 from lab.data.rows.steps import lay_steps
 from lab.data.timeline import DAY, Timeline, microseconds
 from lab.features.counts import decayed_counts
@@ -30,7 +30,7 @@ def view(days: float | None = 5, sample: np.ndarray | None = None) -> FoldView:
 def test_each_query_has_the_days_before_it_and_its_own_tick() -> None:
     whole = lay_steps(view(), Timeline(min_events=1, query_every=2), "train")
     assert (whole.queries.cutoff // DAY).tolist() == [2, 4, 6, 2, 4, 6]
-    seen, steps = recent(view(), whole)
+    seen, steps = recent_histories(view(), whole)
     assert np.diff(seen.histories.offsets).tolist() == [1, 2, 2, 1, 1, 1]
     # Day 1 lies on the limit of the cutoff at day 6, and is outside.
     assert (steps.time // DAY).tolist() == [1, 2, 1, 4, 4, 4, 6, 6, 2, 2, 2, 4, 2, 6]
@@ -44,7 +44,7 @@ def test_each_query_has_the_days_before_it_and_its_own_tick() -> None:
 
 def test_a_query_that_sees_nothing_is_asked_all_the_same() -> None:
     whole = lay_steps(view(0.5), Timeline(min_events=1, query_every=2), "test")
-    seen, steps = recent(view(0.5), whole)
+    seen, steps = recent_histories(view(0.5), whole)
     assert len(seen.histories.time) == 0 and steps.tick.tolist() == whole.tick[whole.asked].tolist()
 
 
@@ -57,7 +57,7 @@ def test_a_baseline_counts_the_same_days_and_learns_from_all() -> None:
 
 def test_of_a_share_alone_is_anything_learned() -> None:
     some = view(None, np.array([False, True]))
-    assert everybody(some, microseconds(8)).tolist() == [0, 1]
+    assert recent_counts(some, microseconds(8)).tolist() == [0, 1]
     assert count_transitions(some, microseconds(8)).counts.nnz == 0
     # What is known of a user's own past is not learned.
     assert past(some, small_queries([(0, 8)])).counts().tolist() == [[3, 1]]

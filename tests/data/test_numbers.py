@@ -8,10 +8,10 @@ import pytest
 from lab.commands.describe_log import description
 from lab.core.errors import InputError
 from lab.data.log.build import build
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources import Table
-from lab.data.sources.numbers import detect_number
+from lab.data.sources.numbers import detect_number_format
 from lab.data.timeline import Timeline
 
 
@@ -39,7 +39,7 @@ from lab.data.timeline import Timeline
 )
 def test_what_can_be_one_number_alone_is_read(texts: list[str], numbers: list[float | None]) -> None:
     values = pl.Series("price", texts)
-    assert detect_number(values).parse(values).to_list() == numbers
+    assert detect_number_format(values).parse(values).to_list() == numbers
 
 
 def frame(prices: list, name: str = "price") -> pl.DataFrame:
@@ -55,7 +55,7 @@ def frame(prices: list, name: str = "price") -> pl.DataFrame:
 
 @pytest.mark.parametrize("name", ["price", "quantity"])
 def test_how_numbers_are_read_is_said(tmp_path: Path, name: str) -> None:
-    found = prepare(Table(frame=frame(["€ 1.234,50", "€ 2,00"], name)), cache=tmp_path)
+    found = prepare_log(Table(frame=frame(["€ 1.234,50", "€ 2,00"], name)), cache=tmp_path)
     column = getattr(found, name)
     assert sorted(column.tolist()) == [2.0, 1234.5]
     assert f"{name} = '{name}' in € with a decimal comma" in " ".join(" ".join(description(found)).split())

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from lab.core.errors import InputError
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.sources import Table
 
 START = datetime(2020, 1, 1)
@@ -82,7 +82,7 @@ def test_bytes_that_turn_out_to_be_no_text(tmp_path: Path) -> None:
     frame.write_parquet(tmp_path / "log.parquet")
     source = Table(path=str(tmp_path / "log.parquet"))
     with pytest.raises(InputError, match=r"log\.parquet: a column of bytes holds some that are no text"):
-        prepare(source, cache=tmp_path / "cache")
+        prepare_log(source, cache=tmp_path / "cache")
 
 
 def test_types_that_are_not_one_name_the_parts(tmp_path: Path) -> None:

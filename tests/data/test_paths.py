@@ -10,7 +10,7 @@ import pytest
 
 from lab.commands.describe_log import main
 from lab.core.errors import InputError
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.sources import Table
 from lab.data.sources.paths import find_files
 
@@ -32,7 +32,7 @@ def save(frame: pl.DataFrame, path: Path) -> str:
 
 
 def rows(path: str | tuple[str, ...], cache: Path) -> int:
-    return prepare(Table(path=path), cache=cache).facts["rows"]
+    return prepare_log(Table(path=path), cache=cache).facts["rows"]
 
 
 ENDINGS = ["csv", "parquet", "jsonl"]

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from lab.commands.describe_log import main
-from lab.commands.source_list import listing, names
+from lab.commands.source_list import source_list, source_names
 from lab.core.errors import InputError
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.sources import (
     AmazonReviews,
     Lookup,
@@ -247,7 +247,7 @@ def test_each_is_described_by_its_name(make: Callable[[Path], PublicLog], tmp_pa
     out, err = capsys.readouterr()
     assert err == "" and max(map(len, out.splitlines())) <= 80
     assert str(source.licence) in " ".join(out.split())
-    assert prepare(source, cache=tmp_path / "cache").events > 0
+    assert prepare_log(source, cache=tmp_path / "cache").events > 0
 
 
 @pytest.mark.parametrize("source", PUBLIC)
@@ -329,10 +329,10 @@ def test_several_files_may_be_named(tmp_path: Path, capsys) -> None:
 
 
 def test_all_are_listed() -> None:
-    shown = list(listing())
+    shown = list(source_list())
     assert max(len(line) for line in shown if "https://" not in line) <= 80
     labels = [line.split()[0] for line in shown if not line.startswith(" ")]
-    assert labels == sorted(names()) and {"movie-lens", "rees46", "synthetic-shop", "table"} <= set(labels)
+    assert labels == sorted(source_names()) and {"movie-lens", "rees46", "synthetic-shop", "table"} <= set(labels)
     text = " ".join(" ".join(shown).split())
     for source in PUBLIC:
         assert f"licence: {source.licence}" in text and str(source.homepage) in text
@@ -341,7 +341,7 @@ def test_all_are_listed() -> None:
 def test_what_is_there_is_listed_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     retail_rocket(tmp_path / "data" / "retail_rocket")
     monkeypatch.chdir(tmp_path)
-    text = "\n".join(listing())
+    text = "\n".join(source_list())
     assert text.count("there: data/") == 1 and "there: data/retail_rocket" in text
 
 
@@ -360,7 +360,7 @@ def test_the_list_needs_no_jax() -> None:
 
 
 def test_movietweetings_is_written_as_movielens_was(tmp_path: Path) -> None:
-    found = prepare(MovieLens(path=str(real_data("movietweetings_100k"))), cache=tmp_path)
+    found = prepare_log(MovieLens(path=str(real_data("movietweetings_100k"))), cache=tmp_path)
     assert (found.facts["rows"], found.users) == (100_000, 16_554)
     assert len(found.item_names) == 10_506
     assert found.category_names is not None and "Comedy|Short" in set(found.category_names)

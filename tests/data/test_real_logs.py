@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lab.commands.describe_log import description
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.histories import Histories
 from lab.data.sources import OnlineRetail, OpenEcommerce, Taobao
@@ -19,7 +19,9 @@ def rules(histories: Histories) -> dict[str, int]:
 
 def test_open_ecommerce(tmp_path: Path) -> None:
     folder = str(real_data("open_ecommerce_states"))
-    everything = prepare(OpenEcommerce(path=folder, home_state_only=False), Cleaning(time_range=False), cache=tmp_path)
+    everything = prepare_log(
+        OpenEcommerce(path=folder, home_state_only=False), Cleaning(time_range=False), cache=tmp_path
+    )
     assert everything.facts["rows"] == 278_042
     assert (everything.users, len(everything.item_names)) == (1_735, 198_694)
     assert everything.category_names is not None and len(everything.category_names) == 1_695
@@ -27,7 +29,7 @@ def test_open_ecommerce(tmp_path: Path) -> None:
     assert round(everything.facts["tied"], 2) == 0.73
     assert everything.facts["resolution"] == DAY
     assert everything.facts["last"] == instant("2023-03-22")
-    home = prepare(OpenEcommerce(path=folder), horizons=(7, 30), cache=tmp_path)
+    home = prepare_log(OpenEcommerce(path=folder), horizons=(7, 30), cache=tmp_path)
     assert home.facts["rows"] == 248_467
     (fold,) = folds(Timeline(), (7, 30), home.facts["first"], home.facts["last"])
     assert fold.test_cutoff == instant("2022-07-31")
@@ -37,7 +39,7 @@ def test_open_ecommerce(tmp_path: Path) -> None:
 
 
 def test_online_retail(tmp_path: Path) -> None:
-    found = prepare(OnlineRetail(path=str(real_data("uci_online_retail"))), horizons=(7, 30), cache=tmp_path)
+    found = prepare_log(OnlineRetail(path=str(real_data("uci_online_retail"))), horizons=(7, 30), cache=tmp_path)
     assert found.facts["rows"] == 541_909
     assert found.facts["missing"]["user"] == rules(found)["missing"] == 135_080
     assert [(b.name, b.sign) for b in found.behaviours] == [("purchase", 1), ("cancellation", -1)]
@@ -53,7 +55,7 @@ def test_online_retail(tmp_path: Path) -> None:
 
 
 def test_taobao(tmp_path: Path) -> None:
-    found = prepare(Taobao(path=str(real_data("taobao_userbehavior_815u"))), horizons=(1, 2), cache=tmp_path)
+    found = prepare_log(Taobao(path=str(real_data("taobao_userbehavior_815u"))), horizons=(1, 2), cache=tmp_path)
     # The last line is cut short and so has no time.
     assert (found.facts["rows"], found.facts["missing"]["time"]) == (84_476, 1)
     assert (rules(found)["missing"], rules(found)["time_range"]) == (1, 35)

@@ -5,11 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.data.fold.queries import FoldView
-from lab.data.rows.packing import Segments, cut, cut_forward, cut_per_query, pack
+from lab.data.fold.seen_candidates import seen_candidates
+from lab.data.rows.packing import Segments, cut_from_end, cut_from_start, cut_per_query, pack
 from lab.data.rows.steps import Steps, lay_steps
 from lab.data.schema import Behaviour
 from lab.data.timeline import DAY, Timeline
-from lab.dataset.dataset import Dataset, Split, build_dataset, seen_by
+from lab.dataset.dataset import Dataset, Split, build_dataset
 from lab.features.category import Category
 from lab.features.habit import Habit
 from lab.running.plan import _held, _wide
@@ -43,7 +44,7 @@ def made(events: list[tuple], shape: tuple[int, int], causal: bool = True) -> Da
 
 
 def segments_of(steps: Steps, shape: tuple[int, int], causal: bool) -> Segments:
-    return cut(steps, *shape) if causal else cut_per_query(steps, shape[0])
+    return cut_from_end(steps, *shape) if causal else cut_per_query(steps, shape[0])
 
 
 def steps_of(split: Split, view: FoldView) -> Steps:
@@ -62,7 +63,7 @@ def test_every_query_is_in_one_segment_with_the_context_it_was_promised(
 ) -> None:
     row_length, overlap = shape
     steps = lay_steps(view_of(events), TIMELINE, split)
-    segments = cut(steps, row_length, overlap)
+    segments = cut_from_end(steps, row_length, overlap)
     answered = [q for a, b in zip(segments.query_begin, segments.query_stop, strict=True) for q in range(a, b)]
     assert answered == list(range(len(steps.asked)))
     assert segments.length.max() <= row_length
@@ -192,7 +193,7 @@ def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(
     log = data.view.histories
     for split in data.splits.values():
         rows, entry = split.rows, split.rows.entry
-        seen = seen_by(data.view, split.queries)
+        seen = seen_candidates(data.view, split.queries)
         for row, slot in zip(*np.nonzero(rows.query.real), strict=True):
             position, query = rows.query.position[row, slot], split.slot[row, slot]
             user, cutoff = split.queries.user[query], split.queries.cutoff[query]
@@ -213,7 +214,7 @@ def test_seen_is_touched_by_something_that_counts(events: list[tuple]) -> None:
     view = view_of(events)
     log = view.histories
     queries = lay_steps(view, TIMELINE, "test").queries
-    for q, row in enumerate(seen_by(view, queries)):
+    for q, row in enumerate(seen_candidates(view, queries)):
         own = range(log.offsets[queries.user[q]], log.offsets[queries.user[q] + 1])
         touched = {
             int(view.candidate[e])
@@ -249,7 +250,7 @@ def test_cut_forward_gives_each_query_its_context_whatever_follows(
     row_length, overlap = shape
     asked = np.array(data.draw(st.lists(st.booleans(), min_size=sum(lengths), max_size=sum(lengths))))
     steps = steps_asked(lengths, asked)
-    segments = cut_forward(steps, row_length, overlap, from_first_query)
+    segments = cut_from_start(steps, row_length, overlap, from_first_query)
     answered = [q for a, b in zip(segments.query_begin, segments.query_stop, strict=True) for q in range(a, b)]
     assert answered == list(range(len(steps.asked))) and (segments.length <= row_length).all()
     begin = np.repeat(segments.begin, segments.query_stop - segments.query_begin)
@@ -263,7 +264,7 @@ def test_cut_forward_gives_each_query_its_context_whatever_follows(
     query = data.draw(st.integers(0, len(steps.asked) - 1))
     owner, last = steps.owner[steps.asked[query]], steps.asked[query] + 1
     known = [*lengths[:owner], int(last - steps.offsets[owner])]
-    again = cut_forward(steps_asked(known, asked[:last]), row_length, overlap, from_first_query)
+    again = cut_from_start(steps_asked(known, asked[:last]), row_length, overlap, from_first_query)
     assert np.repeat(again.begin, again.query_stop - again.query_begin)[query] == begin[query]
 
 
@@ -273,7 +274,7 @@ def test_cut_forward_begins_with_the_history_or_just_before_its_first_query() ->
     steps = steps_asked([30], asked)
     found = {}
     for first in (False, True):
-        cut_ = cut_forward(steps, 8, 4, first)
+        cut_ = cut_from_start(steps, 8, 4, first)
         found[first] = list(zip(cut_.begin.tolist(), cut_.stop.tolist(), cut_.query_begin.tolist(), strict=True))
     assert found == {
         False: [(8, 16, 0), (16, 24, 2), (24, 30, 4)],

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.data.fold.categories import Categories
-from lab.data.fold.shards import cut_users, take_users
-from lab.data.fold.tally import tally
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
+from lab.data.fold.shards import cut_into_shards, take_users
+from lab.data.fold.tally import count_known_events
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
 from lab.data.log.histories import COLUMNS, Histories
 from lab.data.rows.batch import leaves
-from lab.data.rows.layout import Packed, Sizes
+from lab.data.rows.layout import PackedRows, RowSizes
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import DAY, Timeline, folds
 from lab.dataset.dataset import build_dataset
@@ -27,7 +27,7 @@ MOMENT = 10
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Histories:
     source = SyntheticShop(users=150, days=60, categories=6, items=40)
-    return prepare(source, horizons=(7,), cache=tmp_path_factory.mktemp("shop"))
+    return prepare_log(source, horizons=(7,), cache=tmp_path_factory.mktemp("shop"))
 
 
 @settings(max_examples=50, deadline=None)
@@ -35,7 +35,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Histories:
 def test_every_user_is_in_one_shard(days: list[list[int]], most: int) -> None:
     log = small_histories([(f"u{user:02}", "i", "c", day) for user, own in enumerate(days) for day in own])
     events = int((log.time <= MOMENT * DAY).sum())
-    shards = cut_users(log, events, MOMENT * DAY, most)
+    shards = cut_into_shards(log, events, MOMENT * DAY, most)
     assert len(shards) <= max(1, -(-events // most))
     assert all((ranges[:, 0] < ranges[:, 1]).all() and (np.diff(ranges.ravel()) >= 0).all() for ranges in shards)
     users = [user for ranges in shards for first, stop in ranges for user in range(first, stop)]
@@ -43,12 +43,12 @@ def test_every_user_is_in_one_shard(days: list[list[int]], most: int) -> None:
 
 
 def test_a_log_that_fits_is_one_shard_and_is_not_copied(shop: Histories) -> None:
-    (whole,) = cut_users(shop, shop.events, shop.facts["last"], shop.events)
+    (whole,) = cut_into_shards(shop, shop.events, shop.facts["last"], shop.events)
     assert take_users(shop, whole) is shop
 
 
 def test_shards_are_alike_in_size_and_from_all_over_the_log(shop: Histories) -> None:
-    shards = cut_users(shop, shop.events, shop.facts["last"], shop.events // 3)
+    shards = cut_into_shards(shop, shop.events, shop.facts["last"], shop.events // 3)
     taken = [take_users(shop, ranges) for ranges in shards]
     assert sum(some.events for some in taken) == shop.events
     for some in taken:
@@ -78,8 +78,8 @@ def test_columns_can_be_read_again_once_their_memory_was_given_back(shop: Histor
 
 def test_views_of_all_shards_name_candidates_as_that_of_the_whole_log(shop: Histories) -> None:
     (fold,) = folds(Timeline(), (7,), shop.facts["first"], shop.facts["last"])
-    whole, rule = look(shop, fold, Categories())
-    first, same_rule = look(shop, fold, Categories(), shop.events // 4)
+    whole, rule = build_view(shop, fold, Categories())
+    first, same_rule = build_view(shop, fold, Categories(), shop.events // 4)
     views = [first, *first.rest]
     assert len(views) > 2 and not whole.rest and rule == same_rule
     for view in views:
@@ -94,7 +94,7 @@ def test_a_tally_counts_what_is_known(shop: Histories, monkeypatch: pytest.Monke
     monkeypatch.setattr("lab.data.fold.tally.EVENTS_AT_ONCE", 1000)
     moment = int(np.median(shop.time))
     known = np.asarray(shop.time) <= moment
-    found = tally(shop, moment)
+    found = count_known_events(shop, moment)
     assert shop.category is not None and found.categories is not None
     assert found.events == known.sum()
     assert found.items.tolist() == np.bincount(shop.item[known], minlength=len(shop.item_names)).tolist()
@@ -102,21 +102,21 @@ def test_a_tally_counts_what_is_known(shop: Histories, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(scope="module")
-def packed(shop: Histories) -> Packed:
+def packed(shop: Histories) -> PackedRows:
     (fold,) = folds(Timeline(), (7,), shop.facts["first"], shop.facts["last"])
-    view, _ = look(shop, fold, Categories())
+    view, _ = build_view(shop, fold, Categories())
     return build_dataset(view, Timeline(), Interest(), [Category(), Habit()], 32, 8).splits["train"].packed
 
 
-def test_rows_taken_are_those_of_the_whole(packed: Packed) -> None:
+def test_rows_taken_are_those_of_the_whole(packed: PackedRows) -> None:
     index = np.random.default_rng(0).integers(0, packed.count, (2, 3, 4))
     for taken, leaf in zip(leaves(packed.take(index)), leaves(packed.whole()), strict=True):
         np.testing.assert_array_equal(taken, leaf[index])
 
 
-def test_more_room_is_filled_with_what_nothing_reads(packed: Packed) -> None:
+def test_more_room_is_filled_with_what_nothing_reads(packed: PackedRows) -> None:
     queries, entries, labels = packed.sizes
-    rows = packed.take(np.arange(5), Sizes(queries + 2, entries + 3, labels + 4))
+    rows = packed.take(np.arange(5), RowSizes(queries + 2, entries + 3, labels + 4))
     plain = packed.take(np.arange(5))
     np.testing.assert_array_equal(rows.query.position[:, :queries], plain.query.position)
     np.testing.assert_array_equal(rows.entry.candidate[:, :entries], plain.entry.candidate)

@@ -11,7 +11,7 @@ import tyro
 
 from lab.core.errors import InputError
 from lab.data.sources import Table
-from lab.data.sources.times import detect
+from lab.data.sources.times import detect_time_format
 
 SECONDS = [1511544070, 1511561733, 1511572885, 1511604245]
 EVENTS = pl.DataFrame(
@@ -204,7 +204,7 @@ def test_fields_are_flags() -> None:
 
 def test_small_numbers_have_no_unit() -> None:
     with pytest.raises(InputError, match="state which with --time-format"):
-        detect(pl.Series([1, 2, 3]), "UTC")
+        detect_time_format(pl.Series([1, 2, 3]), "UTC")
 
 
 def test_contradictory_settings_are_refused() -> None:

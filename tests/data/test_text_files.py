@@ -13,7 +13,7 @@ import pytest
 
 from lab.commands.describe_log import main
 from lab.core.errors import FaultError, InputError
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.log.log import read_log
 from lab.data.sources import Table
 from lab.data.sources.base import Records
@@ -73,7 +73,7 @@ def test_ways_of_writing_agree(tmp_path: Path, plain: list[tuple], written: str)
 
 def test_blank_lines_are_counted_apart_from_rows(tmp_path: Path) -> None:
     source = Table(path=str(saved(tmp_path, TEXT.replace("\n", "\n\n"))))
-    facts = prepare(source, cache=tmp_path / "cache").facts
+    facts = prepare_log(source, cache=tmp_path / "cache").facts
     assert (facts["rows"], facts["blank_lines"]) == (20, 21)
 
 
@@ -281,7 +281,7 @@ def test_columns_of_a_second_table_may_have_the_names_of_the_logs(tmp_path: Path
 def test_attributes_may_have_the_names_of_the_users_table(tmp_path: Path) -> None:
     people = saved(tmp_path, "who,user,name\nu0,x,Ann\nu1,y,Bob\n", "people.csv")
     source = Table(path=str(saved(tmp_path, TEXT)), attributes=str(people), attributes_user="who")
-    table = prepare(source, cache=tmp_path / "cache").user_attributes()
+    table = prepare_log(source, cache=tmp_path / "cache").user_attributes()
     assert table.rows() == [("u0", "x", "Ann"), ("u1", "y", "Bob"), ("u2", None, None)]
 
 
@@ -295,7 +295,7 @@ def test_rows_of_the_quarantine_are_numbered_in_each_file(tmp_path: Path) -> Non
         for row in rows:
             lines[row] = lines[row][:-10] + "soon"
         saved(tmp_path / "log", "user,item,time\n" + "\n".join(lines) + "\n", name)
-    facts = prepare(Table(path=str(tmp_path / "log")), cache=tmp_path / "cache").facts
+    facts = prepare_log(Table(path=str(tmp_path / "log")), cache=tmp_path / "cache").facts
     found = pl.read_csv(facts["quarantine"]["file"])
     assert facts["rows"] == 300_000
     assert [(Path(file).name, row - 1) for file, row in found.select("file", "row").rows()] == [

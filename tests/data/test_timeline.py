@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lab.commands.describe_log import _span
 from lab.core.errors import InputError
-from lab.data.timeline import DAY, Timeline, date_text, fitting, folds, instant, log_days, microseconds
+from lab.data.timeline import DAY, Timeline, date_text, fitting_horizons, folds, instant, log_days, microseconds
 from lab.running.plan import _times
 
 
@@ -45,7 +45,7 @@ def test_an_example_by_hand() -> None:
 
 
 def test_a_log_that_is_too_short_says_what_fits() -> None:
-    assert fitting(20 * DAY, (1, 7, 30), 1) == (1,)
+    assert fitting_horizons(20 * DAY, (1, 7, 30), 1) == (1,)
     with pytest.raises(InputError, match=r"spans 20 days.*30 days.*needs 90.*1 would fit.*longest that fits is 6\.66"):
         folds(Timeline(), (1, 7, 30), 0, 20 * DAY)
     with pytest.raises(InputError, match=r"longest that fits is 29\.9 days"):

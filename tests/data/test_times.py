@@ -9,10 +9,10 @@ import pytest
 from lab.commands.describe_log import description
 from lab.core.errors import InputError
 from lab.data.log.build import build
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources import Table
-from lab.data.sources.times import TimeFormat, detect
+from lab.data.sources.times import TimeFormat, detect_time_format
 from lab.data.timeline import Timeline
 
 MOMENTS = [datetime(2023, 1, 31, 0, 59, 37, tzinfo=UTC) + timedelta(days=9 * k, hours=k) for k in range(9)]
@@ -60,7 +60,7 @@ def ticks() -> pl.Series:
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
 def test_each_form_is_told_from_the_values(pattern: str, kind: str, unit: str, zone: str) -> None:
     text = written(pattern)
-    found = detect(text, zone)
+    found = detect_time_format(text, zone)
     assert found.kind == kind
     named = any(end in pattern for end in ("UTC", "GMT", "+0000"))
     shift = 0 if zone == "UTC" or named else 9 * 3_600_000_000
@@ -71,20 +71,22 @@ def test_each_form_is_told_from_the_values(pattern: str, kind: str, unit: str, z
 @pytest.mark.parametrize(("pattern", "unit"), [("%Y%m%d", "d"), ("%Y%m%d%H%M", "m"), ("%Y%m%d%H%M%S", "s")])
 def test_dates_that_are_read_as_numbers_are_dates(dtype: pl.DataType, pattern: str, unit: str) -> None:
     numbers = written(pattern).cast(pl.Int64).cast(dtype)
-    assert detect(numbers, "UTC").kind == pattern
-    assert detect(numbers, "UTC").parse(numbers).to_list() == cut(MICROSECONDS, unit)
+    assert detect_time_format(numbers, "UTC").kind == pattern
+    assert detect_time_format(numbers, "UTC").parse(numbers).to_list() == cut(MICROSECONDS, unit)
 
 
 def test_a_few_values_that_stand_for_no_time_do_not_make_dates_numbers() -> None:
     text = pl.concat([pl.Series("time", ["0"]), written("%Y%m%d%H%M")])
-    assert detect(text, "UTC").kind == "%Y%m%d%H%M"
+    assert detect_time_format(text, "UTC").kind == "%Y%m%d%H%M"
 
 
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.String])
 def test_ticks_are_read_as_ticks_and_said_to_be(dtype: pl.DataType, tmp_path: Path) -> None:
     times = ticks().cast(dtype)
-    assert detect(times, "UTC").parse(times).to_list() == MICROSECONDS
-    found = prepare(Table(frame=pl.DataFrame({"user": ["u"] * 9, "item": ["i"] * 9, "time": times})), cache=tmp_path)
+    assert detect_time_format(times, "UTC").parse(times).to_list() == MICROSECONDS
+    found = prepare_log(
+        Table(frame=pl.DataFrame({"user": ["u"] * 9, "item": ["i"] * 9, "time": times})), cache=tmp_path
+    )
     assert (found.facts["first"], found.facts["last"]) == (MICROSECONDS[0], MICROSECONDS[-1])
     assert "read as         times as .NET ticks (UTC)" in "\n".join(description(found))
 
@@ -98,7 +100,7 @@ def test_days_of_a_spreadsheet_are_called_so() -> None:
     with pytest.raises(
         InputError, match=r"44957\.5 and the like seem to be days of a spreadsheet, counted since 1900; "
     ):
-        detect(pl.Series("time", [44957.5, 44958.25]), "UTC")
+        detect_time_format(pl.Series("time", [44957.5, 44958.25]), "UTC")
 
 
 @pytest.mark.parametrize(
@@ -131,5 +133,5 @@ def test_an_hour_that_clocks_skip_is_told_so() -> None:
 def test_what_stands_for_no_time_is_missing(none: str, tmp_path: Path) -> None:
     times = [*written("%Y-%m-%d %H:%M:%S"), none]
     log = pl.DataFrame({"user": ["u"] * 10, "item": ["i"] * 10, "time": times})
-    found = prepare(Table(frame=log), cache=tmp_path)
+    found = prepare_log(Table(frame=log), cache=tmp_path)
     assert (found.facts["missing"]["time"], found.facts["quarantine"]["rows"], found.events) == (1, 0, 9)

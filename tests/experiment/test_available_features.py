@@ -9,7 +9,7 @@ from lab.core.errors import InputError
 from lab.data.log.histories import Histories
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import Timeline
-from lab.experiment.available_features import served
+from lab.experiment.available_features import drop_unavailable_features
 from lab.experiment.experiment import Experiment
 from lab.features import Price
 from lab.models import GRU
@@ -75,11 +75,11 @@ def untimed(histories: Histories) -> Histories:
 def test_what_a_log_cannot_serve_is_left_out_and_said(
     asked: Experiment, log: Histories, left: dict[str, tuple[str, ...]], said: list[str]
 ) -> None:
-    found, lines = served(asked, log)
+    found, lines = drop_unavailable_features(asked, log)
     assert (found.features, lines, found.groups) == (left, said, ())
     assert found.variants == ({"a": {"training.steps": 10}, "b": {}} if asked.variants else {})
 
 
 def test_a_set_of_which_nothing_is_left_is_refused() -> None:
     with pytest.raises(InputError, match=r"features\.more: none of its groups \(price\) has a column in this log\."):
-        served(declared(features={"ids": ("item",), "more": ("price",)}), small_histories(ROWS))
+        drop_unavailable_features(declared(features={"ids": ("item",), "more": ("price",)}), small_histories(ROWS))

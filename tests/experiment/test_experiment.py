@@ -6,7 +6,7 @@ import pytest
 
 from lab.baselines import DecayedPersonal, RecentPopularity
 from lab.core.errors import InputError
-from lab.experiment.experiment import label
+from lab.experiment.experiment import settings_label
 from lab.features import Habit, Price
 from lab.models import LSTM
 from tests.small_experiment import asked
@@ -53,5 +53,5 @@ def test_groups_by_name_have_the_experiments_settings() -> None:
 
 
 def test_labels_tell_what_is_not_the_default() -> None:
-    assert label(LSTM()) == "LSTM" and label(LSTM(width=8)) == "LSTM width=8"
-    assert label(DecayedPersonal()) == DecayedPersonal.name
+    assert settings_label(LSTM()) == "LSTM" and settings_label(LSTM(width=8)) == "LSTM width=8"
+    assert settings_label(DecayedPersonal()) == DecayedPersonal.name

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lab.core.errors import InputError
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
 from lab.data.timeline import folds
 from lab.dataset.dataset import build_dataset
 from lab.experiment.cells import grid
@@ -203,9 +203,9 @@ def test_classes_of_a_file_are_known_by_name(own: Experiment) -> None:
 
 
 def test_classes_of_a_file_train(own: Experiment, tmp_path: Path) -> None:
-    log = prepare(own.source, own.cleaning, own.timeline, own.horizons, tmp_path)
+    log = prepare_log(own.source, own.cleaning, own.timeline, own.horizons, tmp_path)
     fold = folds(own.timeline, own.horizons, log.facts["first"], log.facts["last"])[0]
-    view, rule = look(log, fold, own.target.categories)
+    view, rule = build_view(log, fold, own.target.categories)
     groups = [own.group(name) for name in own.group_names()]
     data = build_dataset(view, own.timeline, own.target, groups, own.training.row_length, own.training.overlap)
     assert rule.startswith("given: 3") and set(data.groups) == {"parity", "category"}

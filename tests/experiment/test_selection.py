@@ -8,7 +8,7 @@ from rich.console import Console
 from lab.core.errors import InputError
 from lab.experiment.cells import grid
 from lab.experiment.selection import select
-from lab.running.runner import Place, Run
+from lab.running.runner import Run, RunSettings
 from lab.tracking.tracker import Tracking
 from tests.small_experiment import asked
 
@@ -46,7 +46,7 @@ def test_what_chooses_nothing_is_a_mistake(only: str, said: str) -> None:
 
 def test_a_filter_that_chooses_nothing_is_told_before_the_log_is_read(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    place = Place(tmp_path, cache, Tracking(mode="off"), Console(quiet=True), only=("model=lsmt",))
+    place = RunSettings(tmp_path, cache, Tracking(mode="off"), Console(quiet=True), only=("model=lsmt",))
     with pytest.raises(InputError, match="did you mean 'lstm'"):
         Run(asked(), place)
     assert not cache.exists()

@@ -13,14 +13,14 @@ from lab.core.errors import InputError
 from lab.experiment.cell_record import CellRecord, from_json, place_of, to_json
 from lab.experiment.cells import Cell, grid
 from lab.experiment.selection import select
-from lab.experiment.settings import experiment_of, settings_of
+from lab.experiment.settings import experiment_from_settings, settings_of
 from lab.experiment.variants import variants_of
 from lab.features import Habit
 from lab.results.comparisons import comparisons
 from lab.results.store import Store
 from lab.results.summary import summarise
 from lab.results.tables import write_tables
-from lab.running.runner import by_rows
+from lab.running.runner import group_by_rows
 from lab.training.settings import Training
 from tests.results.made import kept, metrics, record, same_everywhere
 from tests.small_experiment import asked
@@ -104,9 +104,9 @@ def test_what_is_the_same_to_all_variants_is_one_cell() -> None:
 
 def test_variants_that_read_the_same_rows_share_them() -> None:
     (fold,) = [type("Fold", (), {"index": 0})]
-    parts = by_rows(grid(small(variants=RATES), "data", oracle=True), fold)  # type: ignore[arg-type]
+    parts = group_by_rows(grid(small(variants=RATES), "data", oracle=True), fold)  # type: ignore[arg-type]
     assert len(parts) == 1
-    parts = by_rows(grid(small(variants=DAYS | {"fast": {"training.steps": 9}}), "data", True), fold)  # type: ignore[arg-type]
+    parts = group_by_rows(grid(small(variants=DAYS | {"fast": {"training.steps": 9}}), "data", True), fold)  # type: ignore[arg-type]
     found = [{cell.variant for cell in part if cell.kind != "oracle"} for _, part in parts]
     assert found == [{"7 days"}, {"all", "fast"}]
 
@@ -123,7 +123,7 @@ def test_cells_are_chosen_by_variant_and_what_is_of_another_goes() -> None:
 
 def test_a_pin_gives_the_same_cells_back() -> None:
     experiment = small(variants=DAYS | {"type": {"groups.habit.days": (1.0, 7.0)}})
-    again = experiment_of(settings_of(experiment))
+    again = experiment_from_settings(settings_of(experiment))
     first, second = (grid(one, "data", oracle=True) for one in (experiment, again))
     assert [cell.id for cell in first] == [cell.id for cell in second]
     assert len({place_of(cell.record("missing")) for cell in first}) == len(first)

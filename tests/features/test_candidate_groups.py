@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView
-from lab.data.fold.view import known_at
+from lab.data.fold.view import truncate_view
 from lab.data.rows.steps import lay_steps
 from lab.data.schema import Behaviour
 from lab.data.timeline import DAY, Timeline
 from lab.dataset.dataset import build_dataset
-from lab.features.counts import at_queries, decayed_counts
+from lab.features.counts import counts_at_queries, decayed_counts
 from lab.features.habit import Habit
 from lab.features.popularity import Popularity
-from lab.models.network import Asking
+from lab.models.network import QueryContext
 from lab.targets import Interest
 from tests.small_logs import small_histories, small_view
 
@@ -95,9 +95,9 @@ def counts_in_network(data) -> np.ndarray:
     time = jnp.take_along_axis(jnp.asarray(rows.time), jnp.asarray(rows.query.position), axis=1)
     entry = jax.tree.map(jnp.asarray, rows.entry)
     # What it looks at and no more.
-    asking = Asking(**dict.fromkeys(Asking._fields) | {"time": time, "entry": entry})  # type: ignore[arg-type]
+    asking = QueryContext(**dict.fromkeys(QueryContext._fields) | {"time": time, "entry": entry})  # type: ignore[arg-type]
     with jax.numpy_rank_promotion("allow"):
-        return np.asarray(at_queries(asking, jnp.asarray(rows.entry_columns["habit"]["count"]), SCALES))
+        return np.asarray(counts_at_queries(asking, jnp.asarray(rows.entry_columns["habit"]["count"]), SCALES))
 
 
 @settings(max_examples=40, deadline=None)
@@ -105,7 +105,7 @@ def counts_in_network(data) -> np.ndarray:
 def test_popularity_counts_its_windows(events: list[tuple]) -> None:
     view = view_of(events)
     log, group = view.histories, Popularity(days=(2, 7), smoothing=5)
-    state = group.fit(known_at(view, view.fold.valid_cutoff))
+    state = group.fit(truncate_view(view, view.fold.valid_cutoff))
     steps = lay_steps(view, TIMELINE, "test")
     deviation = group.tables(view, steps, state)["deviation"]
     sign = np.array([log.behaviours[b].sign for b in log.behaviour])

@@ -9,9 +9,9 @@ import pytest
 
 from lab.dataset.dataset import Dataset
 from lab.features.base import Shape
-from lab.features.counts import at_queries
+from lab.features.counts import counts_at_queries
 from lab.features.habit import Habit, HabitScore
-from lab.models.network import Asking
+from lab.models.network import QueryContext
 from tests.whole_path import fold_of, prepared, shop_events
 
 DAYS = (1.0, 7.0)
@@ -23,7 +23,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def asking(shop: Dataset) -> Asking:
+def asking(shop: Dataset) -> QueryContext:
     rows = jax.tree.map(jnp.asarray, shop.splits["test"].rows)
     position = rows.query.position
     known: dict[str, Any] = {
@@ -35,27 +35,27 @@ def asking(shop: Dataset) -> Asking:
         "candidates": shop.view.candidates,
         "prior": jnp.log(jnp.arange(1.0, shop.view.candidates + 1) / 99),
     }
-    return Asking(**dict.fromkeys(Asking._fields) | known)  # type: ignore[arg-type]
+    return QueryContext(**dict.fromkeys(QueryContext._fields) | known)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def params(asking: Asking) -> dict[str, Any]:
+def params(asking: QueryContext) -> dict[str, Any]:
     module = HabitScore(DAYS, Shape(3, asking.candidates, jnp.float32))
     with jax.numpy_rank_promotion("allow"):
         variables: Any = module.init(jax.random.key(0), asking)
     return variables["params"]
 
 
-def scores(asking: Asking, params: dict[str, Any]) -> np.ndarray:
+def scores(asking: QueryContext, params: dict[str, Any]) -> np.ndarray:
     module = HabitScore(DAYS, Shape(3, asking.candidates, jnp.float32))
     with jax.numpy_rank_promotion("allow"):
         return np.asarray(module.apply({"params": params}, asking))
 
 
-def features_of(asking: Asking, row: int, query: int) -> dict[int, np.ndarray]:
+def features_of(asking: QueryContext, row: int, query: int) -> dict[int, np.ndarray]:
     """The features of each category that a query's user has touched, one by one."""
     with jax.numpy_rank_promotion("allow"):
-        counts = np.asarray(at_queries(asking, asking.columns["count"], DAYS))[row, query]
+        counts = np.asarray(counts_at_queries(asking, asking.columns["count"], DAYS))[row, query]
     place = np.asarray(asking.columns["place"])[row]
     seen = np.flatnonzero(asking.alive[row, query])
     total = counts[seen].sum(1)
@@ -69,7 +69,9 @@ def features_of(asking: Asking, row: int, query: int) -> dict[int, np.ndarray]:
     return found
 
 
-def test_a_category_adds_its_own_where_it_was_touched(shop: Dataset, asking: Asking, params: dict[str, Any]) -> None:
+def test_a_category_adds_its_own_where_it_was_touched(
+    shop: Dataset, asking: QueryContext, params: dict[str, Any]
+) -> None:
     real = shop.splits["test"].rows.query.real
     own = np.random.default_rng(0).normal(size=params["own"].shape).astype(np.float32)
     added = scores(asking, params | {"own": jnp.asarray(own)}) - scores(asking, params)

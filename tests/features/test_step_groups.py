@@ -5,7 +5,7 @@ import pytest
 
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView
-from lab.data.fold.view import known_at
+from lab.data.fold.view import truncate_view
 from lab.data.rows.steps import Steps, lay_steps
 from lab.data.timeline import Timeline
 from lab.features.base import FeatureGroup
@@ -32,7 +32,7 @@ def columns(group: FeatureGroup, events: list[tuple] = EVENTS) -> tuple[FoldView
     """Columns at the steps of the test split: user 0 with ticks at days 2, 4, 6; user 1 with ticks at 4 and 6."""
     view = small_view(small_histories(events), 4, 6, (2,), 2)
     steps = lay_steps(view, Timeline(min_events=2, active_days=None), "test")
-    state = group.fit(known_at(view, view.fold.valid_cutoff))
+    state = group.fit(truncate_view(view, view.fold.valid_cutoff))
     return view, steps, group.transform(view, steps, state)
 
 

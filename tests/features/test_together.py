@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from lab.data.fold.view import known_at
+from lab.data.fold.view import truncate_view
 from lab.dataset.dataset import Dataset
 from lab.features.base import Shape
-from lab.features.counts import at_queries
+from lab.features.counts import counts_at_queries
 from lab.features.together import Together, TogetherScore, factors
 from lab.features.weights import PACE, weights
-from lab.models.network import Asking
+from lab.models.network import QueryContext
 from tests.small_logs import small_histories, small_view
 from tests.whole_path import fold_of, prepared, shop_events
 
@@ -61,7 +61,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return fold_of(prepared(shop_events(0), tmp_path_factory.mktemp("cache")), groups=("category", Together(rank=2)))
 
 
-def asking_of(data: Dataset) -> Asking:
+def asking_of(data: Dataset) -> QueryContext:
     split = data.splits["test"]
     rows = jax.tree.map(jnp.asarray, split.rows)
     position = rows.query.position
@@ -74,7 +74,7 @@ def asking_of(data: Dataset) -> Asking:
         "tables": jax.tree.map(jnp.asarray, split.tables["together"]),
         "candidates": data.view.candidates,
     }
-    return Asking(**dict.fromkeys(Asking._fields) | known)  # type: ignore[arg-type]
+    return QueryContext(**dict.fromkeys(QueryContext._fields) | known)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("broadcasting")
@@ -87,7 +87,7 @@ def test_scores_are_those_of_the_formula(shop: Dataset) -> None:
     mix, overall, back = (
         1 / 5 + PACE / 4 * np.arange(5) * 0.01, 0.3 + PACE / 4 * 0.02, PACE / 4 * 0.1
     )  # fmt: skip
-    count = np.log1p(np.asarray(at_queries(asking, asking.columns["count"], state["days"]))[..., 0, :])
+    count = np.log1p(np.asarray(counts_at_queries(asking, asking.columns["count"], state["days"]))[..., 0, :])
     alive, candidate = np.asarray(asking.alive), np.asarray(asking.entry.candidate)
     factor, strength = state["factor"], state["strength"]
     for row, slot in zip(*np.nonzero(alive.any(-1)), strict=True):
@@ -102,7 +102,7 @@ def test_scores_are_those_of_the_formula(shop: Dataset) -> None:
 
 def test_factors_are_of_the_known_log_alone(shop: Dataset) -> None:
     view, state = shop.view, shop.states["together"]
-    factor, strength = factors(known_at(view, view.fold.valid_cutoff), 2)
+    factor, strength = factors(truncate_view(view, view.fold.valid_cutoff), 2)
     assert np.array_equal(factor, state["factor"]) and np.array_equal(strength, state["strength"])
 
 

@@ -24,7 +24,7 @@ from lab.data.rows.steps import Steps
 from lab.data.timeline import microseconds
 from lab.dataset.dataset import Dataset, Split
 from lab.features.base import FeatureGroup, Shape, State
-from lab.features.category import Lookup, of_events
+from lab.features.category import Lookup, at_steps
 from lab.running.assembly import independent_windows
 from lab.targets import NextItem
 from tests.leakage.futures import FEW, SEEDS
@@ -154,7 +154,7 @@ class NextCategory(FeatureGroup):
 
     def transform(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
         following = np.append(view.candidate[1:], np.int32(0)) + np.int32(1)
-        return {"id": of_events(following, steps)}
+        return {"id": at_steps(following, steps)}
 
     def module(self, state: State, shape: Shape) -> nn.Module:
         return Lookup(shape.candidates, shape)
@@ -188,7 +188,7 @@ def test_a_group_that_peeks_is_caught(group: FeatureGroup, caches: Path) -> None
 
 
 def test_a_fit_on_the_whole_log_is_caught(caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.dataset.dataset.known_at", lambda view, moment: view)
+    monkeypatch.setattr("lab.dataset.dataset.truncate_view", lambda view, moment: view)
     events = shop_events(0)
     before, after = (fold_of(prepared(log, caches)) for log in (events, changed_after(events, VALID, 0)))
     with pytest.raises(AssertionError):

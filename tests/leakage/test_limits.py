@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from lab.baselines import Asked, default_baselines
+from lab.baselines import LabelledQueries, default_baselines
 from lab.data.fold.limits import Limits
 from lab.data.log.histories import Histories
 from lab.data.timeline import microseconds
@@ -99,7 +99,7 @@ def test_a_baseline_sees_no_older_past_either(caches: Path, seed: int, deal: int
     )
     queries = before.splits["test"].queries
     split = before.splits
-    known, chosen_on = (Asked(split[name].queries, split[name].labels[0]) for name in ("train", "valid"))
+    known, chosen_on = (LabelledQueries(split[name].queries, split[name].labels[0]) for name in ("train", "valid"))
     fits = [b.fit(before.view, known, chosen_on, before.view.fold.horizons[0]) for b in default_baselines()]
     for fitted in fits:
         assert np.array_equal(fitted.scores(before.view, queries), fitted.scores(after.view, queries)), fitted
@@ -167,7 +167,7 @@ def test_a_baseline_learns_nothing_of_users_outside_the_share(caches: Path, seed
         data = fold_of(histories, ("category",), limits=SOME)
         train, valid, test = (data.splits[name] for name in ("train", "valid", "test"))
         own = np.array([name in inside for name, _ in asked_of(histories, test.queries)])
-        known, chosen_on = (Asked(split.queries, split.labels[0]) for split in (train, valid))
+        known, chosen_on = (LabelledQueries(split.queries, split.labels[0]) for split in (train, valid))
         fitted = [b.fit(data.view, known, chosen_on, data.view.fold.horizons[0]) for b in default_baselines()]
         told.append([one.log_probabilities(one.scores(data.view, test.queries[np.flatnonzero(own)])) for one in fitted])
     assert same(*told)

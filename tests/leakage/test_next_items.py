@@ -12,11 +12,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from lab.baselines.known import past, popularity
 from lab.baselines.markov import count_transitions
+from lab.baselines.past_events import past, popularity
 from lab.data.fold.limits import Limits
 from lab.data.fold.queries import FoldView, Queries
-from lab.data.fold.view import known_at, look
+from lab.data.fold.view import build_view, truncate_view
 from lab.data.rows.batch import leaves
 from lab.data.schema import Behaviour
 from lab.data.timeline import DAY, Fold, Timeline, folds
@@ -68,7 +68,7 @@ def view_of(log: Sequence[Event], limits: Limits = Limits()) -> FoldView:  # noq
     histories = small_histories(log, behaviours=KINDS, users=[*USERS, 9], categories="abc")
     fold = Fold(0, 0, VALID * DAY, TEST * DAY, (HORIZON * DAY,), DAY)
     target = NextItem()
-    return look(target.arrange(histories, TIMELINE), fold, target.categories, limits=limits)[0]
+    return build_view(target.arrange(histories, TIMELINE), fold, target.categories, limits=limits)[0]
 
 
 def laid(view: FoldView, row_length: int = 8) -> Dataset:
@@ -188,7 +188,7 @@ def test_leave_one_out_gives_its_one_query_a_whole_row() -> None:
     last = Timeline(min_events=1, protocol="leave_one_out")
     histories = small_histories([(u, "vwxyz"[(u + k) % 5], "a", k) for u in range(3) for k in range(30)])
     counted = NextItem().arrange(histories, last)
-    view, _ = look(counted, folds(last, (0.0,), *counted.span)[0], NextItem().categories)
+    view, _ = build_view(counted, folds(last, (0.0,), *counted.span)[0], NextItem().categories)
     data = build_dataset(view, last, NextItem(), [Item()], 8, 2)
     for split in ("valid", "test"):
         assert data.splits[split].packed.segments.length.tolist() == [8] * 3
@@ -212,7 +212,7 @@ def test_what_happens_a_microsecond_after_a_cutoff_is_not_known_by_it() -> None:
     closing = TEST + HORIZON
     tied = [(user, "v", "a", day + SOON) for day in (VALID, closing) for user in (1, 2) for _ in range(4)]
     view = view_of([*ANCHORS, (1, "w", "a", 1.0), *tied])
-    known = known_at(view, VALID * DAY).histories
+    known = truncate_view(view, VALID * DAY).histories
     assert known.events == sum(day <= VALID for day in ANCHOR_DAYS) + 1
     assert count_transitions(view, VALID * DAY).total.sum() == 5
     assert view.event_counts.within(np.array([VALID * DAY])).sum() == known.events

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from lab.baselines import Asked, default_baselines
+from lab.baselines import LabelledQueries, default_baselines
 from lab.data.sources import SyntheticShop
 from lab.dataset.dataset import Dataset, Split
 from lab.experiment.cells import grid
@@ -79,7 +79,7 @@ def _baseline_scores(data: Dataset, h: int) -> dict[str, np.ndarray]:
     train_, valid, test = (data.splits[name] for name in ("train", "valid", "test"))
     found = {}
     for baseline in default_baselines():
-        known, chosen_on = (Asked(split.queries, split.labels[h]) for split in (train_, valid))
+        known, chosen_on = (LabelledQueries(split.queries, split.labels[h]) for split in (train_, valid))
         fitted = baseline.fit(data.view, known, chosen_on, data.view.fold.horizons[h])
         found[baseline.name] = fitted.log_probabilities(fitted.scores(data.view, test.queries))
     return found

@@ -10,7 +10,7 @@ from lab.models import gru, hstu, lstm, rnn
 from lab.models.attention import attend, visible
 from lab.models.layers import LayerNorm, dropout, matmul, normalise, uniform, weight_gradient
 from lab.models.recurrence import Cell, orthogonal_blocks, recur
-from lab.models.rotary import order, rotate, turns
+from lab.models.rotary import cos_sin, positions, rotate
 from tests.models.packed import rows
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -42,7 +42,7 @@ def test_recurrent_gradients_equal_plain_differentiation(cell: Cell) -> None:
 
 def test_attention_and_its_gradient_equal_the_library_function() -> None:
     packed = rows(1, length=9)
-    cos, sin = turns(packed.starts, packed.time, 4)
+    cos, sin = cos_sin(packed.starts, packed.time, 4)
     qkv, weight, mask = normal(4, 3, 9, 3, 2, 8), normal(5, 3, 9, 2, 8), visible(packed.starts)
 
     def ours(qkv: jax.Array) -> jax.Array:
@@ -57,7 +57,7 @@ def test_attention_and_its_gradient_equal_the_library_function() -> None:
 
 def test_pointwise_attention_and_its_gradients_equal_plain_differentiation() -> None:
     packed = rows(1, length=9)
-    mask, seen, weight = visible(packed.starts), order(packed.starts) + 1, normal(5, 3, 9, 2, 8)
+    mask, seen, weight = visible(packed.starts), positions(packed.starts) + 1, normal(5, 3, 9, 2, 8)
     given = normal(4, 3, 9, 3, 2, 8), normal(14, 1, 2, 9, 9), normal(15, 3, 1, 9, 9)
 
     def ours(qkv: jax.Array, position: jax.Array, time: jax.Array) -> jax.Array:
@@ -110,7 +110,7 @@ def test_layer_norm_gradient_equals_plain_differentiation() -> None:
 
 def test_order_counts_from_each_start() -> None:
     starts = jnp.array([[True, False, False, True, True, False], [False, False, True, False, False, False]])
-    np.testing.assert_array_equal(order(starts), [[0, 1, 2, 0, 0, 1], [0, 1, 0, 1, 2, 3]])
+    np.testing.assert_array_equal(positions(starts), [[0, 1, 2, 0, 0, 1], [0, 1, 0, 1, 2, 3]])
 
 
 def test_visible_by_hand() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lab.experiment.settings import experiment_of
+from lab.experiment.settings import experiment_from_settings
 from lab.running.backend import prepare_backend
-from lab.running.runner import Place, Run
+from lab.running.runner import Run, RunSettings
 from lab.tracking.tracker import Tracking
 
 PIN = Path(__file__).with_name("tiny.json")
@@ -19,8 +19,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         prepare_backend(root)
-        place = Place(root / "results", root, Tracking(mode="off"), Console(quiet=True), report=False)
-        run = Run(experiment_of(old["experiment"]), place, old["about"])
+        place = RunSettings(root / "results", root, Tracking(mode="off"), Console(quiet=True), report=False)
+        run = Run(experiment_from_settings(old["experiment"]), place, old["about"])
         run.compute()
         PIN.write_bytes((run.store.root / "pin.json").read_bytes())
 

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from benchmarks.shared.truths import at_most
 from lab.core.errors import InputError
-from lab.core.sealed import sealed
+from lab.core.sealed import seal
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources import MovieLens, Source, SyntheticShop, Table
 from lab.data.timeline import Timeline
 from lab.experiment.experiment import Experiment
 from lab.experiment.fingerprints import digest
 from lab.experiment.registry import shipped
-from lab.experiment.settings import experiment_of, plain, settings_of
+from lab.experiment.settings import experiment_from_settings, plain, settings_of
 from lab.pins import environment
 from lab.pins.comparison import check_seeds, judge_cell, judge_lines, judge_seeds, tolerance_of
 from lab.pins.environment import without_paths
@@ -40,7 +40,7 @@ TINY = ROOT / "tests" / "pins" / "tiny.json"
 
 
 def back(experiment: Experiment) -> Experiment:
-    return experiment_of(json.loads(json.dumps(settings_of(experiment))))
+    return experiment_from_settings(json.loads(json.dumps(settings_of(experiment))))
 
 
 def test_every_shipped_class_comes_back_from_a_pin() -> None:
@@ -104,11 +104,11 @@ def test_a_class_that_does_not_ship_asks_for_its_file() -> None:
     settings = settings_of(asked())
     settings["models"][0]["type"] = "Fade"
     with pytest.raises(InputError, match=r"models: the class 'Fade' does not ship .* --with FILE"):
-        experiment_of(settings)
+        experiment_from_settings(settings)
     settings = settings_of(asked())
     settings["training"]["stepz"] = 1
     with pytest.raises(InputError, match="Training has no setting 'stepz'"):
-        experiment_of(settings)
+        experiment_from_settings(settings)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_value_of_another_kind_is_named(part: str | None, setting: str, value:
     settings = json.loads(json.dumps(settings_of(asked())))
     (settings[part] if part else settings)[setting] = value
     with pytest.raises(InputError, match=said):
-        experiment_of(settings)
+        experiment_from_settings(settings)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_value_of_another_kind_is_named(part: str | None, setting: str, value:
         (b"[]", "is no pin"),
         (json.dumps({"format": FORMAT, "version": 1}).encode(), f"of version 1; this lab reads version {VERSION}"),
         (json.dumps({"format": FORMAT, "version": VERSION}).encode(), "is damaged or was edited"),
-        (json.dumps(sealed({"format": FORMAT, "version": VERSION})).encode(), "the field `experiment` is missing"),
+        (json.dumps(seal({"format": FORMAT, "version": VERSION})).encode(), "the field `experiment` is missing"),
         (b"[" * 200_000, "is no JSON, or a damaged one .it nests too deep"),
         (b'{"format": ' * 200_000, "it nests too deep"),
         (b'{"format": NaN}', "NaN is no JSON"),

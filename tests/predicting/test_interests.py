@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import lab.predicting.interests
 from lab.core.errors import InputError
 from lab.data.fold.limits import Limits
-from lab.data.fold.view import known_at
-from lab.data.rows.packing import Segments, cut
+from lab.data.fold.view import truncate_view
+from lab.data.rows.packing import Segments, cut_from_end
 from lab.data.rows.steps import Steps
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import DAY
@@ -28,7 +28,7 @@ from lab.predicting.trained_cell import TrainedCell
 from lab.running.assembly import assemble
 from lab.running.computing import judge_trained
 from lab.targets import Interest
-from lab.training.outcome import Trained
+from lab.training.outcome import TrainingResult
 from lab.training.settings import Training
 from tests.leakage.futures import FEW, SEEDS
 from tests.leakage.networks import some_params
@@ -87,7 +87,7 @@ def of(trained: TrainedCell, data: Dataset) -> TrainedCell:
 
 def cut_at(trained: TrainedCell, day: float) -> TrainedCell:
     """The same cell, that knows of no event after a day."""
-    view = known_at(trained.data.view, round((START + day) * DAY))
+    view = truncate_view(trained.data.view, round((START + day) * DAY))
     return of(trained, replace(trained.data, view=view))
 
 
@@ -108,7 +108,7 @@ def test_without_a_future_the_predictions_are_the_same(trained: TrainedCell, day
 def test_pieces_that_follow_from_where_a_history_ends_are_caught(
     trained: TrainedCell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from_the_end: Callable[[Steps, int], Segments] = lambda steps, length: cut(steps, length, 0)  # noqa: E731
+    from_the_end: Callable[[Steps, int], Segments] = lambda steps, length: cut_from_end(steps, length, 0)  # noqa: E731
     monkeypatch.setattr(lab.predicting.interests, "cut_per_query", from_the_end)
     with pytest.raises(AssertionError):
         assert_same_until(25, evolution(trained), evolution(cut_at(trained, 25)))
@@ -126,7 +126,7 @@ def test_the_last_tick_is_what_the_cell_is_judged_by(
     predicted = last.pivot(index="user", columns="category", values="predicted").to_numpy()
     happened = last.pivot(index="user", columns="category", values="happened").to_numpy()
     loss = -(happened * np.log(predicted)).sum(axis=1)
-    result = Trained(trained.params, 1, 1, 0.0, -1, None, (), 0.0, 0.0)
+    result = TrainingResult(trained.params, 1, 1, 0.0, -1, None, (), 0.0, 0.0)
     assembly = assemble(ASKED, trained.data, ASKED.models[0], [CELL])
     (judge,) = judge_trained(trained.data, assembly, [CELL], [result])
     assert judge is not None

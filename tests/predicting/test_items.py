@@ -21,7 +21,7 @@ from lab.pins.pin_file import measures_of, read_pin
 from lab.predicting.items import next_items
 from lab.predicting.trained_cell import load_cell
 from lab.predicting.users import user_ids, user_rows
-from lab.running.runner import Place, Run
+from lab.running.runner import Run, RunSettings
 from lab.targets import Interest, NextItem
 from lab.tracking.tracker import Tracking
 from lab.training.settings import Training
@@ -48,7 +48,7 @@ def experiment(source: Any, **changes: Any) -> Experiment:
 def run(asked: Experiment, folder: Path) -> tuple[Run, int, str]:
     told = StringIO()
     console = Console(file=told, width=80)
-    one = Run(asked, Place(folder / "out", folder / "cache", Tracking(mode="off"), console, report=False))
+    one = Run(asked, RunSettings(folder / "out", folder / "cache", Tracking(mode="off"), console, report=False))
     return one, one.compute(), " ".join(told.getvalue().split())
 
 
@@ -220,14 +220,14 @@ def test_a_log_without_times_has_no_days_ahead(ordered: Path, tmp_path: Path) ->
     for target, features in ((Interest(), ("category",)), (NextItem(), ("item",))):
         asked = experiment(rows_of(ordered), target=target, features={"ids": features}, horizons=(7,))
         with pytest.raises(InputError, match="the log is in order but has no times"):
-            Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
+            Run(asked, RunSettings(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
     with pytest.raises(InputError, match="'rows' is for a log without times"):
         Table(path=str(ordered), order="rows", time="3")
 
 
 def test_feature_groups_of_the_clock_are_left_out_where_there_is_none(ordered: Path, tmp_path: Path) -> None:
     asked = experiment(rows_of(ordered), features={"ids": ("item", "time")}, timeline=LAST)
-    one = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
+    one = Run(asked, RunSettings(tmp_path, tmp_path, Tracking(mode="off"), Console(quiet=True)))
     assert one.experiment.features == {"ids": ("item",)} and one.experiment.horizons == (LAST_EVENT,)
     data, split = (one.pin([])[part] for part in ("data", "split"))
     assert len(data["left_out"]) == 1 and data["left_out"][0].startswith("features: time is left out, ")
@@ -241,7 +241,7 @@ def test_the_first_cutoff_of_a_log_of_whole_days_is_a_day_of_the_log(tmp_path: P
     source, told = Table(path=str(tmp_path / "log.csv"), user="user", item="item", time="time"), StringIO()
     asked = experiment(source, horizons=(7,), timeline=Timeline(min_events=1))
     asked = replace(asked, cleaning=replace(asked.cleaning, duplicates=False))
-    one = Run(asked, Place(tmp_path, tmp_path, Tracking(mode="off"), Console(file=told, width=80)))
+    one = Run(asked, RunSettings(tmp_path, tmp_path, Tracking(mode="off"), Console(file=told, width=80)))
     one.dataset(one.folds[0], one.cells)
     assert "2017" not in told.getvalue() and told.getvalue().count("2018-01-01") == 1
     assert "  first asked at " in told.getvalue() and "labels of unknown items" in told.getvalue()

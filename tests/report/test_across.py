@@ -14,7 +14,7 @@ from lab.across import main
 from lab.core.errors import InputError
 from lab.core.sealed import DIGEST
 from lab.pins.pin_file import write_pin
-from lab.report.across_logs import read_across, said
+from lab.report.across_logs import findings, read_across
 from lab.statistics.across_runs import interquartile_mean
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def test_rows_that_a_folder_lacks_or_has_not_whole_are_left_out_and_named(tmp_pa
     failed = [cell("a", 0.1, 0), cell("b", 0.1, 0), cell("b", 0.1, 1, status="failed", metrics=[])]
     found = read_across([folder(tmp_path, "one", cells), folder(tmp_path, "two", failed)])
     assert found.names == ("a · full",) and found.left_out == ("b · full", "c · full")
-    assert "b · full, c · full" in said(found)[0]
+    assert "b · full, c · full" in findings(found)[0]
 
 
 def test_a_folder_without_a_pin_is_refused_in_words(tmp_path: Path) -> None:

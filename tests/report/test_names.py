@@ -23,13 +23,13 @@ from lab.core.progress import Progress
 from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord
 from lab.report.contents import read_contents
-from lab.report.figures import wanted
+from lab.report.figures import figure_specs
 from lab.report.streams import streams
 from lab.report.style import plain_power, style
 from lab.report.write import write_report
 from lab.results.store import Store
 from lab.results.tables import print_tables, write_tables
-from lab.running.plan import say
+from lab.running.plan import print_line
 from lab.tracking.tracker import Tracker, Tracking
 from lab.tracking.wandb_file import records
 from tests.results.made import BINS, kept, metrics, record, same_everywhere
@@ -88,7 +88,7 @@ def test_the_console_shows_names_and_obeys_none(made: tuple[Path, list[CellRecor
 def test_a_line_and_a_progress_show_names_and_obey_none() -> None:
     file = io.StringIO()
     console = Console(file=file, width=80)
-    say(console, "log \x1b]0;taken\x07.csv [red]")
+    print_line(console, "log \x1b]0;taken\x07.csv [red]")
     with Progress(2, "work \x1b[2J", console, every=0.0) as progress:
         progress.advance(1, "\x1b[31mred\nline")
     assert unchecked(file.getvalue()) == [] and r"\x1b[31mred\nline" in file.getvalue()
@@ -159,7 +159,7 @@ def test_a_cell_of_csv_has_one_name(text: str) -> None:
 def test_figures_show_names_letter_by_letter(made: tuple[Path, list[CellRecord]]) -> None:
     contents, shown = read_contents(made[0]), set()
     with style():
-        for one in wanted(contents):
+        for one in figure_specs(contents):
             if (figure := one.make(contents)) is None:
                 continue
             figure.draw_without_rendering()

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from lab.experiment.cell_record import Metric
-from lab.report.compared import MOST, compared
+from lab.report.comparison_rows import MOST, comparison_rows
 from lab.report.contents import Contents, read_contents
-from lab.report.took import took
+from lab.report.timings import line_timings
 from lab.report.write import write_report
 from lab.results.store import Store
 from lab.results.table_layout import short
@@ -170,8 +170,8 @@ def test_of_a_clone_the_pin_says_what_cells_took(folder: Path, tmp_path: Path) -
         {"id": one.id, "parameters": one.parameters, "timing": dict(one.timing)} for one in Store(folder).records()
     ]
     (clone / "pin.json").write_text(json.dumps(PIN | {"cells": cells}))
-    wanted = [(one.line.name, one.parameters, one.seconds) for one in took(read_contents(folder))]
-    assert [(one.line.name, one.parameters, one.seconds) for one in took(read_contents(clone))] == wanted
+    wanted = [(one.line.name, one.parameters, one.seconds) for one in line_timings(read_contents(folder))]
+    assert [(one.line.name, one.parameters, one.seconds) for one in line_timings(read_contents(clone))] == wanted
 
 
 def test_alternative_texts_say_what_the_figures_show(browser: Any, folder: Path) -> None:
@@ -196,8 +196,8 @@ def mean(contents: Contents, line: Any) -> float:
 
 def test_every_comparison_is_shown_and_of_very_many_those_over_all_queries_come_first(folder: Path) -> None:
     contents = read_contents(folder)
-    assert 150 < len(contents.compared) == len(compared(contents)) <= MOST
+    assert 150 < len(contents.compared) == len(comparison_rows(contents)) <= MOST
     many = [replace(one, slice=part) for part in ("novel", "all") for one in contents.compared * 8]
     contents.__dict__["compared"] = tuple(many)
-    shown = [row[1][0] for row in compared(contents)]
+    shown = [row[1][0] for row in comparison_rows(contents)]
     assert len(shown) == MOST and shown[0] == "all" and shown.count("all") == min(MOST, len(many) // 2)

@@ -23,18 +23,18 @@ from rich.console import Console
 from lab.core.errors import FaultError
 from lab.core.escape import markdown
 from lab.evaluation.measures import Metric
-from lab.report.by_history import quartiles, served
-from lab.report.compared import heads
+from lab.report.by_history import line_queries, quartiles
+from lab.report.comparison_rows import heads
 from lab.report.contents import Contents, read_contents
-from lab.report.curves import beside
-from lab.report.figures import wanted
-from lab.report.forest import forest, leaders, of_leader
+from lab.report.curves import shifted_places
+from lab.report.figures import figure_specs
+from lab.report.forest import forest, leaders, leads
 from lab.report.from_tables import ABSENT
 from lab.report.learning import learning
 from lab.report.means import interval, over_horizons, row_by_row
 from lab.report.panels import WIDTH, panel_each
-from lab.report.reliability import pooled
-from lab.report.style import look, style
+from lab.report.reliability import pooled_bins
+from lab.report.style import line_style, style
 from lab.report.write import write_report
 from lab.results.conclusions import SURE, number
 from lab.results.store import Store
@@ -160,13 +160,13 @@ def test_the_forest_is_of_each_horizon_s_leader(folder: Path) -> None:
         ("interest", 7.0): "transformer · full",
         ("interest", 30.0): "transformer · full",
     }
-    rows = of_leader(contents, leading["interest", 7.0])
+    rows = leads(contents, leading["interest", 7.0])
     assert [(row.a, row.b) for row in rows] == [
         ("transformer · full", name) for name in ("lstm · full", f"{HOSTILE} · full")
     ]
     assert 0 < rows[0].difference < rows[1].difference
     # The lstm has no cell that is done there.
-    assert [row.b for row in of_leader(contents, leading["interest", 30.0])] == [f"{HOSTILE} · full"]
+    assert [row.b for row in leads(contents, leading["interest", 30.0])] == [f"{HOSTILE} · full"]
 
 
 @pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (3, 1, 3), (5, 2, 3)])
@@ -186,7 +186,7 @@ def test_every_horizon_has_a_panel(count: int, rows: int, columns: int) -> None:
 def test_quarters_of_the_queries_are_told_by_the_events_known(folder: Path) -> None:
     contents = read_contents(folder)
     line = next(one for one in contents.lines if one.name == "transformer · full")
-    one = served(contents, line)
+    one = line_queries(contents, line)
     assert one is not None and one.history.tolist() == list(range(3, 23))
     edges = quartiles(one.history)
     assert edges == [3, 8, 13, 18, 23]  # five queries each
@@ -199,7 +199,7 @@ def test_quarters_of_the_queries_are_told_by_the_events_known(folder: Path) -> N
 
 def test_points_of_one_place_stand_side_by_side_and_nearer_than_the_next_place() -> None:
     for count in (1, 2, 8, 40):
-        where = np.array([beside([0.0, 1.0, 3.0], index, count) for index in range(count)])
+        where = np.array([shifted_places([0.0, 1.0, 3.0], index, count) for index in range(count)])
         np.testing.assert_allclose(where.mean(axis=0), [0, 1, 3], atol=1e-12)
         assert (np.diff(where, axis=0) > 0).all() and np.ptp(where[:, 0]) <= 0.5
 
@@ -242,7 +242,7 @@ def test_one_look_is_a_point_and_steps_begin_at_none(last_events: Path, folder: 
 
 
 def test_no_two_lines_look_the_same_in_grey_print() -> None:
-    looks = [look(index) for index in range(26)]
+    looks = [line_style(index) for index in range(26)]
     assert len({(one["marker"], one["linestyle"], one["markerfacecolor"] == "white") for one in looks}) == 26
     assert len({one["marker"] for one in looks[:13]}) == 13  # a dozen rows are told by their markers alone
 
@@ -264,13 +264,13 @@ def test_comparisons_are_rounded_and_sort_by_their_numbers(browser: Any, folder:
 def test_bins_are_pooled_over_the_cells_of_a_line(folder: Path) -> None:
     contents = read_contents(folder)
     line = next(one for one in contents.lines if one.name == "transformer · full")
-    found = pooled(contents, line)
+    found = pooled_bins(contents, line)
     assert found is not None and {name: values.tolist() for name, values in found.items()} == {
         "pairs": [600, 200],
         "predicted": [200.0, 140.0],
         "observed": [180.0, 160.0],
     }
-    assert pooled(contents, next(one for one in contents.lines if not one.done)) is None
+    assert pooled_bins(contents, next(one for one in contents.lines if not one.done)) is None
 
 
 def test_a_report_shows_in_a_terminal_how_far_it_is(folder: Path) -> None:
@@ -393,7 +393,7 @@ def test_novel_against_repeat_shows_lines_in_its_legend_where_it_joins_horizons(
     write_tables(store, planned)
     contents = read_contents(tmp_path)
     with style():
-        figure = next(one.make for one in wanted(contents) if one.name == "novel")(contents)
+        figure = next(one.make for one in figure_specs(contents) if one.name == "novel")(contents)
     assert [handle.get_linestyle() for handle in figure.legends[0].get_lines()] == [linestyle]
 
 
@@ -469,7 +469,7 @@ def test_a_page_of_last_events_speaks_of_items_and_of_no_date(browser: Any, last
 def test_no_text_of_a_figure_is_cut_or_written_over(request: pytest.FixtureRequest, scale: str) -> None:
     contents = read_contents(request.getfixturevalue(scale))
     with style():
-        for one in wanted(contents):
+        for one in figure_specs(contents):
             if (figure := one.make(contents)) is None:
                 continue
             figure.draw_without_rendering()

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.evaluation.judge import Judged
+from lab.evaluation.judge import CellEvaluation
 from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord
 from lab.targets.interest.measures import MEASURES
@@ -49,9 +49,9 @@ def users(values: dict[str, np.ndarray], first: int = 0) -> dict[str, np.ndarray
     }
 
 
-def kept(table: dict[str, np.ndarray], **tables: dict[str, np.ndarray]) -> Judged:
+def kept(table: dict[str, np.ndarray], **tables: dict[str, np.ndarray]) -> CellEvaluation:
     """What a judge leaves of these values per query, for a store to keep."""
-    return Judged(metrics(table) if "ndcg@10" in table else (), table, tables=tables)
+    return CellEvaluation(metrics(table) if "ndcg@10" in table else (), table, tables=tables)
 
 
 def metrics(table: dict[str, np.ndarray]) -> tuple[Metric, ...]:

@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from lab.core.errors import FaultError
-from lab.results.checkpoint_files import Generations
+from lab.results.checkpoint_files import CheckpointFiles
 from lab.results.store import Store
-from lab.running.resuming import together
+from lab.running.resuming import group_by_checkpoint
 from tests.results.made import record
 
 
-def told(states: Generations) -> tuple[dict[int, bytes], list[str]]:
+def told(states: CheckpointFiles) -> tuple[dict[int, bytes], list[str]]:
     damage: list[FaultError] = []
     found = states.whole(damage.append)
     return found, [str(error) for error in damage]
 
 
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
-    states = Generations(tmp_path / "cell", "unfinished")
+    states = CheckpointFiles(tmp_path / "cell", "unfinished")
     assert told(states) == ({}, [])
     for number in (1, 2, 9, 10):
         states.write(number, b"state %d" % number)
@@ -31,7 +31,7 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "flip in the content", "flip in the digest", "empty"])
 def test_a_damaged_one_is_told_of_and_makes_room(tmp_path: Path, damage: str) -> None:
-    states = Generations(tmp_path, "unfinished")
+    states = CheckpointFiles(tmp_path, "unfinished")
     for number in (3, 4):
         states.write(number, bytes(1000))
     path = tmp_path / "unfinished.000004"
@@ -66,4 +66,4 @@ def test_a_finished_cell_has_none_and_a_failed_one_keeps_its_own(tmp_path: Path)
     ],
 )
 def test_cells_go_on_together_from_a_place_they_share(places: list[list[int]], groups: list) -> None:
-    assert together(places) == groups
+    assert group_by_checkpoint(places) == groups

@@ -11,7 +11,7 @@ from lab.results.comparisons import comparisons
 from lab.results.conclusions import by_pair, conclusions, number, probability
 from lab.results.store import Store
 from lab.results.summary import summarise
-from lab.results.table_layout import tables_of
+from lab.results.table_layout import layout_tables
 from tests.results.made import kept, metrics, record, users
 
 BASE = np.random.default_rng(0).uniform(0.2, 0.6, 60)
@@ -40,7 +40,7 @@ def said(store: Store) -> list[str]:
 def marks(store: Store) -> dict[str, str]:
     """The mark of each row in the column `all`."""
     summary = summarise(store)
-    (table,) = tables_of(summary, comparisons(store, summary))
+    (table,) = layout_tables(summary, comparisons(store, summary))
     (section,) = table.sections
     return {row.name: "*" if row.entries[0].best else "~" if row.entries[0].tied else "" for row in section.rows}
 
@@ -129,7 +129,7 @@ def test_a_tie_is_of_one_slice(tmp_path: Path) -> None:
         store.write(replace(record(name, model=name), metrics=metrics(table)), judged=kept(table))
     summary = summarise(store)
     found = comparisons(store, summary)
-    (table,) = tables_of(summary, found)
+    (table,) = layout_tables(summary, found)
     (section,) = table.sections
     assert [[entry.tied for entry in row.entries].count(True) for row in section.rows] in ([1, 0], [0, 1])
     assert not any(row.entries[0].tied for row in section.rows)

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.core.errors import FaultError, InputError, LabError
-from lab.core.sealed import sealed
-from lab.experiment.cell_record import CellRecord, Metric, from_json, in_order, to_json
+from lab.core.sealed import seal
+from lab.experiment.cell_record import CellRecord, Metric, from_json, sort_records, to_json
 from lab.report.write import draw_report, write_report
-from lab.results.damage import damage
+from lab.results.damage import find_damage
 from lab.results.store import CHECKPOINT, CURVE, USERS, Store
 from tests.results.made import kept, metrics, record, same_everywhere
 
@@ -90,7 +90,7 @@ def test_tables_of_all_cells_do_not_depend_on_the_order_of_writing(tmp_path: Pat
         store.write_cells_table()
         tables.append((tmp_path / name / "cells.csv").read_bytes())
     assert tables[0] == tables[1]
-    assert [cell.id for cell in in_order(cells)] == ["c2", "c1", "c3", "c0"]
+    assert [cell.id for cell in sort_records(cells)] == ["c2", "c1", "c3", "c0"]
 
 
 def test_a_cell_written_again_keeps_nothing_of_the_old_one(tmp_path: Path) -> None:
@@ -127,19 +127,19 @@ def test_files_that_are_missing_cut_or_changed_are_all_told(tmp_path: Path) -> N
     store = Store(tmp_path)
     cell = write(store, record()).id
     folder = store.folder(cell)
-    assert damage(store, [cell, "none"]) == damage(store, [cell], checkpoints=False) == {}
+    assert find_damage(store, [cell, "none"]) == find_damage(store, [cell], checkpoints=False) == {}
     users, checkpoint = (folder / USERS).read_bytes(), (folder / CHECKPOINT).read_bytes()
     (folder / USERS).write_bytes(bytes([users[0] ^ 1]) + users[1:])
     (folder / CHECKPOINT).write_bytes(checkpoint[::-1])
-    assert damage(store, [cell]) == {cell: [CHECKPOINT, USERS]}
-    assert damage(store, [cell], checkpoints=False) == {cell: [USERS]}
+    assert find_damage(store, [cell]) == {cell: [CHECKPOINT, USERS]}
+    assert find_damage(store, [cell], checkpoints=False) == {cell: [USERS]}
     (folder / CHECKPOINT).write_bytes(b"cut")
-    assert damage(store, [cell], checkpoints=False) == {cell: [CHECKPOINT, USERS]}
+    assert find_damage(store, [cell], checkpoints=False) == {cell: [CHECKPOINT, USERS]}
     (folder / CURVE).unlink()
     (folder / USERS).write_bytes(users[:-1])
-    assert damage(store, [cell]) == {cell: [CHECKPOINT, CURVE, USERS]}
+    assert find_damage(store, [cell]) == {cell: [CHECKPOINT, CURVE, USERS]}
     (folder / "cell.json").write_text("{")
-    assert damage(store, [cell]) == {cell: ["cell.json"]}
+    assert find_damage(store, [cell]) == {cell: ["cell.json"]}
 
 
 def everything(store: Store, cell: str) -> Any:
@@ -183,10 +183,10 @@ def test_a_bit_flipped_in_any_file_of_a_cell_is_noticed_or_harmless(name: str, d
         place = data.draw(st.integers(0, 8 * len(content) - 1))
         content[place // 8] ^= 1 << place % 8
         path.write_bytes(content)
-        if not damage(store, [cell]):
+        if not find_damage(store, [cell]):
             assert name == "cell.json" and everything(store, cell) == before
         else:
-            assert damage(store, [cell]) == {cell: [name]}
+            assert find_damage(store, [cell]) == {cell: [name]}
 
 
 @pytest.mark.parametrize(("metric", "value"), [("ndcg@10", 7.249), ("auc", -0.1), ("queries", -1), ("f1_macro", 1.1)])
@@ -201,10 +201,10 @@ def test_a_metric_that_cannot_be_is_neither_written_nor_read(tmp_path: Path, met
     path = store.folder(right.id) / "cell.json"
     content = json.loads(path.read_bytes())
     content["metrics"][0][3] = value
-    path.write_text(json.dumps(sealed({k: v for k, v in content.items() if k != "digest"})))
+    path.write_text(json.dumps(seal({k: v for k, v in content.items() if k != "digest"})))
     with pytest.raises(FaultError, match=r"cell\.json: is missing, damaged or was changed"):
         store.read(right.id)
-    assert damage(store, [right.id]) == {right.id: ["cell.json"]}
+    assert find_damage(store, [right.id]) == {right.id: ["cell.json"]}
 
 
 def test_a_record_of_an_earlier_version_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:

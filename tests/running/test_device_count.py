@@ -10,7 +10,7 @@ from lab.core.errors import InputError
 from lab.pins.pin import read_pin
 from lab.results.claims import Claims
 from lab.results.store import Store
-from lab.running.device_count import devices_for, said
+from lab.running.device_count import device_count_line, devices_for
 from lab.training.devices import default_devices
 from tests.forking import Home, Server
 from tests.results.made import record
@@ -118,5 +118,5 @@ def test_what_is_kept_says_how_many(tmp_path: Path) -> None:
     for cell, devices in (("a", 0), ("b", 5), ("c", 5), ("d", 3)):
         store.write(record(cell, devices=devices))
     assert devices_for(store) == 5
-    assert "begun on 5 CPU devices" in said(store, 5) and said(store, default_devices()) == ""
+    assert "begun on 5 CPU devices" in device_count_line(store, 5) and device_count_line(store, default_devices()) == ""
     assert json.loads((store.folder("d") / "cell.json").read_bytes())["devices"] == 3

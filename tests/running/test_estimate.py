@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from benchmarks.estimates import seconds_of, told
 from lab.core.progress import duration
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import folds
 from lab.dataset.dataset import build_dataset
@@ -52,9 +52,9 @@ def small(broadcasting: None, tmp_path_factory: pytest.TempPathFactory) -> tuple
         models=(RNN(width=8), GRU(width=16)),
         training=Training(steps=20, batch=4, row_length=32, overlap=8, evaluate_every=10),
     )
-    log = prepare(experiment.source, experiment.cleaning, cache=tmp_path_factory.mktemp("cache"))
+    log = prepare_log(experiment.source, experiment.cleaning, cache=tmp_path_factory.mktemp("cache"))
     (fold,) = folds(experiment.timeline, experiment.horizons, *log.span)
-    view, _ = look(log, fold, experiment.target.categories, experiment.timeline.shard_events)
+    view, _ = build_view(log, fold, experiment.target.categories, experiment.timeline.shard_events)
     groups = [experiment.group(name) for name in experiment.group_names()]
     data = build_dataset(view, experiment.timeline, experiment.target, groups, 32, 8, True)
     cells = grid(experiment, log.fingerprint, oracle=True)

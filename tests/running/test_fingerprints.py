@@ -39,7 +39,7 @@ import lab.running.resuming
 import lab.running.runner
 import lab.running.training_memory
 import lab.running.work
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.rows import steps
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import date_text, days_text, span_text
@@ -51,7 +51,7 @@ from lab.experiment.source_trees import Alias
 from lab.models import GRU, LSTM
 from lab.results.conclusions import span
 from lab.running.computing import Computation
-from lab.running.runner import Place, Run
+from lab.running.runner import Run, RunSettings
 from lab.targets import NextItem
 from lab.tracking.tracker import Tracking
 from lab.training.checkpoints import to_bytes
@@ -100,7 +100,7 @@ def test_what_moves_no_number_makes_nothing_stale(changes: dict[str, Any]) -> No
         ("Habit", lambda cell: cell.endswith(" habit")),
         ("Markov", lambda cell: cell.endswith(" markov")),
         ("Interest", lambda cell: cell.startswith("interest ")),
-        ("per_query", lambda cell: cell.startswith("next_item ")),
+        ("query_metrics", lambda cell: cell.startswith("next_item ")),
         ("train", lambda cell: " model " in cell),
         ("folds", lambda cell: True),
         ("SyntheticShop", lambda cell: " oracle " in cell),
@@ -117,10 +117,10 @@ def test_a_change_makes_exactly_the_cells_stale_that_use_it(
 def test_the_code_of_a_class_is_found_without_importing_it() -> None:
     program = """
 import sys
-from lab.experiment.code_used import code_used, computing
+from lab.experiment.code_used import code_used, computing_code
 for name in ("models.transformer:Transformer", "targets.interest:Interest", "features.habit:Habit"):
     module, _, cls = name.partition(":")
-    print(code_used([(f"lab.{module}", cls), *computing("model")]).digest)
+    print(code_used([(f"lab.{module}", cls), *computing_code("model")]).digest)
 print([name for name in sys.modules if name.partition(".")[0] in ("jax", "flax", "polars", "scipy", "numpy")])
 """
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -133,7 +133,14 @@ APART: tuple[Any, ...] = (
     *(lab.results.checkpoint_files, lab.results.claims, lab.results.store),
     *(lab.running.checkpoint_schedule, lab.running.plan, lab.running.training_memory, lab.running.work),
     *(steps._require_memory, span),
-    *(check_kinds, Computation, Run, lab.running.computing.require_labels, lab.running.resuming.ChunkKeeper, to_bytes),
+    *(
+        check_types,
+        Computation,
+        Run,
+        lab.running.computing.check_labels,
+        lab.running.resuming.ChunkCheckpoints,
+        to_bytes,
+    ),
 )
 """What runs beside the computation of a cell without being part of it: it says which cell is asked for, claims it,
 tells how far it is, looks whether it fits memory, and keeps what came out."""
@@ -225,7 +232,7 @@ def test_all_that_runs_for_a_cell_is_in_its_fingerprint(
     monkeypatch.setattr(
         Computation, "_train", executed.of(trained, lambda _, assembly, going, report: going.cells[0].id)
     )
-    place = Place(tmp_path / "out", tmp_path / "cache", Tracking(mode="off"), Console(quiet=True), report=False)
+    place = RunSettings(tmp_path / "out", tmp_path / "cache", Tracking(mode="off"), Console(quiet=True), report=False)
     run = Run(experiment, place)
     with executed.watching(), run.tracker() as tracker:
         run.compute_cells(run.cells, tracker)
@@ -236,7 +243,9 @@ def test_all_that_runs_for_a_cell_is_in_its_fingerprint(
         assert run.store.read(cell.id).status == "done"
         assert len(executed.found[cell.id]) > 5
         lacking = {name for name in executed.found[cell.id] - known if not _apart(*name)}
-        assert lacking == set(), f"{cell.id}: ran and is not in its fingerprint; mark it with @computes, or name it"
+        assert lacking == set(), (
+            f"{cell.id}: ran and is not in its fingerprint; mark it with @computes_cells, or name it"
+        )
     assert {name for name in executed.found["data"] - everyone if not _apart(*name)} - DATA_WORDS == set()
 
 

@@ -13,8 +13,8 @@ from lab.core.pace import Pace
 from lab.core.progress import Estimate
 from lab.experiment.cell_record import place_of
 from lab.experiment.cells import Cell, grid
-from lab.experiment.settings import experiment_of
-from lab.running.work import DATA, JUDGE, expected, kind_of, start_of, units_of, work
+from lab.experiment.settings import experiment_from_settings
+from lab.running.work import DATA, JUDGE, compile_kind, count_work, expected_seconds, work_kind, work_units
 
 RECORDED = Path(__file__).with_name("recorded_runs.json")
 """What the pins of six shipped experiments kept of their timings, on two quiet cores."""
@@ -30,7 +30,9 @@ def recorded(name: str) -> tuple[list[Cell], dict[tuple[Any, ...], Any], int]:
     """The cells of a pinned run, what it kept of each by its place, and the events of its log."""
     pin = json.loads(RECORDED.read_bytes())[name]
     kept = {place_of(cell): cell for cell in pin["cells"]}
-    cells = grid(experiment_of(pin["experiment"]), "", oracle=any(one["kind"] == "oracle" for one in pin["cells"]))
+    cells = grid(
+        experiment_from_settings(pin["experiment"]), "", oracle=any(one["kind"] == "oracle" for one in pin["cells"])
+    )
     return cells, kept, pin["data"]["events"]
 
 
@@ -41,7 +43,7 @@ def timeline(cells: list[Cell], kept: dict[tuple[Any, ...], Any]) -> Iterator[Ev
         return kept[place_of(cell.record("missing"))]["timing"]
 
     yield 1, DATA, DATA_SECONDS, True
-    yield from ((1, kind_of(cell), timing(cell)["total"], True) for cell in cells if cell.kind != "model")
+    yield from ((1, work_kind(cell), timing(cell)["total"], True) for cell in cells if cell.kind != "model")
     models: dict[str, list[Cell]] = {}
     for cell in sorted((cell for cell in cells if cell.kind == "model"), key=lambda cell: cell.seed or 0):
         models.setdefault(cell.model, []).append(cell)
@@ -55,13 +57,13 @@ def timeline(cells: list[Cell], kept: dict[tuple[Any, ...], Any]) -> Iterator[Ev
 
 
 def _chunk(chunk: list[Cell], timing: Any, usual: float, fresh: bool) -> Iterator[Event]:
-    train, steps = len(chunk) * timing["train"], units_of(chunk[0])
+    train, steps = len(chunk) * timing["train"], work_units(chunk[0])
     parts = steps // chunk[0].experiment.training.evaluate_every
     compiling = max(train - usual, 0.0) if fresh else 0.0
     if fresh:
-        yield 1, start_of(chunk[0]), compiling, True
+        yield 1, compile_kind(chunk[0]), compiling, True
     for part in range(parts):
-        yield len(chunk) * steps / parts, kind_of(chunk[0]), (train - compiling) / parts, not fresh or part > 1
+        yield len(chunk) * steps / parts, work_kind(chunk[0]), (train - compiling) / parts, not fresh or part > 1
     yield len(chunk), JUDGE, len(chunk) * timing["judge"], True
 
 
@@ -73,7 +75,7 @@ def test_from_a_fifth_of_a_run_on_what_is_left_is_told_within_a_factor_of_1_5(na
     cells, kept, events = recorded(name)
     told = list(timeline(cells, kept))
     whole = sum(seconds for _, _, seconds, _ in told)
-    estimate, now = Estimate(work([cells]), expected([cells], events)), 0.0
+    estimate, now = Estimate(count_work([cells]), expected_seconds([cells], events)), 0.0
     estimate.begin(0.0)
     for units, kind, seconds, timed in told:
         now += seconds
@@ -88,8 +90,8 @@ def test_from_a_fifth_of_a_run_on_what_is_left_is_told_within_a_factor_of_1_5(na
 @pytest.mark.parametrize("name", RUNS)
 def test_before_anything_is_timed_the_guess_is_within_a_factor_of_two_of_such_a_machine(name: str) -> None:
     cells, kept, events = recorded(name)
-    guessed = expected([cells], events)
-    whole = sum(units * guessed[kind] for kind, units in work([cells]).items())
+    guessed = expected_seconds([cells], events)
+    whole = sum(units * guessed[kind] for kind, units in count_work([cells]).items())
     assert 0.5 < whole / sum(seconds for _, _, seconds, _ in timeline(cells, kept)) < 2
 
 

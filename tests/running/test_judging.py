@@ -7,20 +7,20 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from lab.baselines import Asked, Baseline, DecayedPersonal, LastCategory, RecentPopularity
-from lab.baselines.fitted import Fitted
+from lab.baselines import Baseline, DecayedPersonal, LabelledQueries, LastCategory, RecentPopularity
+from lab.baselines.calibrated_scorer import CalibratedScorer
 from lab.baselines.personal import DecayedScorer
 from lab.core.errors import FaultError
 from lab.data.fold.categories import Categories
 from lab.data.fold.limits import Limits
 from lab.data.fold.queries import FoldView, Queries
-from lab.data.fold.seen import seen_by
-from lab.data.fold.view import look
+from lab.data.fold.seen_candidates import seen_candidates
+from lab.data.fold.view import build_view
 from lab.data.timeline import DAY, Fold, Timeline
 from lab.dataset.dataset import Dataset, build_dataset
 from lab.evaluation.judge import Judge
 from lab.results.store import Store
-from lab.running.judging import fit_baseline, judge_baseline, judge_of_test, tuned
+from lab.running.judging import fit_baseline, judge_baseline, judge_of_test, tuning_metrics
 from lab.targets import Interest, NextItem
 from lab.targets.next_item.metrics import log_probability
 from tests.results.made import record
@@ -40,11 +40,11 @@ def judge(data: Dataset) -> Judge:
 
 def test_how_a_baseline_was_tuned_is_told_and_kept(data: Dataset) -> None:
     fitted = fit_baseline(data, Interest(), DecayedPersonal(), 0)
-    assert isinstance(fitted, Fitted)
-    kept = {one.metric: one.value for one in tuned(fitted)}
+    assert isinstance(fitted, CalibratedScorer)
+    kept = {one.metric: one.value for one in tuning_metrics(fitted)}
     valid = data.splits["valid"]
     answered = int(valid.labels[0].answered.sum())
-    assert {(one.split, one.slice) for one in tuned(fitted)} == {("valid", "all")}
+    assert {(one.split, one.slice) for one in tuning_metrics(fitted)} == {("valid", "all")}
     assert list(kept) == ["ndcg@10", "queries", "popularity_days", "own_share", "tau_days", "smoothing"]
     assert kept["queries"] == answered > 1 and kept["smoothing"] == fitted.smoothing
     scorer = fitted.scorer
@@ -52,7 +52,7 @@ def test_how_a_baseline_was_tuned_is_told_and_kept(data: Dataset) -> None:
     assert (kept["popularity_days"], kept["own_share"], kept["tau_days"]) == (
         scorer.popularity_days, scorer.own_share, scorer.days,
     )  # fmt: skip
-    asked = Asked(valid.queries, valid.labels[0]).answered
+    asked = LabelledQueries(valid.queries, valid.labels[0]).answered
     assert kept["ndcg@10"] == pytest.approx(asked.metric(data.view)(fitted.scores(data.view, asked.queries)).mean())
     said = f"own_share {scorer.own_share:.6g}, tau_days {scorer.days:.6g}, smoothing {fitted.smoothing:.6g}: ndcg@10 "
     assert said in fitted.words() and fitted.words().endswith(f" on {answered} valid queries")
@@ -97,7 +97,9 @@ def next_items(target: NextItem, limits: Limits = Limits()) -> Dataset:  # noqa:
         for day in np.sort(rng.uniform(0, 12, 12)).tolist()
     ]
     fold = Fold(0, 0, 6 * DAY, 9 * DAY, (3 * DAY,), DAY)
-    view, _ = look(target.arrange(small_histories(events), Timeline()), fold, Categories(rule="item"), limits=limits)
+    view, _ = build_view(
+        target.arrange(small_histories(events), Timeline()), fold, Categories(rule="item"), limits=limits
+    )
     return build_dataset(view, Timeline(min_events=1), target, (), 16, 4)
 
 
@@ -110,7 +112,9 @@ class Sharp:
     """Gives what users have taken, and a little one other item, nearly all there is."""
 
     def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
-        scores = np.full((len(queries), view.candidates), 0.5, np.float32) + seen_by(view, queries) * np.float32(50)
+        scores = np.full((len(queries), view.candidates), 0.5, np.float32) + seen_candidates(
+            view, queries
+        ) * np.float32(50)
         scores[:, 3] += 1
         return scores
 
@@ -121,9 +125,9 @@ class Watched(Baseline):
 
     name: ClassVar[str] = "watched"
     asked: ClassVar = ("events",)
-    given: list[Asked]
+    given: list[LabelledQueries]
 
-    def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Sharp:
+    def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> Sharp:
         self.given.append(valid)
         return Sharp()
 
@@ -137,12 +141,12 @@ def test_baselines_are_tuned_and_judged_among_the_same_candidates(repeats: bool)
     out = valid.left_out(data.view)
     assert (out is None) == repeats
     if out is not None:
-        wanted = seen_by(data.view, valid.queries)
+        wanted = seen_candidates(data.view, valid.queries)
         wanted[valid.labelled] = False
         np.testing.assert_array_equal(out, wanted)
     # Slowly: the log loss of the test among what its ranking keeps.
     split = data.splits["test"]
-    test = Asked(split.queries, split.labels[0], repeats)
+    test = LabelledQueries(split.queries, split.labels[0], repeats)
     fitted = watched.fit(data.view, valid, valid, 3 * DAY)
     p = np.exp(fitted.log_probabilities(fitted.scores(data.view, test.queries)).astype(np.float64))
     out = test.left_out(data.view)

@@ -13,7 +13,7 @@ from rich.console import Console
 from lab.baselines import LastCategory
 from lab.dataset.dataset import Dataset
 from lab.models import RNN
-from lab.running.runner import Place, Run
+from lab.running.runner import Run, RunSettings
 from lab.tracking.tracker import Tracking
 from tests.bag import Bag
 from tests.training.small import small_experiment
@@ -54,7 +54,7 @@ def test_a_run_gives_each_kind_of_model_its_rows(tmp_path: Path) -> None:
     small = small_experiment(steps=4, evaluate_every=4)
     both = replace(small, models=(RNN(width=8), Bag(width=8)), seeds=1, horizons=(7,), baselines=(LastCategory(),))
     said = io.StringIO()
-    place = Place(tmp_path, tmp_path / "cache", Tracking(mode="off"), Console(file=said, width=80), report=False)
+    place = RunSettings(tmp_path, tmp_path / "cache", Tracking(mode="off"), Console(file=said, width=80), report=False)
     run = Run(both, place)
     with jax.numpy_rank_promotion("allow"):  # networks lean on it
         assert run.compute() == 0

@@ -18,7 +18,7 @@ from lab.results.store import USERS, Store
 from lab.running.status import SELDOM, STATES, print_states, states
 from lab.training.checkpoints import Checkpoint, to_bytes
 from lab.training.optimiser import ADAM
-from lab.training.program import Verdict
+from lab.training.program import EvaluationResult
 from lab.training.settings import Training
 from lab.training.state import TrainState
 from lab.training.step import StepMetrics
@@ -54,7 +54,7 @@ def in_training(step: int, loss: float) -> bytes:
     """A checkpoint of one parameter."""
     one: Any = np.zeros(1, np.float32)
     state = TrainState(one, ADAM.init(one), one[0] + step, one, *[one[0]] * 5)._replace(best_loss=np.float32(loss))
-    looks, steps = Verdict(one, one, one), StepMetrics(one, one, one)
+    looks, steps = EvaluationResult(one, one, one), StepMetrics(one, one, one)
     return to_bytes(Checkpoint("here", Position(1, 0, step, None), state, looks, steps, step / 2, 0.0))
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from lab.models.head import Factors
 from lab.targets.next_item import catalogue_loss, catalogue_rank
-from lab.targets.next_item.catalogue_loss import Negatives, by_share, gbce, sampled_softmax, softmax_loss
-from lab.targets.next_item.catalogue_rank import ranked
-from lab.targets.next_item.metrics import place
+from lab.targets.next_item.catalogue_loss import Negatives, draw_by_share, gbce, sampled_softmax, softmax_loss
+from lab.targets.next_item.catalogue_rank import rank_labels
+from lab.targets.next_item.metrics import place_labels
 from tests.quick import quick
 
 N, C, D = 23, 11, 4
@@ -158,7 +158,7 @@ def test_rare_ones_of_a_large_catalogue_are_drawn_as_often_as_their_share_says()
     count = 300_000
     weight = 1 / np.arange(1, count + 1)
     share = weight / weight.sum()
-    found = np.asarray(by_share(jnp.asarray(share, jnp.float32), (4_000_000,), jax.random.key(0)))
+    found = np.asarray(draw_by_share(jnp.asarray(share, jnp.float32), (4_000_000,), jax.random.key(0)))
     assert found.min() >= 0 and found.max() < count
     drawn_, wanted = np.bincount(found // 30_000, minlength=10) / len(found), share.reshape(10, -1).sum(1)
     np.testing.assert_allclose(drawn_, wanted, rtol=0.02)
@@ -170,19 +170,21 @@ def test_rare_ones_of_a_large_catalogue_are_drawn_as_often_as_their_share_says()
 @pytest.mark.parametrize("count", [1, 1024, 1025, 3000])
 def test_every_size_is_drawn_from_whole(count: int) -> None:
     share = np.full(count, 1 / count, np.float32)
-    found = np.bincount(np.asarray(by_share(jnp.asarray(share), (200 * count,), jax.random.key(1))), minlength=count)
+    found = np.bincount(
+        np.asarray(draw_by_share(jnp.asarray(share), (200 * count,), jax.random.key(1))), minlength=count
+    )
     assert len(found) == count and found.min() > 100 and found.max() < 320
 
 
 @cache
 def compiled_ranks(queries: int, candidates: int) -> Any:
-    """`ranked` for a depth of 3, with so many queries and candidates at once."""
+    """`rank_labels` for a depth of 3, with so many queries and candidates at once."""
 
     def run(hidden: Any, kernel: Any, bias: Any, label: Any, taken: Any) -> Any:
         with pytest.MonkeyPatch.context() as patch:  # while it is traced
             patch.setattr(catalogue_rank, "QUERIES_AT_ONCE", queries)
             patch.setattr(catalogue_rank, "CANDIDATES_AT_ONCE", candidates)
-            return ranked(hidden, kernel, bias, label, taken, 3)
+            return rank_labels(hidden, kernel, bias, label, taken, 3)
 
     return quick(run)
 
@@ -210,7 +212,7 @@ def test_ranks_are_those_of_all_scores_with_ties_against_the_label(
     scores, known = (hidden @ kernel.T).astype(np.float32), label >= 0
     out = np.zeros((N, C + 1), bool)
     out[np.arange(N)[:, None], taken] = leave_out
-    wanted = place(scores[known], label[known], out[known, :C] if leave_out else None, 3)
+    wanted = place_labels(scores[known], label[known], out[known, :C] if leave_out else None, 3)
     np.testing.assert_array_equal(rank[known], wanted[0])
     assert (rank[~known] == -1).all()
     some = np.flatnonzero(known)
@@ -225,7 +227,7 @@ def test_ranks_are_those_of_all_scores_with_ties_against_the_label(
 def test_where_fewer_are_left_than_are_asked_for_no_others_are_named() -> None:
     hidden, kernel, label = jnp.ones((1, D)), jnp.asarray(np.arange(C)[:, None] * np.ones((1, D))), jnp.asarray([2])
     taken = jnp.asarray([[c for c in range(C) if c not in (2, 5)]])
-    _, first, log_p = quick(partial(ranked, depth=4))(hidden, kernel, jnp.zeros(C), label, taken)
+    _, first, log_p = quick(partial(rank_labels, depth=4))(hidden, kernel, jnp.zeros(C), label, taken)
     assert first.tolist() == [[5, 2, -1, -1]] and np.isfinite(log_p).all()
 
 
@@ -233,5 +235,5 @@ def test_where_fewer_are_left_than_are_asked_for_no_others_are_named() -> None:
 def test_scores_that_are_no_numbers_are_no_success() -> None:
     label = jnp.asarray([1, 2])
     hidden = jnp.full((2, D), jnp.nan)
-    rank, _, log_p = quick(partial(ranked, depth=3))(hidden, jnp.ones((C, D)), jnp.zeros(C), label, None)
+    rank, _, log_p = quick(partial(rank_labels, depth=3))(hidden, jnp.ones((C, D)), jnp.zeros(C), label, None)
     assert (rank == C - 1).all() and np.isnan(log_p).all()

@@ -13,8 +13,8 @@ from lab.data.fold.categories import Categories
 from lab.data.fold.leave_one_out import leave_one_out
 from lab.data.fold.limits import Limits
 from lab.data.fold.queries import FoldView, Labels
-from lab.data.fold.view import known_at, look
-from lab.data.log.event_order import leaked, strictly
+from lab.data.fold.view import build_view, truncate_view
+from lab.data.log.event_order import leaked_events, with_distinct_times
 from lab.data.log.histories import Histories
 from lab.data.rows.steps import Steps
 from lab.data.schema import Behaviour
@@ -41,7 +41,7 @@ EVENTS = st.lists(
 def seen(histories: Histories, target: NextItem, horizons: tuple[int, ...] = (2, 3)) -> FoldView:
     """A fold of 12 days: valid cutoff on day 6, test cutoff on day 9."""
     fold = Fold(0, 0, 6 * DAY, 9 * DAY, tuple(h * DAY for h in horizons), DAY)
-    return look(target.arrange(histories, Timeline()), fold, target.categories)[0]
+    return build_view(target.arrange(histories, Timeline()), fold, target.categories)[0]
 
 
 def asked(view: FoldView, target: NextItem, split: str, **timeline) -> tuple[Steps, tuple[Labels, ...]]:
@@ -121,7 +121,7 @@ def test_what_follows_moves_nothing_but_its_own_label(events: list) -> None:
         assert mine.ids.tolist() == theirs.ids.tolist() and mine.offsets.tolist() == theirs.offsets.tolist()
     steps = [target.lay(view, Timeline(min_events=1), "train") for view in (one, other)]
     assert steps[0].time.tolist() == steps[1].time.tolist() and steps[0].asked.tolist() == steps[1].asked.tolist()
-    assert known_at(one, one.fold.valid_cutoff).candidate.tolist() == other.candidate.tolist()
+    assert truncate_view(one, one.fold.valid_cutoff).candidate.tolist() == other.candidate.tolist()
 
 
 def test_who_was_silent_for_long_is_asked_when_they_are_back() -> None:
@@ -148,7 +148,7 @@ def test_a_behaviour_that_the_log_has_not_is_named() -> None:
 def test_a_share_of_the_users_is_learned_from_and_everyone_tested() -> None:
     log = small_histories([(u, i, None, d) for u in range(8) for i, d in zip("abab", (0, 1, 7, 10), strict=True)])
     fold = Fold(0, 0, 6 * DAY, 9 * DAY, (2 * DAY,), DAY)
-    view, _ = look(NextItem().arrange(log, Timeline()), fold, Categories(rule="item"), limits=Limits(share=0.5))
+    view, _ = build_view(NextItem().arrange(log, Timeline()), fold, Categories(rule="item"), limits=Limits(share=0.5))
     users = {split: len(asked(view, NextItem(), split)[0].user) for split in ("train", "valid", "test")}
     assert users == {"train": 4, "valid": 4, "test": 8}
 
@@ -159,7 +159,7 @@ def test_each_event_gets_an_instant_of_its_own_as_late_as_can_be(sizes: list[int
     rng = np.random.default_rng(seed)
     days = [(u, "a", None, int(d)) for u, size in enumerate(sizes) for d in np.sort(rng.integers(0, 4, size))]
     log = small_histories(days, users=range(len(sizes)), behaviours=KINDS)
-    found = strictly(log).time
+    found = with_distinct_times(log).time
     for u in range(len(sizes)):
         mine = slice(log.offsets[u], log.offsets[u + 1])
         wanted = log.time[mine].tolist()
@@ -189,7 +189,7 @@ LAST = Timeline(min_events=1, protocol="leave_one_out")
 def cut_at_the_last(log: Histories, target: NextItem) -> FoldView:
     counted = target.arrange(log, LAST)
     (fold,) = folds(LAST, (0.0,), *counted.span)
-    return look(counted, fold, target.categories)[0]
+    return build_view(counted, fold, target.categories)[0]
 
 
 @settings(max_examples=60, deadline=None)
@@ -224,9 +224,9 @@ def test_what_leave_one_out_leaks_is_told() -> None:
     time = np.array([0, 1, 2, 9, 3, 4, 5]) * DAY
     back = np.array([3, 2, 1, 0, 2, 1, 0])
     # Tests at 9 and 5; what is learned from lies at 0, 1 and 3.
-    assert leaked(time, back == 0, back >= 2) == {"tests": 0.0, "events": 0.0}
+    assert leaked_events(time, back == 0, back >= 2) == {"tests": 0.0, "events": 0.0}
     back = np.array([2, 1, 0, 2, 0])
-    assert leaked(time[:5], back == 0, back >= 2) == {"tests": 1.0, "events": 0.5}
+    assert leaked_events(time[:5], back == 0, back >= 2) == {"tests": 1.0, "events": 0.5}
 
 
 def test_who_is_not_asked_leaks_nothing() -> None:

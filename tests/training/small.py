@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
-from lab.data.rows.layout import Packed
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
+from lab.data.rows.layout import PackedRows
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import folds
 from lab.dataset.dataset import Dataset, build_dataset
@@ -19,7 +19,7 @@ from lab.models import RNN
 from lab.running.assembly import Assembly, assemble, cell_arrays, feed
 from lab.targets import Interest
 from lab.training.fit import train
-from lab.training.outcome import Trained
+from lab.training.outcome import TrainingResult
 from lab.training.settings import Training
 
 IDS = ("category", "behaviour")
@@ -64,7 +64,7 @@ class Bench:
         changed = {name: np.float32(value) for name, value in changes.items()}
         return cell_arrays(own[0], self.data)._replace(**changed)
 
-    def train(self, *cells: Any) -> list[Trained]:
+    def train(self, *cells: Any) -> list[TrainingResult]:
         """Train cells given as arrays."""
         return train(
             self.assembly.program, list(cells), feed(self.data, "train"), feed(self.data, "valid"), lambda _: None
@@ -74,7 +74,7 @@ class Bench:
 class Counted(Sequence):
     """Shards, and which of them were asked for."""
 
-    def __init__(self, shards: Sequence[Packed | None]) -> None:
+    def __init__(self, shards: Sequence[PackedRows | None]) -> None:
         self.shards, self.asked = shards, []
 
     def __len__(self) -> int:
@@ -86,20 +86,20 @@ class Counted(Sequence):
 
 
 def small_dataset(experiment: Experiment, cache: Path) -> Dataset:
-    histories = prepare(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
+    histories = prepare_log(experiment.source, experiment.cleaning, experiment.timeline, experiment.horizons, cache)
     first, last = histories.facts["first"], histories.facts["last"]
     fold = folds(experiment.timeline, experiment.horizons, first, last)[0]
-    view, _ = look(histories, fold, experiment.target.categories, experiment.timeline.shard_events)
+    view, _ = build_view(histories, fold, experiment.target.categories, experiment.timeline.shard_events)
     groups = [experiment.group(name) for name in experiment.group_names()]
     settings = experiment.training
     return build_dataset(view, experiment.timeline, experiment.target, groups, settings.row_length, settings.overlap)
 
 
-def same(one: Trained, other: Trained) -> bool:
+def same(one: TrainingResult, other: TrainingResult) -> bool:
     """Whether two cells trained to the same bits, curve and all."""
     bits = one.params.tobytes() == other.params.tobytes()
     return bits and repr(one.curve) == repr(other.curve) and _ending(one) == _ending(other)
 
 
-def _ending(cell: Trained) -> Mapping[str, Any]:
+def _ending(cell: TrainingResult) -> Mapping[str, Any]:
     return {name: getattr(cell, name) for name in ("steps", "best_step", "best_loss", "diverged_at", "last_finite")}

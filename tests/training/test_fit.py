@@ -13,7 +13,7 @@ from lab.dataset.dataset import Dataset
 from lab.running.assembly import feed
 from lab.training.devices import Layout
 from lab.training.feeding import batches, blocks
-from lab.training.fit import dispatches, predict, scored
+from lab.training.fit import dispatch_sizes, predict, without_labels
 from lab.training.settings import Training
 from tests.training.small import Bench, same, small_experiment
 
@@ -63,7 +63,7 @@ def test_a_cell_that_only_gets_worse_stops_and_keeps_its_best(cache: Path, data:
     ("steps", "every", "counts"), [(10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 50, [3]), (50, 50, [50])]
 )
 def test_dispatches_take_every_step_once(steps: int, every: int, counts: list[int]) -> None:
-    assert dispatches(Training(steps=steps, evaluate_every=every)) == counts
+    assert dispatch_sizes(Training(steps=steps, evaluate_every=every)) == counts
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 500])
@@ -102,7 +102,7 @@ def test_valid_and_test_are_scored_in_one_shape_though_their_rows_need_others(al
     asked = []
     for each in (valid, test):
         ((_, block), *_) = blocks(each.rows, np.arange(each.rows.count), 4, alone.assembly.program.layout, each.sizes)
-        asked.append((scored(alone.assembly.program, block), each.tables))
+        asked.append((without_labels(alone.assembly.program, block), each.tables))
     assert jax.tree.map(np.shape, asked[0]) == jax.tree.map(np.shape, asked[1])
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lab.training.flat import Flattening
-from lab.training.optimiser import clipped, learning_rate, move
+from lab.training.optimiser import apply_update, clipped, learning_rate
 from lab.training.settings import Training
 from tests.training.small import Bench
 
@@ -27,7 +27,7 @@ def test_one_step_without_warm_up_has_the_whole_rate(alone: Bench) -> None:
 
 def test_decay_takes_hold_of_matrices_alone() -> None:
     flat = Flattening.of({"bias": np.ones(2), "kernel": np.ones((2, 2)), "scale": np.ones(1)})
-    moved = move(jnp.ones(flat.size), jnp.zeros(flat.size), jnp.asarray(0.5), jnp.asarray(0.1 * flat.decayed))
+    moved = apply_update(jnp.ones(flat.size), jnp.zeros(flat.size), jnp.asarray(0.5), jnp.asarray(0.1 * flat.decayed))
     np.testing.assert_allclose(moved, [1, 1, 0.95, 0.95, 0.95, 0.95, 1])
 
 

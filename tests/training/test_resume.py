@@ -12,7 +12,7 @@ from lab.running.assembly import feed
 from lab.training.checkpoints import Checkpoint, from_bytes, to_bytes
 from lab.training.feeding import Feed
 from lab.training.fit import train
-from lab.training.outcome import Trained
+from lab.training.outcome import TrainingResult
 from tests.training.small import Bench, Counted, same, small_experiment
 
 
@@ -31,7 +31,7 @@ class Everywhere:
 
 def go_on(
     bench: Bench, cells: Sequence[Any], kept: Sequence[bytes], rows: Feed | None = None
-) -> tuple[list[Trained], list[int], list[list[bytes]]]:
+) -> tuple[list[TrainingResult], list[int], list[list[bytes]]]:
     """What becomes of cells from there on, the steps reported, and what is kept on the way."""
     start, told, keeper = [from_bytes(one) for one in kept], [], Everywhere()
     rows = rows or feed(bench.data, "train")
@@ -39,7 +39,7 @@ def go_on(
     return ended, told, keeper.kept
 
 
-def uninterrupted(bench: Bench, *cells: Any) -> tuple[list[Trained], list[list[bytes]]]:
+def uninterrupted(bench: Bench, *cells: Any) -> tuple[list[TrainingResult], list[list[bytes]]]:
     """Cells trained as if nobody kept anything, and what another training of them kept on its way."""
     keeper, fed = Everywhere(), (feed(bench.data, "train"), feed(bench.data, "valid"))
     kept = train(bench.assembly.program, list(cells), *fed, lambda _: None, keeper=keeper)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from lab.data.rows.batch import leaves
-from lab.data.rows.layout import Sizes
+from lab.data.rows.layout import RowSizes
 from lab.running.assembly import feed
 from lab.training.feeding import batches
 from lab.training.state import row_order
-from lab.training.visits import roomy, widened
-from lab.training.waiting import Waiting
+from lab.training.timed_iterator import TimedIterator
+from lab.training.visits import grow_sizes, round_up_sizes
 from tests.training.small import Bench, Counted, same
 
 
@@ -56,11 +56,11 @@ def test_a_cell_trains_to_the_same_bits_whoever_is_beside_it(cache: Path, sharde
 
 
 def test_sizes_grow_in_leaps_and_never_shrink() -> None:
-    assert roomy(Sizes(1, 17, 415)) == Sizes(1, 20, 448)
-    sizes = roomy(Sizes(9, 100, 50))
-    assert widened(sizes, Sizes(3, 7, 1)) is sizes
-    grown = widened(sizes, Sizes(9, 130, 50))
-    assert grown == Sizes(10, 160, 56) and widened(grown, sizes) is grown
+    assert round_up_sizes(RowSizes(1, 17, 415)) == RowSizes(1, 20, 448)
+    sizes = round_up_sizes(RowSizes(9, 100, 50))
+    assert grow_sizes(sizes, RowSizes(3, 7, 1)) is sizes
+    grown = grow_sizes(sizes, RowSizes(9, 130, 50))
+    assert grown == RowSizes(10, 160, 56) and grow_sizes(grown, sizes) is grown
 
 
 def test_waiting_is_what_the_devices_cannot_use() -> None:
@@ -71,6 +71,6 @@ def test_waiting_is_what_the_devices_cannot_use() -> None:
 
     for idle, least in ((True, 0.15), (False, 0.0)):
         with closing(slow()) as source:
-            timed = Waiting(source, lambda idle=idle: idle)
+            timed = TimedIterator(source, lambda idle=idle: idle)
             assert list(timed) == [0, 1, 2]
         assert timed.seconds >= least and (idle or timed.seconds == 0)

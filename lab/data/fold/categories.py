@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
-from lab.data.fold.clusters import cluster_by_company, cluster_by_text
-from lab.data.fold.tally import Tally, tally
-from lab.data.fold.vocabulary import vocabulary_of
+from lab.core.setting_types import check_types
+from lab.data.fold.clusters import cluster_by_text, cluster_by_users
+from lab.data.fold.tally import Tally, count_known_events
+from lab.data.fold.vocabulary import vocabulary_from_counts
 from lab.data.log.histories import Histories
 
 Rule = Literal["auto", "given", "item", "text", "together"]
@@ -35,7 +35,7 @@ class Categories:
     """How many clusters text and together make."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "target.categories")
+        check_types(self, "target.categories")
         if self.clusters < 2:
             raise InputError(f"target.categories.clusters: {self.clusters} leaves nothing to rank; use 2 or more.")
         if self.clusters != Categories.clusters and self.rule in ("given", "item"):
@@ -79,7 +79,7 @@ def fit_grouping(settings: Categories, histories: Histories, known: Tally, sampl
     rule = _rule(settings, histories, known)
     if rule in ("given", "item"):
         counts, names = _column(histories, known, rule)
-        vocabulary = vocabulary_of(counts, names)
+        vocabulary = vocabulary_from_counts(counts, names)
         said = f"{rule}: {len(vocabulary)} known by the valid cutoff"
         column = "category" if rule == "given" else "item"
         of_code = np.append(vocabulary.of_code, np.int32(-1))
@@ -113,7 +113,7 @@ def _clusters(
 ) -> tuple[np.ndarray, np.ndarray]:
     """int32[I], the cluster of each item (-1 where nothing is known of it), and the clusters' names."""
     if rule == "together" and sample is not histories:
-        known = tally(sample, moment)
+        known = count_known_events(sample, moment)
     # Items in the order of their names, so that codes (which depend on the whole log) cannot matter.
     items = np.flatnonzero(known.items)
     items = items[np.argsort(histories.item_names[items], kind="stable")]
@@ -124,4 +124,4 @@ def _clusters(
         )
     if rule == "text":
         return cluster_by_text(settings.clusters, histories, items)
-    return cluster_by_company(settings.clusters, sample, items, np.asarray(sample.time) <= moment)
+    return cluster_by_users(settings.clusters, sample, items, np.asarray(sample.time) <= moment)

@@ -38,7 +38,7 @@ def cluster_by_text(clusters: int, histories: Histories, items: np.ndarray) -> t
     return cluster, _text_names(matrix, label, words.get_feature_names_out(), len(centres))
 
 
-def cluster_by_company(
+def cluster_by_users(
     clusters: int, histories: Histories, items: np.ndarray, known: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cluster the known `items` by who takes them, in the events bool[N] `known`.

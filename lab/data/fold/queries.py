@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from lab.data.fold.event_counts import EventCounts
-from lab.data.fold.search import events_until, expand
+from lab.data.fold.search import events_until, expand_ranges
 from lab.data.fold.touches import Touches, first_touches
 from lab.data.log.histories import Histories
 from lab.data.timeline import Fold
@@ -85,7 +85,7 @@ class Labels:
     def take(self, rows: np.ndarray) -> "Labels":
         """The labels of some queries, in the order of `rows`."""
         begin, stop = self.offsets[rows], self.offsets[rows + 1]
-        place, _ = expand(begin, stop)
+        place, _ = expand_ranges(begin, stop)
         offsets = np.append(0, np.cumsum(stop - begin))
         return replace(self, offsets=offsets, ids=self.ids[place], weights=self.weights[place])
 

@@ -18,7 +18,7 @@ def events_until(offsets: np.ndarray, time: np.ndarray, user: np.ndarray, moment
     return low
 
 
-def expand(begin: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def expand_ranges(begin: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The integers of every [begin, stop), end to end, and which range each came from."""
     size = stop - begin
     owner = np.repeat(np.arange(len(begin)), size)

@@ -13,7 +13,7 @@ BLOCKS = 16
 SEED = 20_240_229
 
 
-def cut_users(histories: Histories, events: int, moment: int, most: int) -> list[np.ndarray]:
+def cut_into_shards(histories: Histories, events: int, moment: int, most: int) -> list[np.ndarray]:
     """Part users into shards of about `most` of the `events` that lie at or before `moment`.
 
     Each shard is int64[b, 2], ranges of users [begin, stop), ascending. Who is in which follows from who is

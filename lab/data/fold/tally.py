@@ -20,7 +20,7 @@ class Tally:
     """int64[C], events of each category; None where the log has none."""
 
 
-def tally(histories: Histories, moment: int) -> Tally:
+def count_known_events(histories: Histories, moment: int) -> Tally:
     """Count the events with time <= `moment`."""
     events, items = 0, np.zeros(len(histories.item_names), np.int64)
     categories = None if histories.category_names is None else np.zeros(len(histories.category_names), np.int64)

@@ -6,21 +6,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.fold.categories import Categories, Grouping, fit_grouping
 from lab.data.fold.limits import Limits
 from lab.data.fold.queries import FoldView
-from lab.data.fold.shards import cut_users, take_users
-from lab.data.fold.tally import tally
+from lab.data.fold.shards import cut_into_shards, take_users
+from lab.data.fold.tally import count_known_events
 from lab.data.log.histories import Histories
-from lab.data.log.removed import left_out, removals
+from lab.data.log.removals import removals, removals_text
 from lab.data.timeline import SHARD_EVENTS, Fold, date_text
 
 RARE = 0.01
 """Share of the events below which those up to the valid cutoff are taken for stray ones."""
 
 
-def look(
+def build_view(
     histories: Histories,
     fold: Fold,
     categories: Categories,
@@ -32,10 +32,10 @@ def look(
     Of a log of more than `shard_events` events by then it is the view of a first shard, and `rest` has the others'.
     Candidates are those of all users under any limits, so that what is asked stays the same.
     """
-    known = tally(histories, fold.valid_cutoff)
+    known = count_known_events(histories, fold.valid_cutoff)
     if not known.events:
         raise InputError(_nothing_known(histories))
-    shards = cut_users(histories, known.events, fold.valid_cutoff, shard_events)
+    shards = cut_into_shards(histories, known.events, fold.valid_cutoff, shard_events)
     first = take_users(histories, shards[0])
     grouping = fit_grouping(categories, histories, known, first, fold.valid_cutoff)
     if len(grouping.names) < 2:
@@ -46,7 +46,7 @@ def look(
 
 def _nothing_known(histories: Histories) -> str:
     said, cure = "timeline: no event lies at or before the valid cutoff", "use shorter horizons or fewer folds"
-    gone = left_out(removals(histories.facts))
+    gone = removals_text(removals(histories.facts))
     return f"{said} once cleaning left out {gone}; loosen that, or {cure}." if gone else f"{said}; {cure}."
 
 
@@ -83,7 +83,7 @@ def _too_few(grouping: Grouping, known: int, histories: Histories, fold: Fold) -
     if not grouping.items:
         cure = "name another column, or use target.categories.rule='item'."
     return (
-        f"{what[0]}: the log has only {counted(len(names), *what)} up to the valid cutoff{named}; a ranking needs at "
+        f"{what[0]}: the log has only {plural(len(names), *what)} up to the valid cutoff{named}; a ranking needs at "
         f"least 2 to tell apart{_when(known, histories, fold)} {cure}"
     )
 
@@ -104,7 +104,7 @@ def _when(known: int, histories: Histories, fold: Fold) -> str:
     )
 
 
-def known_at(view: FoldView, moment: int) -> FoldView:
+def truncate_view(view: FoldView, moment: int) -> FoldView:
     """The view with every event after `moment`, and of users not learned from, gone: what anything may be fitted on.
 
     Users and codes keep their numbers; only the flat columns are shorter.

@@ -25,10 +25,10 @@ class Vocabulary:
 
 def fit_vocabulary(codes: np.ndarray, names: np.ndarray) -> Vocabulary:
     """Fit on the codes of the known events (negative ones are missing values)."""
-    return vocabulary_of(np.bincount(codes[codes >= 0], minlength=len(names)), names)
+    return vocabulary_from_counts(np.bincount(codes[codes >= 0], minlength=len(names)), names)
 
 
-def vocabulary_of(counts: np.ndarray, names: np.ndarray) -> Vocabulary:
+def vocabulary_from_counts(counts: np.ndarray, names: np.ndarray) -> Vocabulary:
     """The vocabulary of codes that occurred so many times among the known events, int64[codes].
 
     Neither the order nor the members depend on codes that do not occur, so that what happens after the

@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 
 from lab.core.errors import InputError
-from lab.core.words import counted
-from lab.data.log.blanks import blanks, odd_ids
+from lab.core.words import plural
 from lab.data.log.cleaning import Cleaning, fitted_rules, history_rules, row_rules, stated_range
-from lab.data.log.duplicates import without_duplicates
+from lab.data.log.duplicates import drop_duplicates
 from lab.data.log.event_order import require_times
 from lab.data.log.log import MISSING_TIME, Log, read_log, resolution
-from lab.data.log.removed import Removed, left_out
-from lab.data.log.stray import bulk
+from lab.data.log.odd_ids import count_odd_names, odd_ids
+from lab.data.log.removals import Removal, removals_text
+from lab.data.log.stray_times import bulk_span
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Fault, Scan, Source
 from lab.data.timeline import Timeline, folds, instant
@@ -29,7 +29,7 @@ QUARANTINE = pl.Schema(
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltLog:
     """What the histories' cache holds: the arrays of `Histories`, and what stays in the cache alone."""
 
     arrays: dict[str, np.ndarray]
@@ -46,7 +46,7 @@ class Built:
     facts: dict[str, Any]
 
 
-def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tuple[float, ...]) -> Built:
+def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tuple[float, ...]) -> BuiltLog:
     """Read and clean a source. Without horizons, rules that need statistics are fitted on the whole log.
 
     Raises InputError for a source that cannot be read, holds too many broken rows, or is too short.
@@ -87,19 +87,19 @@ def _refuse_clock(facts: Mapping[str, Any], cleaning: Cleaning, timeline: Timeli
 
 def _cleaned(
     log: Log, scan: Scan, cleaning: Cleaning, timeline: Timeline, horizons: tuple[float, ...], facts: dict[str, Any]
-) -> tuple[Log, list[Removed]]:
+) -> tuple[Log, list[Removal]]:
     span = stated_range(cleaning, scan.since, scan.until)
     log, removed = row_rules(log, cleaning, span)
     log = _ended(log, timeline, removed)
     _require_events(log, scan, removed)
-    log, more, facts["repeats"] = without_duplicates(log.without("fault").sorted(), cleaning.duplicates, scan)
+    log, more, facts["repeats"] = drop_duplicates(log.without("fault").sorted(), cleaning.duplicates, scan)
     removed += more
     log, more = history_rules(log.without("row"), cleaning)
     removed += more
     _require_events(log, scan, removed)
     first, last = int(log["time"].min()), int(log["time"].max())
     known_until = folds(timeline, horizons, first, last)[-1].valid_cutoff if horizons else last
-    facts |= {"first": first, "last": last, "bulk": bulk(log["time"])}
+    facts |= {"first": first, "last": last, "bulk": bulk_span(log["time"])}
     facts["known_until"] = known_until if horizons else None
     # Without times there are no days, and so no user who does too much on one.
     fitted = cleaning if scan.facts.get("timed", True) else replace(cleaning, bots=None)
@@ -109,17 +109,17 @@ def _cleaned(
     return log, removed
 
 
-def _ended(log: Log, timeline: Timeline, removed: list[Removed]) -> Log:
+def _ended(log: Log, timeline: Timeline, removed: list[Removal]) -> Log:
     if timeline.end is None:
         return log
     kept = log["time"] <= instant(timeline.end)
-    removed.append(Removed("timeline.end", int(len(kept) - kept.sum()), f"events after {timeline.end}"))
+    removed.append(Removal("timeline.end", int(len(kept) - kept.sum()), f"events after {timeline.end}"))
     return log.keep(kept)
 
 
-def _require_events(log: Log, scan: Scan, removed: list[Removed]) -> None:
+def _require_events(log: Log, scan: Scan, removed: list[Removal]) -> None:
     if not len(log):
-        said = left_out(removed) or "all rows were quarantined"
+        said = removals_text(removed) or "all rows were quarantined"
         raise InputError(f"{_place(scan)}: no events are left after cleaning ({said}).")
 
 
@@ -215,7 +215,7 @@ def _too_many(quarantine: pl.DataFrame, rows: int, scan: Scan, cleaning: Cleanin
     cure = "; or read the log without behaviours: --ignore behaviour (of a run --source.ignore)" if absent else cure
     examples = _examples(quarantine, Fault(worst["column"], worst["reason"]))
     return (
-        f"{examples}; {len(quarantine):,} of {counted(rows, 'row')} "
+        f"{examples}; {len(quarantine):,} of {plural(rows, 'row')} "
         f"({share:.3g} %) break the schema, more than cleaning.quarantine_share allows "
         f"({100 * cleaning.quarantine_share:g} %){cure}."
     )
@@ -234,7 +234,7 @@ def _examples(quarantine: pl.DataFrame, fault: Fault) -> str:
     )
 
 
-def _encoded(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, Any]) -> Built:
+def _encoded(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, Any]) -> BuiltLog:
     """Renumber what is left: users, items and categories that still have events, in the order of their names."""
     arrays, names = {"time": log["time"], "behaviour": log["behaviour"].astype(np.int8)}, {}
     user, names["user"] = _compact(log, "user")
@@ -251,11 +251,11 @@ def _encoded(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, An
     categories = pl.DataFrame({"name": pl.Series(names["category"], dtype=pl.String)}) if "category" in log else None
     facts |= _measured(arrays, user) | {"users": len(names["user"]), "items": len(items), "events": len(log)}
     coded = {"user": user} | {name: arrays[name] for name in ("item", "category") if name in arrays}
-    facts["blanks"] = {name: blanks(names[name], codes) for name, codes in coded.items()}
+    facts["blanks"] = {name: count_odd_names(names[name], codes) for name, codes in coded.items()}
     facts["categories"] = None if categories is None else len(categories)
     used = np.bincount(arrays["behaviour"], minlength=len(log.behaviours))
     facts["behaviours"] = {behaviour.name: int(n) for behaviour, n in zip(log.behaviours, used, strict=True)}
-    return Built(arrays, items, categories, _users(names["user"], scan), quarantine, log.behaviours, facts)
+    return BuiltLog(arrays, items, categories, _users(names["user"], scan), quarantine, log.behaviours, facts)
 
 
 def _compact(log: Log, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -29,8 +29,8 @@ import polars as pl
 from lab.core.digests import cache_root, content_digest, digest, file_digest, settings_digest
 from lab.core.errors import FaultError, InputError
 from lab.core.escape import terminal
-from lab.core.files import faults, make_folder, sync_folder, write_synced
-from lab.data.log.build import Built, build
+from lab.core.files import make_folder, os_errors_as_faults, sync_folder, write_synced
+from lab.data.log.build import BuiltLog, build
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.event_order import require_times
 from lab.data.log.histories import Histories
@@ -45,17 +45,17 @@ LARGE = 1 << 26
 """Bytes (64 MiB) beyond which a file's hash is remembered: a smaller one is read in the blink of an eye."""
 
 
-def to_stderr(line: str) -> None:
+def print_to_stderr(line: str) -> None:
     print(terminal(line), file=sys.stderr)
 
 
-def prepare(
+def prepare_log(
     source: Source,
     cleaning: Cleaning | None = None,
     timeline: Timeline | None = None,
     horizons: tuple[float, ...] = (),
     cache: Path | None = None,
-    say: Callable[[str], None] = to_stderr,
+    say: Callable[[str], None] = print_to_stderr,
 ) -> Histories:
     """The cleaned histories of a source, from the cache or built into it.
 
@@ -68,14 +68,14 @@ def prepare(
     cleaning, timeline = cleaning or Cleaning(), timeline or Timeline()
     horizons = () if timeline.leaves_one_out else horizons
     root = cache_root(cache) / "histories"
-    with faults(root, "--cache", "opening the cache"):
+    with os_errors_as_faults(root, "--cache", "opening the cache"):
         make_folder(root)
     try:
         key = cache_key(source, cleaning, timeline, horizons, cache)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}).") from None
     folder = root / key
-    with _claimed(root, key, say):
+    with _locked(root, key, say):
         histories = load(folder, say, cache)
         if histories is None:
             write(build(source, cleaning, timeline, horizons), folder)
@@ -97,22 +97,22 @@ def cache_key(
     """Hash of all that the histories depend on; the horizons only where a rule is fitted by them."""
     fitted = [max(horizons), timeline.folds] if horizons and cleaning.fitted else []
     settings = {"cleaning": asdict(cleaning), "end": timeline.end, "fitted": fitted}
-    return digest([source.fingerprint(cache), settings_digest(settings), building_code(), pl.__version__])
+    return digest([source.fingerprint(cache), settings_digest(settings), building_code_digest(), pl.__version__])
 
 
 @functools.cache
-def building_code() -> str:
+def building_code_digest() -> str:
     """Hash of the source files that turn a source into histories."""
     here = Path(__file__).parent
     files = [*sorted(here.glob("*.py")), *sorted((here.parent / "sources").glob("*.py")), here.parent / "schema.py"]
     return digest([part for file in files for part in (file.name, file.read_bytes())])
 
 
-def write(built: Built, folder: Path) -> None:
+def write(built: BuiltLog, folder: Path) -> None:
     """Write everything beside `folder`, then rename: it is there whole or not at all."""
     partial = folder.with_name(f".{folder.name}.partial")
     size = sum(array.nbytes for array in built.arrays.values())
-    with faults(folder.parent, "--cache", f"caching the histories ({size / 1e6:,.0f} MB and names)"):
+    with os_errors_as_faults(folder.parent, "--cache", f"caching the histories ({size / 1e6:,.0f} MB and names)"):
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
         try:
@@ -181,7 +181,7 @@ def _hash(file: Path, cache: Path | None) -> str:
     return file_digest(file, cache) if file.stat().st_size > LARGE else content_digest(file)
 
 
-def _meta(built: Built, files: dict[str, str]) -> dict[str, Any]:
+def _meta(built: BuiltLog, files: dict[str, str]) -> dict[str, Any]:
     return {
         "files": files,
         "fingerprint": _fingerprint(built),
@@ -190,7 +190,7 @@ def _meta(built: Built, files: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _fingerprint(built: Built) -> str:
+def _fingerprint(built: BuiltLog) -> str:
     """Hash of what a model may depend on: the columns, the names and the span, not who the users are."""
     parts: list[bytes | str] = [json.dumps([built.facts.get(name) for name in SPAN])]
     for name in sorted(built.arrays):
@@ -205,7 +205,7 @@ def _fingerprint(built: Built) -> str:
     return digest([*parts, json.dumps([[b.name, b.sign] for b in built.behaviours])])
 
 
-def _tables(built: Built) -> dict[str, pl.DataFrame]:
+def _tables(built: BuiltLog) -> dict[str, pl.DataFrame]:
     tables = {"items.parquet": built.items, "users.parquet": built.users, "quarantine.csv": built.quarantine}
     return tables if built.categories is None else {**tables, "categories.parquet": built.categories}
 
@@ -223,9 +223,9 @@ def _write_array(path: Path, array: np.ndarray) -> None:
 
 
 @contextmanager
-def _claimed(root: Path, key: str, say: Callable[[str], None]) -> Iterator[None]:
+def _locked(root: Path, key: str, say: Callable[[str], None]) -> Iterator[None]:
     """Hold a key's lock, so that of two runs one builds and the other is served; a dead run's lock is free."""
-    with faults(root, "--cache", "opening the cache"):
+    with os_errors_as_faults(root, "--cache", "opening the cache"):
         lock = open(root / f".{key}.lock", "w")  # noqa: SIM115
     with lock:
         try:

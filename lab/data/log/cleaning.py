@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.log.log import MISSING_TIME, Log
-from lab.data.log.removed import BLANKED, Removed
+from lab.data.log.removals import BLANKED, Removal
 from lab.data.schema import CANCELLATION
 from lab.data.timeline import DAY, date_text, instant
 
@@ -51,7 +51,7 @@ class Cleaning:
     """Stop when more than this share of the rows breaks the schema."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "cleaning")
+        check_types(self, "cleaning")
         if not 0 <= self.quarantine_share <= 1:
             raise InputError(f"cleaning.quarantine_share: {self.quarantine_share:g} is not a share; use 0 to 1.")
         for name in ("outliers", "bots"):
@@ -77,9 +77,9 @@ class Range:
     until: int | None
 
 
-def row_rules(log: Log, cleaning: Cleaning, span: Range) -> tuple[Log, list[Removed]]:
+def row_rules(log: Log, cleaning: Cleaning, span: Range) -> tuple[Log, list[Removal]]:
     """The rules that look at one row alone, on a log in any order."""
-    done: list[Removed] = []
+    done: list[Removal] = []
     if cleaning.missing:
         present = (log["user"] >= 0) & (log["item"] >= 0) & (log["time"] != MISSING_TIME)
         log = _apply(log, present, "missing", "rows without a user, an item or a time", done)
@@ -93,17 +93,23 @@ def row_rules(log: Log, cleaning: Cleaning, span: Range) -> tuple[Log, list[Remo
     return log, done
 
 
-def history_rules(log: Log, cleaning: Cleaning) -> tuple[Log, list[Removed]]:
+def history_rules(log: Log, cleaning: Cleaning) -> tuple[Log, list[Removal]]:
     """The rules that look at what came before, on a log sorted into histories and without duplicates."""
-    done: list[Removed] = []
+    done: list[Removal] = []
     if cleaning.cancellations and CANCELLATION in [behaviour.name for behaviour in log.behaviours]:
-        log = _apply(log, ~unmatched(log), "cancellations", "cancellations without an open purchase before them", done)
+        log = _apply(
+            log,
+            ~unmatched_cancellations(log),
+            "cancellations",
+            "cancellations without an open purchase before them",
+            done,
+        )
     return log, done
 
 
-def fitted_rules(log: Log, cleaning: Cleaning, known_until: int) -> tuple[Log, list[Removed]]:
+def fitted_rules(log: Log, cleaning: Cleaning, known_until: int) -> tuple[Log, list[Removal]]:
     """The rules that need statistics: fitted on events up to `known_until`, applied to all."""
-    done: list[Removed] = []
+    done: list[Removal] = []
     if cleaning.outliers is not None:
         for name in ("price", "quantity"):
             if name in log:
@@ -125,8 +131,8 @@ def _outside(span: Range) -> str:
     return " or ".join(f"{word} {date_text(limit)}" for word, limit in words if limit is not None)
 
 
-def _apply(log: Log, kept: np.ndarray, rule: str, what: str, done: list[Removed]) -> Log:
-    done.append(Removed(rule, int(len(kept) - kept.sum()), what))
+def _apply(log: Log, kept: np.ndarray, rule: str, what: str, done: list[Removal]) -> Log:
+    done.append(Removal(rule, int(len(kept) - kept.sum()), what))
     return log.keep(kept)
 
 
@@ -141,7 +147,7 @@ def _negative(log: Log) -> np.ndarray:
     return bad
 
 
-def unmatched(log: Log) -> np.ndarray:
+def unmatched_cancellations(log: Log) -> np.ndarray:
     """True for cancellations that find no open purchase of their user and item.
 
     With s = purchases - cancellations so far, a cancellation is unmatched exactly where it takes s below
@@ -184,7 +190,7 @@ def _purchases(log: Log) -> np.ndarray:
     return log["behaviour"] == strongest
 
 
-def _blank_outliers(log: Log, name: str, width: float, known_until: int, done: list[Removed]) -> Log:
+def _blank_outliers(log: Log, name: str, width: float, known_until: int, done: list[Removal]) -> Log:
     values = log[name]
     positive = values > 0
     centre, scale = robust_scale(values[positive & (log["time"] <= known_until)])
@@ -193,7 +199,7 @@ def _blank_outliers(log: Log, name: str, width: float, known_until: int, done: l
         far = positive & (np.abs(logs - centre) > width * scale)
         low, high = np.exp(centre - width * scale), np.exp(centre + width * scale)
     what = f"values outside {_short(low)} to {_short(high)}, {BLANKED}"
-    done.append(Removed(f"outliers of {name}", int(far.sum()), what))
+    done.append(Removal(f"outliers of {name}", int(far.sum()), what))
     return log.with_column(name, np.where(far, np.float32("nan"), values)) if far.any() else log
 
 

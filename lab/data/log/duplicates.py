@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from lab.data.log.log import Log
-from lab.data.log.removed import Removed
+from lab.data.log.removals import Removal
 from lab.data.sources.base import Scan
-from lab.data.sources.internal import ROW
+from lab.data.sources.reserved_names import ROW
 from lab.data.timeline import DAY
 
 LOOKED_AT = 1000
@@ -35,7 +35,7 @@ class Repeats:
     """Where some of these differ."""
 
 
-def without_duplicates(log: Log, wanted: bool | None, scan: Scan) -> tuple[Log, list[Removed], dict[str, Any]]:
+def drop_duplicates(log: Log, wanted: bool | None, scan: Scan) -> tuple[Log, list[Removal], dict[str, Any]]:
     """A log that is sorted into histories, with its `row`s, without its duplicates, and what is to be said of them.
 
     With `wanted` None those stay whose time is a whole day: the same thing may be bought twice on a day. It is judged
@@ -43,14 +43,14 @@ def without_duplicates(log: Log, wanted: bool | None, scan: Scan) -> tuple[Log, 
     """
     if wanted is False:
         return log, [], {}
-    found = repeats(log, scan)
-    out = found.same if wanted else found.same & ~whole_days(log["time"], scan.facts.get("time_zone", "UTC"))
-    removed = Removed("duplicates", int(out.sum()), "rows equal to an earlier one in every column of the log")
+    found = find_repeats(log, scan)
+    out = found.same if wanted else found.same & ~is_midnight(log["time"], scan.facts.get("time_zone", "UTC"))
+    removed = Removal("duplicates", int(out.sum()), "rows equal to an earlier one in every column of the log")
     kept = int(found.same.sum() - out.sum())
     return log.keep(~out), [removed], {"kept": kept, "differing": found.differing, "columns": list(found.columns)}
 
 
-def repeats(log: Log, scan: Scan) -> Repeats:
+def find_repeats(log: Log, scan: Scan) -> Repeats:
     """Look for events that are there twice."""
     suspects = _alike(log)
     if scan.others is None or not len(suspects):
@@ -116,7 +116,7 @@ def _collected(frame: pl.LazyFrame, scan: Scan) -> pl.DataFrame:
         raise (scan.explain(error) if scan.explain else error) from None
 
 
-def whole_days(time: np.ndarray, zone: str) -> np.ndarray:
+def is_midnight(time: np.ndarray, zone: str) -> np.ndarray:
     """bool[N]: which times (microseconds UTC) are midnight in their zone, and so say the day alone."""
     if zone != "UTC":
         local = pl.Series(time).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone).dt.replace_time_zone(None)
@@ -124,7 +124,7 @@ def whole_days(time: np.ndarray, zone: str) -> np.ndarray:
     return time % DAY == 0
 
 
-def repeated_rows(facts: Mapping[str, Any]) -> Iterator[str]:
+def repeat_remarks(facts: Mapping[str, Any]) -> Iterator[str]:
     """Remarks on the rows of a log that are there twice, or nearly so, and stayed."""
     found = facts.get("repeats") or {}
     if found.get("kept"):

@@ -18,7 +18,7 @@ from lab.data.log.histories import Histories
 from lab.data.timeline import DAY
 
 
-def strictly(histories: Histories) -> Histories:
+def with_distinct_times(histories: Histories) -> Histories:
     """The histories with each event at an instant of its own, in the order they have.
 
     The last of those that share one keeps it; each before it stands a microsecond before the next. What they were
@@ -32,7 +32,7 @@ def strictly(histories: Histories) -> Histories:
     return replace(histories, time=levels[least % max(len(levels), 1)] + place, original_time=histories.clock)
 
 
-def from_the_end(
+def leave_one_out_histories(
     histories: Histories, counts: np.ndarray, behaviours: Sequence[str] = (), min_events: int = 1
 ) -> Histories:
     """The histories on the calendar of leave-one-out, of the events that count, bool[N]: those that are predicted.
@@ -42,7 +42,7 @@ def from_the_end(
     The k-th before a user's last one stands at instant -k days, and so does what follows it and does not count. The
     test cutoff -1 then has each user's last one behind it, the valid cutoff -2 the one before; what a user did after
     the last one stands at day 1, which nothing reaches. The facts tell of that calendar, and of what it leaks to those
-    who are asked, with so many events before: see `leaked`.
+    who are asked, with so many events before: see `leaked_events`.
     """
     until = np.append(0, np.cumsum(counts))
     back = np.repeat(until[histories.offsets[1:]], np.diff(histories.offsets)) - until[1:]
@@ -54,12 +54,12 @@ def from_the_end(
         "first": -int(back.max(initial=0)) * DAY,
         "last": 0,
         "behaviours": list(behaviours),
-        "leaked": leaked(np.asarray(histories.time), test, counts & (back >= 2)) if timed else None,
+        "leaked": leaked_events(np.asarray(histories.time), test, counts & (back >= 2)) if timed else None,
     }
     return replace(histories, time=-back * DAY, facts={**histories.facts, "calendar": calendar})
 
 
-def leaked(time: np.ndarray, asked: np.ndarray, learned: np.ndarray) -> dict[str, float]:
+def leaked_events(time: np.ndarray, asked: np.ndarray, learned: np.ndarray) -> dict[str, float]:
     """What leave-one-out lets a model know too early, of events that are the test, and those learned from, bool[N].
 
     tests: the share of test events that are older than some training event; events: the share of the training events

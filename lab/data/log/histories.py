@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lab.core.errors import FaultError
-from lab.core.marks import computes
+from lab.core.fingerprint_marks import computes_cells
 from lab.data.schema import Behaviour
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ COLUMNS = ("time", "original_time", "item", "behaviour", "category", "price", "q
 """The flat columns, one value an event."""
 
 
-@computes("model", "baseline", "oracle")
+@computes_cells("model", "baseline", "oracle")
 @dataclass(frozen=True)
 class Histories:
     """U users and N events, sorted by (user, time, original row); columns may be memory-mapped.

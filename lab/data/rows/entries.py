@@ -3,7 +3,7 @@
 Every event opens an entry for its candidate that lives, from the event on, until the user's next event on the same
 candidate. At any query exactly one entry is alive for each candidate the user has touched, so what is
 known of a user's past is linear in the events, whatever the number of queries or candidates. A
-cancellation opens one only for a candidate touched before (as in `lab.data.fold.seen`): it changes what is
+cancellation opens one only for a candidate touched before (as in `lab.data.fold.seen_candidates`): it changes what is
 known of it, but is no touch itself.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.data.fold.queries import FoldView
-from lab.data.fold.search import expand
+from lab.data.fold.search import expand_ranges
 from lab.data.rows.packing import Segments
 from lab.data.rows.steps import Steps
 
@@ -44,7 +44,7 @@ def trace_entries(view: FoldView, steps: Steps, segments: Segments) -> Entries:
     # Queries between one history's first and last lie in consecutive segments.
     alive = high > low
     step, until, low, high = step[alive], until[alive], low[alive], high[alive]
-    segment, source = expand(segment_of_query[low], segment_of_query[high - 1] + 1)
+    segment, source = expand_ranges(segment_of_query[low], segment_of_query[high - 1] + 1)
     order = np.argsort(segment, kind="stable")
     segment, source = segment[order], source[order]
     return Entries(

@@ -8,16 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from lab.data.fold.queries import FoldView, Labels
-from lab.data.fold.search import expand
+from lab.data.fold.search import expand_ranges
 from lab.data.rows.batch import Columns, EntryArrays, LabelArrays, QueryArrays, Rows, leaves, map_leaves
 from lab.data.rows.entries import Entries
-from lab.data.rows.lists import Lists
 from lab.data.rows.packing import Packing, Segments
+from lab.data.rows.row_lists import RowLists
 from lab.data.rows.steps import Steps
 from lab.data.timeline import DAY
 
 
-class Sizes(NamedTuple):
+class RowSizes(NamedTuple):
     """How many places a row has for what it holds."""
 
     queries: int
@@ -26,7 +26,7 @@ class Sizes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedRows:
     """R rows of T steps, each of several segments end to end."""
 
     view: FoldView
@@ -49,9 +49,9 @@ class Packed:
         return self.packing.rows
 
     @cached_property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> RowSizes:
         """What the fullest rows need: the places that rows have unless told otherwise."""
-        return Sizes(self._queries.widest, self._entries.widest, max(lists.widest for lists in self._labels))
+        return RowSizes(self._queries.widest, self._entries.widest, max(lists.widest for lists in self._labels))
 
     @cached_property
     def row_bytes(self) -> int:
@@ -67,12 +67,12 @@ class Packed:
         """All rows."""
         return self.take(np.arange(self.count))
 
-    def take(self, index: np.ndarray, sizes: Sizes | None = None) -> Rows:
+    def take(self, index: np.ndarray, sizes: RowSizes | None = None) -> Rows:
         """Some rows, as arrays with the axes of `index` in front."""
         row, sizes = np.ravel(index), sizes or self.sizes
         segment, owner, _ = self._segments.take(row)
         place = owner * self.length + self.packing.place[segment]
-        step, of = expand(self.segments.begin[segment], self.segments.stop[segment])
+        step, of = expand_ranges(self.segments.begin[segment], self.segments.stop[segment])
         target = step + (place - self.segments.begin[segment])[of]
         lay = _Scatter(len(row), self.length, target // self.length, target % self.length)
         began = self.steps.time[self.steps.offsets[self.steps.owner[step]]]
@@ -96,25 +96,25 @@ class Packed:
         return slots
 
     @cached_property
-    def _segments(self) -> Lists:
-        return Lists.of(self.packing.row, self.count)
+    def _segments(self) -> RowLists:
+        return RowLists.of(self.packing.row, self.count)
 
     @cached_property
-    def _queries(self) -> Lists:
-        return Lists.of(self.packing.row[self._segment_of_query], self.count)
+    def _queries(self) -> RowLists:
+        return RowLists.of(self.packing.row[self._segment_of_query], self.count)
 
     @cached_property
     def _segment_of_query(self) -> np.ndarray:
-        return expand(self.segments.query_begin, self.segments.query_stop)[1]
+        return expand_ranges(self.segments.query_begin, self.segments.query_stop)[1]
 
     @cached_property
-    def _entries(self) -> Lists:
-        return Lists.of(self.packing.row[self.entries.segment], self.count)
+    def _entries(self) -> RowLists:
+        return RowLists.of(self.packing.row[self.entries.segment], self.count)
 
     @cached_property
-    def _labels(self) -> tuple[Lists, ...]:
+    def _labels(self) -> tuple[RowLists, ...]:
         row = self.packing.row[self._segment_of_query]
-        return tuple(Lists.of(np.repeat(row, np.diff(labels.offsets)), self.count) for labels in self.labels)
+        return tuple(RowLists.of(np.repeat(row, np.diff(labels.offsets)), self.count) for labels in self.labels)
 
     @cached_property
     def _shift(self) -> np.ndarray:
@@ -164,7 +164,7 @@ class Packed:
         ]
         return LabelArrays(*(np.stack(part, 1) for part in zip(*planes, strict=True)))
 
-    def _take_answers(self, row: np.ndarray, size: int, labels: Labels, lists: Lists) -> tuple[np.ndarray, ...]:
+    def _take_answers(self, row: np.ndarray, size: int, labels: Labels, lists: RowLists) -> tuple[np.ndarray, ...]:
         """The labels of one horizon: query slots, candidates and weights."""
         label, owner, slot = lists.take(row)
         lay = _Scatter(len(row), size, owner, slot)

@@ -44,7 +44,7 @@ class Packing:
         return 1.0 - float(lengths.sum()) / max(self.rows * row_length, 1)
 
 
-def cut(steps: Steps, row_length: int, overlap: int) -> Segments:
+def cut_from_end(steps: Steps, row_length: int, overlap: int) -> Segments:
     """Cut every history, from its end, into segments of at most `row_length` steps.
 
     A history longer than a row gives several; each but the first repeats the `overlap` steps before the
@@ -67,7 +67,7 @@ def cut(steps: Steps, row_length: int, overlap: int) -> Segments:
     return Segments(begin[order], stop[order], query_begin[order], query_stop[order])
 
 
-def cut_forward(steps: Steps, row_length: int, overlap: int, from_first_query: bool = False) -> Segments:
+def cut_from_start(steps: Steps, row_length: int, overlap: int, from_first_query: bool = False) -> Segments:
     """Cut every history into segments of at most `row_length` steps, so that no segment's begin hangs on later steps.
 
     The first begins with the history, or with `overlap` steps before its first query; each of the others repeats the

@@ -11,10 +11,10 @@ from functools import cached_property
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
-from lab.core.memory import available, gigabytes
+from lab.core.fingerprint_marks import not_fingerprinted
+from lab.core.memory import available_memory, gigabytes_text
 from lab.data.fold.queries import FoldView, Queries
-from lab.data.fold.search import events_until, expand
+from lab.data.fold.search import events_until, expand_ranges
 from lab.data.timeline import DAY, Fold, Timeline, microseconds
 
 
@@ -113,7 +113,7 @@ def lay_events(view: FoldView, timeline: Timeline, split: str) -> Steps:
 def _events_alone(view: FoldView, users: np.ndarray, first: np.ndarray, stop: np.ndarray) -> Steps:
     """The events of some users up to `stop`, those from `first` on asked."""
     begin = np.asarray(view.histories.offsets)[users]
-    event, owner = expand(begin, stop)
+    event, owner = expand_ranges(begin, stop)
     return Steps(
         offsets=np.append(0, np.cumsum(stop - begin)),
         user=users.astype(np.int32),
@@ -156,15 +156,16 @@ STEP_BYTES = 120
 """Bytes that a tick takes at most while it is laid among the events, and with its columns."""
 
 
-@no_numbers
+@not_fingerprinted
 def _require_memory(ticks: float, fold: Fold) -> None:
     """Raise InputError where so many ticks do not fit memory."""
-    need, room = STEP_BYTES * ticks, available()
+    need, room = STEP_BYTES * ticks, available_memory()
     if need > room:
         least = fold.query_every / DAY * need / room
         raise InputError(
             f"timeline.query_every: a tick every {fold.query_every / DAY:g} days makes {ticks:,.0f}, which take "
-            f"about {gigabytes(need)} of memory, and {gigabytes(room)} are free; use {least * 1.05:.3g} or more."
+            f"about {gigabytes_text(need)} of memory, and {gigabytes_text(room)} are free; use "
+            f"{least * 1.05:.3g} or more."
         )
 
 

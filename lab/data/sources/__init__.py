@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.core.lazy import lazily
+from lab.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lab.data.sources.amazon_reviews import AmazonReviews
@@ -34,7 +34,7 @@ __all__ = [
     "Taobao",
 ]
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "AmazonReviews": "amazon_reviews",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.data.sources.marks import Marks, marks_of
+from lab.data.sources.quotation_marks import QuotationMarks, find_quotation_marks
 
 _LINE = ord("\n")
 
@@ -21,7 +21,7 @@ class Block:
     line: int
     """Number of its first line in the file, from 1."""
     lines: int
-    marks: Marks | None
+    marks: QuotationMarks | None
     """Its quotation marks, None where there are none."""
 
     @property
@@ -103,10 +103,10 @@ class Blocks:
             cut = marks is not None and marks.regular and marks.open  # what is opened is not of this block
             yield self._block(data, self._marks(data) if cut else marks)
 
-    def _marks(self, data: bytes) -> Marks | None:
-        return marks_of(data, self._quote, self._separator) if self._quote and self._quote in data else None
+    def _marks(self, data: bytes) -> QuotationMarks | None:
+        return find_quotation_marks(data, self._quote, self._separator) if self._quote and self._quote in data else None
 
-    def _block(self, data: bytes, marks: Marks | None) -> Block:
+    def _block(self, data: bytes, marks: QuotationMarks | None) -> Block:
         block = Block(data, self._line, int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE)), marks)
         self._line += block.lines
         return block

@@ -4,7 +4,7 @@ import codecs
 from pathlib import Path
 
 from lab.core.errors import InputError
-from lab.data.sources.packed import DAMAGED, compression_of
+from lab.data.sources.compressed import DAMAGED, compression_of
 from lab.data.sources.text import UTF8, TextStyle, binary
 
 JSON_LINES = 'one object for each row is wanted, on lines or in an array, such as {"user": 1, "item": 2}'

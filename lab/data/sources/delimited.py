@@ -10,9 +10,9 @@ import polars as pl
 from lab.data.sources.blocks import Block, Blocks
 from lab.data.sources.damage import QUOTE, ReadError, first_line, not_text
 from lab.data.sources.heads import Head
-from lab.data.sources.internal import SURPLUS
-from lab.data.sources.loose import loose_rows
+from lab.data.sources.irregular_rows import loose_rows
 from lab.data.sources.quotations import Quotations
+from lab.data.sources.reserved_names import SURPLUS
 from lab.data.sources.text import CHUNK, ESCAPED, TextStyle, escapes_marked, utf8_chunks
 
 BATCH = 50_000

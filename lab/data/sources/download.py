@@ -22,7 +22,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from lab.core.errors import FaultError
-from lab.core.files import faults, make_folder, write_whole
+from lab.core.files import make_folder, os_errors_as_faults, write_whole
 
 CHUNK = 1 << 20
 TIMEOUT = (20, 60)
@@ -67,7 +67,7 @@ def fetch(download: Download, folder: Path, page: str, tries: int = TRIES, pause
     known = download.checksum or _noted(note)
     # Pooch types a downloader's arguments by other names than those that it is called with.
     downloader: Any = _Resuming(target, page, known is None, tries, pause)
-    with faults(folder, "--source.path", f"fetching {download.file}"):
+    with os_errors_as_faults(folder, "--source.path", f"fetching {download.file}"):
         make_folder(folder)
         try:
             pooch.retrieve(

@@ -11,14 +11,14 @@ from polars.io.plugins import register_io_source
 from lab.core.digests import file_digest
 from lab.core.errors import InputError
 from lab.data.sources.base import Records
+from lab.data.sources.compressed import DAMAGED, refuse_others
 from lab.data.sources.damage import ReadError, read_error
 from lab.data.sources.delimited import Delimited, Part
 from lab.data.sources.heads import Head, read_head, with_columns
-from lab.data.sources.internal import FILE, ROW, SURPLUS, refuse_internal
 from lab.data.sources.json_text import JsonFile
-from lab.data.sources.packed import DAMAGED, refuse_others
 from lab.data.sources.parquet import ParquetFiles
 from lab.data.sources.paths import find_files, kind_of, partitions_of
+from lab.data.sources.reserved_names import FILE, ROW, SURPLUS, refuse_internal
 from lab.data.sources.separators import sniff_separator
 from lab.data.sources.text import CHUNK, TextStyle
 
@@ -196,6 +196,6 @@ def _stated_columns(opened: Opened) -> tuple[str, ...]:
     return tuple(name for name in names[0] if name not in opened.own)
 
 
-def contents(path: str | tuple[str, ...], cache: Path | None = None) -> list[Any]:
+def content_identity(path: str | tuple[str, ...], cache: Path | None = None) -> list[Any]:
     """What files hold and how they are read: a hash of each, its format, and what its folders state."""
     return [[file_digest(file, cache), kind_of(file), partitions_of(file)] for file in find_files(path)]

@@ -8,7 +8,7 @@ import polars as pl
 from lab.core.digests import digest
 from lab.core.errors import InputError
 from lab.data.sources.damage import first_line
-from lab.data.sources.internal import FILE, ROW, refuse_internal
+from lab.data.sources.reserved_names import FILE, ROW, refuse_internal
 
 UNREADABLE = (TypeError, ValueError, NotImplementedError)
 """What polars and Arrow raise of columns that they cannot take over."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.core.errors import InputError
+from lab.data.sources.compressed import DAMAGED
 from lab.data.sources.damage import WIDE, ReadError, not_text, read_error
-from lab.data.sources.packed import DAMAGED
 from lab.data.sources.separators import SEPARATORS, sniff_separator
 from lab.data.sources.text import TextStyle, encoding_of, escapes_marked, unmarked, utf8_chunks
 

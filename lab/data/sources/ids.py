@@ -36,17 +36,17 @@ def as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return column.cast(pl.String, strict=False) if dtype == pl.Binary else column
 
 
-def unwrapped(text: pl.Expr) -> pl.Expr:
+def unwrap(text: pl.Expr) -> pl.Expr:
     """The value in an object of MongoDB's extended JSON; other text as it is."""
     return pl.when(text.str.starts_with("{")).then(text.str.extract(_WRAPPED).fill_null(text)).otherwise(text)
 
 
 def identifier(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """An id as text, null where there is none."""
-    return tidied(column, dtype).struct.field("id")
+    return tidy_ids(column, dtype).struct.field("id")
 
 
-def tidied(column: pl.Expr, dtype: pl.DataType, shift: int = 0) -> pl.Expr:
+def tidy_ids(column: pl.Expr, dtype: pl.DataType, shift: int = 0) -> pl.Expr:
     """Struct of `id`, as text and null where there is none, and `odd`, UInt16: the bits of what is odd about it.
 
     The bits are moved up by `shift`, so that those of several columns have room in one.
@@ -71,7 +71,7 @@ def _bit(bit: int, shift: int = 0) -> pl.Expr:
 
 
 def _tidied(text: pl.Series, shift: int) -> pl.Series:
-    """As `tidied`, of text; hardly any id needs more than a look."""
+    """As `tidy_ids`, of text; hardly any id needs more than a look."""
     frame = pl.DataFrame({"id": text, "odd": pl.repeat(0, len(text), dtype=pl.UInt16, eager=True)})
     places = text.str.contains(_ODD).fill_null(False).arg_true()
     if not len(places):

@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from lab.data.sources.files import Opened, contents, open_files
-from lab.data.sources.internal import AT, KEY, SINCE
+from lab.data.sources.files import Opened, content_identity, open_files
+from lab.data.sources.reserved_names import AT, KEY, SINCE
 from lab.data.sources.text import TextStyle
 
 NEVER = -(2**62)
@@ -85,4 +85,4 @@ class Lookup:
         columns = [(name, str(expression)) for name, expression in self.columns.items()]
         nested = sorted((name, str(dtype)) for name, dtype in self.nested.items())
         style = list(astuple(self.style))
-        return [self.on, self.key, columns, expressions, style, nested, contents(self.path, cache)]
+        return [self.on, self.key, columns, expressions, style, nested, content_identity(self.path, cache)]

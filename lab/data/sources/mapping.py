@@ -11,9 +11,9 @@ import polars as pl
 from lab.core.spelling import nearest
 from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
-from lab.data.sources.ids import ODDITIES, as_text, identifier, tidied, unwrapped
-from lab.data.sources.internal import FILE, ROW, SURPLUS
+from lab.data.sources.ids import ODDITIES, as_text, identifier, tidy_ids, unwrap
 from lab.data.sources.numbers import MISSING, NumberFormat
+from lab.data.sources.reserved_names import FILE, ROW, SURPLUS
 from lab.data.sources.times import TICKS, UNITS, TimeFormat, within_years
 
 NUMBERS = "write numbers like 32.58, since 1,234 may be 1234 or 1.234, and leave a field empty where there is none"
@@ -80,7 +80,7 @@ def raw_columns(columns: Mapping[str, str], schema: pl.Schema, json: bool = Fals
 
     def raw(column: str) -> pl.Expr:
         value = within_years(as_text(pl.col(column), schema[column]), schema[column])
-        return unwrapped(value) if json and schema[column] == pl.String else value
+        return unwrap(value) if json and schema[column] == pl.String else value
 
     found = {name: raw(column) for name, column in columns.items() if name not in DATE_PARTS}
     if "year" in columns:
@@ -128,7 +128,7 @@ def map_table(
     wide = table.select(ROW, FILE, *surplus, **raw)
     made = {"time": times.expression(pl.col("raw_time"))}
     ids = {
-        name: tidied(pl.col(f"raw_{name}"), dtypes[name], shift=k * ODDITIES)
+        name: tidy_ids(pl.col(f"raw_{name}"), dtypes[name], shift=k * ODDITIES)
         for k, name in enumerate(NAMED)
         if name in columns
     }

@@ -81,7 +81,7 @@ class NumberFormat:
         return pl.when(fits).then(digits.str.replace_all(f"{comma}|{_GAP}", "").str.replace(point, "."))
 
 
-def detect_number(sample: pl.Series) -> NumberFormat:
+def detect_number_format(sample: pl.Series) -> NumberFormat:
     """How the numbers of a column are written, from its first values."""
     parts = _parted(sample.drop_nulls().cast(pl.String).str.strip_chars())
     digits = parts["digits"].drop_nulls()

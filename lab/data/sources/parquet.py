@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 
 from lab.data.sources.damage import ReadError, first_line
-from lab.data.sources.internal import FILE, ROW
 from lab.data.sources.mapping import identifier
 from lab.data.sources.paths import partitions_of
+from lab.data.sources.reserved_names import FILE, ROW
 
 UNTIL = 10_000
 """Rows whose bytes are looked at to tell whether they are text."""

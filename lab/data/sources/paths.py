@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from lab.core.errors import InputError
 from lab.core.spelling import nearest
-from lab.data.sources.packed import DAMAGED, ENDINGS, first_bytes, open_bytes, plain_name
+from lab.data.sources.compressed import DAMAGED, ENDINGS, first_bytes, open_bytes, plain_name
 
 FORMATS = {
     ".csv": "text", ".tsv": "text", ".txt": "text", ".dat": "text", ".tab": "text",

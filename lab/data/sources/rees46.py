@@ -7,7 +7,7 @@ from typing import ClassVar
 import polars as pl
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.sources.download import Download
 from lab.data.sources.public import OpenLog
 from lab.data.sources.table import Table
@@ -38,7 +38,7 @@ class Rees46(OpenLog):
     """Which months are read, and downloaded: 2019-Oct to 2020-Apr."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "source")
+        check_types(self, "source")
         wrong = [month for month in self.months if month not in MONTHS]
         if wrong or not self.months:
             said = f"{wrong[0]!r} is no month of it" if wrong else "names no month"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.memory import Size, require_memory
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.timeline import DAY
 
 
@@ -52,7 +52,7 @@ class ShopSettings:
     """Seed of the whole world."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "source")
+        check_types(self, "source")
         least = {"users": 1, "days": 1, "categories": 2, "items": self.categories, "interests": 1, "seed": 0}
         for name, low in least.items():
             value = getattr(self, name)
@@ -99,7 +99,7 @@ class ShopSettings:
         return {f.name: getattr(self, f.name) for f in fields(ShopSettings)}
 
 
-@no_numbers
+@not_fingerprinted
 def bytes_of_shop(
     users: float, days: float, categories: float, items: float, events_per_user: float, interests: float
 ) -> float:

@@ -11,21 +11,21 @@ import tyro
 
 from lab.core.digests import settings_digest
 from lab.core.errors import InputError
-from lab.core.setting_types import check_kinds
+from lab.core.setting_types import check_types
 from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
 from lab.data.sources.damage import ReadError, first_line
-from lab.data.sources.files import Opened, contents, open_files
+from lab.data.sources.files import Opened, content_identity, open_files
 from lab.data.sources.frame import frame_digest, frame_rows
 from lab.data.sources.headers import refuse_header
 from lab.data.sources.ids import as_text, identifier
-from lab.data.sources.internal import MARK, ORDER, ROW
 from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, IDS, is_text, map_table, nearest_column, raw_columns
-from lab.data.sources.numbers import NumberFormat, detect_number
+from lab.data.sources.numbers import NumberFormat, detect_number_format
 from lab.data.sources.paths import find_files
+from lab.data.sources.reserved_names import MARK, ORDER, ROW
 from lab.data.sources.text import TextStyle
-from lab.data.sources.times import TimeFormat, detect, iso
+from lab.data.sources.times import TimeFormat, detect_time_format, parse_iso
 
 CONVENTIONAL = {
     "impression": "impression",
@@ -125,7 +125,7 @@ class Table(Source):
     """Columns taken from further tables, as `Lookup`s say (in Python)."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "source")
+        check_types(self, "source")
         for name in ("path", "attributes", *IDS, "time", *DATE_PARTS, *OPTIONAL, "attributes_user", "separator"):
             if getattr(self, name) == "":
                 raise InputError(f"source.{name}: is empty; {_NAMES.get(name, 'name a column')}, or leave it out.")
@@ -171,7 +171,7 @@ class Table(Source):
         columns = self._columns(schema, opened)
         sample = self._sample(plain, columns, opened)
         times = self._time_format(sample, columns, opened)
-        numbers = {name: detect_number(sample[name]) for name in ("price", "quantity") if name in sample}
+        numbers = {name: detect_number_format(sample[name]) for name in ("price", "quantity") if name in sample}
         behaviours = self.behaviours or CONVENTIONAL
         stated = [name for name in OPTIONAL if getattr(self, name) is not None]
         mapped = map_table(
@@ -197,8 +197,8 @@ class Table(Source):
         outside = ("path", "attributes", "behaviours", "frame", "derive", "nested", "lookups")
         settings: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in outside}
         settings["behaviours"] = list(self.behaviours.items())
-        content = [frame_digest(self.frame)] if self.frame is not None else contents(self._path(), cache)
-        content += contents(self.attributes, cache) if self.attributes else []
+        content = [frame_digest(self.frame)] if self.frame is not None else content_identity(self._path(), cache)
+        content += content_identity(self.attributes, cache) if self.attributes else []
         derived = sorted((name, str(expression)) for name, expression in self.derive.items())
         nested = sorted((name, str(dtype)) for name, dtype in self.nested.items())
         lookups = [lookup.identity(cache) for lookup in self.lookups]
@@ -295,8 +295,8 @@ class Table(Source):
             return TimeFormat(self.time_format, self.timezone)
         times = sample["time"].alias(columns["time"])
         if self.time_format == "iso" and not times.dtype.is_temporal():
-            return iso(times.drop_nulls().cast(pl.String), self.timezone)
-        return detect(times, self.timezone, _place(opened))
+            return parse_iso(times.drop_nulls().cast(pl.String), self.timezone)
+        return detect_time_format(times, self.timezone, _place(opened))
 
     def _others(self, table: pl.LazyFrame, columns: Mapping[str, str], opened: Opened | None) -> pl.LazyFrame | None:
         """Numbers of rows, and the columns in which duplicates agree beside those of the schema."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.data.sources.packed import open_bytes
+from lab.data.sources.compressed import open_bytes
 
 UTF8 = ("utf-8", "utf8")
 

@@ -117,7 +117,7 @@ class TimeFormat:
         return (size >= int(SMALLEST * UNITS[self.kind])) & (size < EARLIEST) | (size >= LATEST)
 
 
-def detect(sample: pl.Series, zone: str, place: str = "") -> TimeFormat:
+def detect_time_format(sample: pl.Series, zone: str, place: str = "") -> TimeFormat:
     """How the times of a column are written, from its first values.
 
     Raises InputError, which names the `place` they are of, when that cannot be told.
@@ -130,7 +130,7 @@ def detect(sample: pl.Series, zone: str, place: str = "") -> TimeFormat:
         if 2 * text.str.contains(pattern).sum() > len(text):
             return TimeFormat(shape, zone, detected=True)
     numbers = values.cast(pl.Float64, strict=False)
-    dates = iso(text, zone, detected=True)
+    dates = parse_iso(text, zone, detected=True)
     # What reads the most values is meant, however many neither reads; few numbers without a unit are no times.
     most = numbers.count() > len(values) / 2
     if not most and (not any(_by_unit(numbers).values()) or dates.parse(text).count() >= numbers.count()):
@@ -148,7 +148,7 @@ def _other(text: pl.Series, zone: str, least: int) -> TimeFormat | None:
     return TimeFormat(best, zone, detected=True) if counts[best] > least else None
 
 
-def iso(text: pl.Series, zone: str, detected: bool = False) -> TimeFormat:
+def parse_iso(text: pl.Series, zone: str, detected: bool = False) -> TimeFormat:
     """ISO dates, the shape of these values to be tried first."""
     return TimeFormat("iso", zone, detected, _likeliest(text))
 

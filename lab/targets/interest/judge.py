@@ -3,10 +3,10 @@
 import numpy as np
 
 from lab.data.fold.queries import FoldView, Labels, Queries
-from lab.data.fold.seen import seen_by
+from lab.data.fold.seen_candidates import seen_candidates
 from lab.evaluation.calibration import BINS, Reliability
 from lab.evaluation.familiarity import SLICES
-from lab.evaluation.judge import Columns, Judged, query_table
+from lab.evaluation.judge import CellEvaluation, Columns, query_table
 from lab.evaluation.measures import Metric
 from lab.targets.interest.metrics import InterestMetrics
 
@@ -24,16 +24,16 @@ class InterestJudge:
         self.scores(index, answers, answers)
 
     def scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
-        seen = seen_by(self._view, self._queries[index])
+        seen = seen_candidates(self._view, self._queries[index])
         self._metrics.add(scores, log_probabilities, self._labels.take(index), seen)
         self._order.append(index)
 
-    def result(self) -> Judged:
+    def result(self) -> CellEvaluation:
         result = self._metrics.result()
         index = np.concatenate(self._order)
         order = np.argsort(index, kind="stable")
         values = {name: {m: v[order] for m, v in own.items()} for name, own in result.per_query.items()}
-        return Judged(
+        return CellEvaluation(
             metrics=tuple(Metric("test", *value) for value in result.values),
             queries=query_table(self._view, self._queries[index[order]], values),
             tables={"reliability": reliability_table(result.reliability)},

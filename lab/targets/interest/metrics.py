@@ -17,7 +17,7 @@ from lab.evaluation.judge import mean
 from lab.evaluation.ranking import (
     RANKING_METRICS,
     Counts,
-    count,
+    count_candidates,
     count_metrics,
     label_ranks,
     rank_candidates,
@@ -85,7 +85,7 @@ class InterestMetrics:
             shares = label_shares(query, labels.ids, labels.weights, member)
             loss, reliability = log_loss_and_reliability(log_probabilities, member, shares)
             self._per_query[name].append(ranking_metrics(ranks) | {"log_loss": loss})
-            self._counts[name] += count(ranks)
+            self._counts[name] += count_candidates(ranks)
             self._reliability[name] += reliability
 
     @property

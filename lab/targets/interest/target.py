@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_distinct, check_kinds
+from lab.core.setting_types import check_distinct, check_types
 from lab.data.fold.queries import FoldView, Labels, Queries
-from lab.data.fold.search import events_until, expand
+from lab.data.fold.search import events_until, expand_ranges
 from lab.evaluation.judge import Judge
 from lab.evaluation.measures import Measures
 from lab.targets.base import Target, Truth
@@ -41,7 +41,7 @@ class Interest(Target):
     """Count only these behaviours (default: all)."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "target")
+        check_types(self, "target")
         check_distinct(self.behaviours, "target.behaviours")
         if self.behaviour_weights and self.weights != "behaviour":
             raise InputError(
@@ -92,7 +92,7 @@ class Interest(Target):
         """Labels of a range of queries: query, candidate, weight, and how many events had no known
         candidate, and of those no category at all."""
         a, b = block
-        event, owner = expand(begin[a:b], stop[a:b])
+        event, owner = expand_ranges(begin[a:b], stop[a:b])
         candidate = view.candidate[event]
         worth = value[np.asarray(view.histories.behaviour)[event]]
         known = candidate >= 0

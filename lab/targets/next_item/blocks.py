@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
 
-def cut(array: Shaped[Array, "N ..."], size: int, filling: float = 0) -> Shaped[Array, "blocks size ..."]:
+def cut_blocks(array: Shaped[Array, "N ..."], size: int, filling: float = 0) -> Shaped[Array, "blocks size ..."]:
     """The array in blocks, the last one filled up."""
     blocks = -(-len(array) // size)
     padding = [(0, blocks * size - len(array))] + [(0, 0)] * (array.ndim - 1)

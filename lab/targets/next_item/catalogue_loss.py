@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from lab.targets.next_item.blocks import cut
+from lab.targets.next_item.blocks import cut_blocks
 
 if TYPE_CHECKING:
     from lab.models.head import Factors
@@ -112,7 +112,7 @@ def _cross_entropy(logits: Array, mass: Array, id: Array, weight: Array, smoothi
 def _blocks(candidates: int, hidden: Array, id: Array, weight: Array) -> tuple[Array, Array, Array]:
     """The labels in blocks [blocks, n, ...], the last one filled up with some that weigh nothing."""
     size = max(LOGITS_AT_ONCE // candidates, ROWS_AT_LEAST)
-    return jax.tree.map(partial(cut, size=min(size, len(hidden))), (hidden, id, weight))
+    return jax.tree.map(partial(cut_blocks, size=min(size, len(hidden))), (hidden, id, weight))
 
 
 def sampled_softmax(
@@ -175,7 +175,7 @@ def _over_blocks(
     if negatives.shared:
         return of_block(factors.hidden, id, weight, _draw(factors, negatives, (negatives.count,), key))
     size = max(LOGITS_AT_ONCE // (negatives.count * factors.kernel.shape[1]), 1)
-    blocks = jax.tree.map(partial(cut, size=min(size, len(id))), (factors.hidden, id, weight))
+    blocks = jax.tree.map(partial(cut_blocks, size=min(size, len(id))), (factors.hidden, id, weight))
 
     @jax.checkpoint
     def add(total: Array, block: tuple[Array, tuple[Array, Array, Array]]) -> tuple[Array, None]:
@@ -196,18 +196,18 @@ def _log_chance(factors: "Factors", negatives: Negatives) -> Float[Array, " C"]:
 
 def _draw(factors: "Factors", negatives: Negatives, shape: tuple[int, ...], key: Array) -> Int[Array, "..."]:
     if negatives.by_popularity:
-        return by_share(jax.nn.softmax(factors.prior), shape, key)
+        return draw_by_share(jax.nn.softmax(factors.prior), shape, key)
     return jax.random.randint(key, shape, 0, len(factors.kernel))
 
 
-def by_share(share: Float[Array, " C"], shape: tuple[int, ...], key: Array) -> Int[Array, "..."]:
+def draw_by_share(share: Float[Array, " C"], shape: tuple[int, ...], key: Array) -> Int[Array, "..."]:
     """Candidates drawn with these chances: first one of some blocks of them, then one of its block.
 
     One float32 running sum over all of them could not tell the rare ones of a large catalogue apart: against what is
     summed up before them they are nothing.
     """
     size = min(IN_A_BLOCK, len(share))
-    within = jnp.cumsum(cut(share, size), 1)
+    within = jnp.cumsum(cut_blocks(share, size), 1)
     across = jnp.cumsum(within[:, -1])
     outer, inner = jax.random.uniform(key, (2, *shape))
     block = jnp.minimum(jnp.searchsorted(across, outer * across[-1], side="right"), len(across) - 1)

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from lab.targets.next_item.blocks import cut
+from lab.targets.next_item.blocks import cut_blocks
 
 QUERIES_AT_ONCE = 512
 CANDIDATES_AT_ONCE = 8192
 
 
-def ranked(
+def rank_labels(
     hidden: Float[Array, "N D"],
     kernel: Float[Array, "C D"],
     bias: Float[Array, " C"],
@@ -28,7 +28,7 @@ def ranked(
     none. Scores that are no numbers give a log probability that is none, and count as higher than the label's.
     """
     chunks = _chunks(kernel, bias)
-    blocks = jax.tree.map(partial(cut, size=min(QUERIES_AT_ONCE, len(hidden))), (hidden, label, taken))
+    blocks = jax.tree.map(partial(cut_blocks, size=min(QUERIES_AT_ONCE, len(hidden))), (hidden, label, taken))
     found = jax.lax.map(lambda block: _of_block(block, chunks, len(kernel), depth), blocks)
     rank, first, log_p = (part.reshape(-1, *part.shape[2:])[: len(hidden)] for part in found)
     return jnp.where(label < 0, -1, rank), first, log_p
@@ -37,8 +37,8 @@ def ranked(
 def _chunks(kernel: Array, bias: Array) -> tuple[Array, Array, Array]:
     """The candidates in chunks: vectors, biases and the number of each chunk's first; beyond the last, -inf."""
     size = min(CANDIDATES_AT_ONCE, len(kernel))
-    vectors = cut(kernel, size)
-    return vectors, cut(bias, size, filling=-jnp.inf), jnp.arange(len(vectors)) * size
+    vectors = cut_blocks(kernel, size)
+    return vectors, cut_blocks(bias, size, filling=-jnp.inf), jnp.arange(len(vectors)) * size
 
 
 def _of_block(

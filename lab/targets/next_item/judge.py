@@ -6,12 +6,12 @@ import numpy as np
 
 from lab.core.errors import FaultError
 from lab.data.fold.queries import FoldView, Labels, Queries
-from lab.data.fold.seen import label_seen, seen_by
+from lab.data.fold.seen_candidates import is_label_seen, seen_candidates
 from lab.evaluation.familiarity import SLICES
-from lab.evaluation.judge import Judged, mean, query_table
+from lab.evaluation.judge import CellEvaluation, mean, query_table
 from lab.evaluation.measures import Metric
 from lab.targets.next_item.answers import DEPTH, NextAnswers
-from lab.targets.next_item.metrics import Placed, log_probability, of_cell, per_query, place
+from lab.targets.next_item.metrics import LabelPlaces, cell_metrics, log_probability, place_labels, query_metrics
 
 
 class NextItemJudge:
@@ -34,8 +34,8 @@ class NextItemJudge:
     def scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
         known = self._label[index] >= 0
         index, label = index[known], self._label[index[known]]
-        left_out = None if self._repeats else seen_by(self._view, self._queries[index])
-        rank, first = place(scores[known], label, left_out, DEPTH)
+        left_out = None if self._repeats else seen_candidates(self._view, self._queries[index])
+        rank, first = place_labels(scores[known], label, left_out, DEPTH)
         self._add(index, rank, first, log_probability(log_probabilities[known], label, left_out))
 
     def _add(self, index: np.ndarray, rank: np.ndarray, first: np.ndarray, log_p: np.ndarray) -> None:
@@ -43,22 +43,22 @@ class NextItemJudge:
             raise FaultError(f"log probabilities: NaN for query {index[np.isnan(log_p)][0]}; a ranking needs numbers.")
         self._parts.append((index, rank.astype(np.int64), first, log_p))
 
-    def result(self) -> Judged:
+    def result(self) -> CellEvaluation:
         index, rank, first, log_p = (np.concatenate(part) for part in zip(*self._parts, strict=True))
         order = np.argsort(index, kind="stable")
         queries, label = self._queries[index[order]], self._label[index[order]]
-        seen = label_seen(self._view, queries, label)
-        placed = Placed(rank[order], first[order], label, seen, log_p[order])
-        every = per_query(placed)
+        seen = is_label_seen(self._view, queries, label)
+        placed = LabelPlaces(rank[order], first[order], label, seen, log_p[order])
+        every = query_metrics(placed)
         values = {
             name: {metric: np.where(member, value, np.nan) for metric, value in every.items()}
             for name, member in zip(SLICES, (np.ones_like(seen), seen, ~seen), strict=True)
         }
-        return Judged(tuple(self._metrics(values, placed)), query_table(self._view, queries, values))
+        return CellEvaluation(tuple(self._metrics(values, placed)), query_table(self._view, queries, values))
 
-    def _metrics(self, values: dict[str, dict[str, np.ndarray]], placed: Placed) -> Iterator[Metric]:
+    def _metrics(self, values: dict[str, dict[str, np.ndarray]], placed: LabelPlaces) -> Iterator[Metric]:
         for name, own in values.items():
             yield Metric("test", name, "queries", float((~np.isnan(own["log_loss"])).sum()))
             yield from (Metric("test", name, metric, mean(value)) for metric, value in own.items())
         yield Metric("test", "all", "cold", float(self._cold))
-        yield from (Metric("test", "all", metric, value) for metric, value in of_cell(placed, self._known).items())
+        yield from (Metric("test", "all", metric, value) for metric, value in cell_metrics(placed, self._known).items())

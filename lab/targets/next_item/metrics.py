@@ -22,7 +22,7 @@ PER_QUERY = (*(f"{name}@{k}" for name in ("ndcg", "hr", "recall", "mrr") for k i
 
 
 @dataclass(frozen=True)
-class Placed:
+class LabelPlaces:
     """Q labelled queries."""
 
     rank: np.ndarray
@@ -37,7 +37,7 @@ class Placed:
     """float[Q], of the label."""
 
 
-def per_query(placed: Placed) -> dict[str, np.ndarray]:
+def query_metrics(placed: LabelPlaces) -> dict[str, np.ndarray]:
     """float64[Q] of each of PER_QUERY."""
     rank = placed.rank
     values: dict[str, np.ndarray] = {"mrr": 1 / (rank + 1), "log_loss": -placed.log_probability.astype(np.float64)}
@@ -49,7 +49,7 @@ def per_query(placed: Placed) -> dict[str, np.ndarray]:
     return {name: values[name] for name in PER_QUERY}
 
 
-def of_cell(placed: Placed, known: np.ndarray) -> dict[str, float]:
+def cell_metrics(placed: LabelPlaces, known: np.ndarray) -> dict[str, float]:
     """What only all queries together have; `known` float[C] are the candidates' known events.
 
     Popularity is NaN where cancellations leave none of these.
@@ -68,7 +68,9 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def place(scores: np.ndarray, label: np.ndarray, left_out: np.ndarray | None, depth: int) -> tuple[np.ndarray, ...]:
+def place_labels(
+    scores: np.ndarray, label: np.ndarray, left_out: np.ndarray | None, depth: int
+) -> tuple[np.ndarray, ...]:
     """Rank of each label and the first `depth` candidates, from scores float32[Q, C] of all of them.
 
     `left_out` bool[Q, C] are no candidates, unless they are the label. Of equal scores the lower number comes first.
@@ -80,13 +82,13 @@ def place(scores: np.ndarray, label: np.ndarray, left_out: np.ndarray | None, de
         scores = np.where(out, -np.inf, scores)
     own = scores[rows, label]
     rank = (scores >= own[:, None]).sum(1) - 1
-    return rank, first_of(scores, depth)
+    return rank, top_candidates(scores, depth)
 
 
 def log_probability(log_probabilities: np.ndarray, label: np.ndarray, left_out: np.ndarray | None) -> np.ndarray:
     """float[Q], of each label among the candidates that are not left out, from float[Q, C] over all of them.
 
-    `left_out` as in `place`; NaN where no candidate that is left has any probability.
+    `left_out` as in `place_labels`; NaN where no candidate that is left has any probability.
     """
     rows = np.arange(len(log_probabilities))
     own = log_probabilities[rows, label]
@@ -101,7 +103,7 @@ def log_probability(log_probabilities: np.ndarray, label: np.ndarray, left_out: 
     return own - (best[:, 0] + np.log(mass))
 
 
-def first_of(scores: np.ndarray, depth: int) -> np.ndarray:
+def top_candidates(scores: np.ndarray, depth: int) -> np.ndarray:
     """int32[Q, depth]: the candidates with the highest scores, of equal ones those with the lower numbers.
 
     -1 where no more are left, the others having -inf.

@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from lab.core.errors import InputError
-from lab.core.setting_types import check_distinct, check_kinds
+from lab.core.setting_types import check_distinct, check_types
 from lab.data.fold.categories import Categories
 from lab.data.fold.queries import FoldView, Labels, Queries
 from lab.data.fold.search import events_until
-from lab.data.fold.seen import label_seen
-from lab.data.log.event_order import from_the_end, strictly
+from lab.data.fold.seen_candidates import is_label_seen
+from lab.data.log.event_order import leave_one_out_histories, with_distinct_times
 from lab.data.log.histories import Histories
 from lab.data.rows.batch import LabelArrays, Rows
 from lab.data.rows.steps import Steps, lay_events
@@ -25,7 +25,7 @@ from lab.models.head import Factors, Head
 from lab.targets.base import Target, with_labels
 from lab.targets.next_item.answers import DEPTH, NextAnswers
 from lab.targets.next_item.catalogue_loss import Negatives, gbce, sampled_softmax, softmax_loss
-from lab.targets.next_item.catalogue_rank import ranked
+from lab.targets.next_item.catalogue_rank import rank_labels
 from lab.targets.next_item.measures import measures_of
 
 NEEDS = {
@@ -73,7 +73,7 @@ class NextItem(Target):
     """What early stopping and the choice of the best parameters go by on valid: 1 - NDCG@10, or the log loss."""
 
     def __post_init__(self) -> None:
-        check_kinds(self, "target")
+        check_types(self, "target")
         check_distinct(self.behaviours, "target.behaviours")
         if self.negatives < 1:
             raise InputError(f"target.negatives: {self.negatives} draws nothing; use 1 or more.")
@@ -92,8 +92,10 @@ class NextItem(Target):
     def arrange(self, histories: Histories, timeline: Timeline) -> Histories:
         self._check_behaviours(histories)
         if timeline.leaves_one_out:
-            histories = from_the_end(histories, self._counts(histories), self.behaviours, timeline.min_events)
-        return strictly(histories)
+            histories = leave_one_out_histories(
+                histories, self._counts(histories), self.behaviours, timeline.min_events
+            )
+        return with_distinct_times(histories)
 
     def lay(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
         return lay_events(view, timeline, split)
@@ -127,7 +129,7 @@ class NextItem(Target):
         """bool[Q]: where the next event's candidate is one that its user took before, and such are left out."""
         if not self.leaves_taken_out:
             return np.zeros(len(candidate), bool)
-        return label_seen(view, queries, candidate)
+        return is_label_seen(view, queries, candidate)
 
     def _next(self, view: FoldView, queries: Queries) -> np.ndarray:
         """int64[Q]: the next event of each query's user that counts; N where there is none."""
@@ -196,7 +198,7 @@ class NextItem(Target):
         # What each query's user has taken before; C, which stands for none, where an entry says nothing.
         taken = None if self.repeats else jnp.where(rows.alive, rows.entry.candidate[:, None], len(outputs.kernel))
         flat = jax.tree.map(lambda a: a.reshape(batch * slots, *a.shape[2:]), (hidden, ids, taken))
-        found = ranked(flat[0], outputs.kernel, outputs.bias, flat[1], flat[2], min(DEPTH, len(outputs.kernel)))
+        found = rank_labels(flat[0], outputs.kernel, outputs.bias, flat[1], flat[2], min(DEPTH, len(outputs.kernel)))
         return NextAnswers(*(part.reshape(batch, slots, *part.shape[1:]) for part in found))
 
     def shortfall(
@@ -216,10 +218,10 @@ class NextItem(Target):
         return measures_of(self.thing, self.repeats, self.stop_by)
 
     def judge(self, view: FoldView, queries: Queries, labels: Labels) -> Judge:
-        from lab.baselines.known import everybody  # on the host alone
+        from lab.baselines.past_events import recent_counts  # on the host alone
         from lab.targets.next_item.judge import NextItemJudge
 
-        return NextItemJudge(view, queries, labels, everybody(view, view.fold.valid_cutoff), self.repeats)
+        return NextItemJudge(view, queries, labels, recent_counts(view, view.fold.valid_cutoff), self.repeats)
 
     def baselines(self) -> tuple[Any, ...]:
         from lab.baselines import default_baselines  # on the host alone

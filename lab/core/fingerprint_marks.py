@@ -10,13 +10,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def computes(*kinds: str) -> Callable[[T], T]:
+def computes_cells(*kinds: str) -> Callable[[T], T]:
     """Mark a function or class that computes cells of these kinds (model, baseline, oracle): their numbers depend on it
     and on all that it uses."""
     return lambda marked: marked
 
 
-def no_numbers(marked: T) -> T:
+def not_fingerprinted(marked: T) -> T:
     """Mark a function that checks, registers or describes settings: cells hold their settings themselves, so that
     its code moves none of their numbers. What uses it does not depend on it."""
     return marked

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.core.errors import InputError
 from lab.core.files import canonical_json
-from lab.core.nested import flat
+from lab.core.nested import flatten
 from lab.experiment.cell_record import CellRecord, line_of, place_of
 from lab.results.store import Store
 
@@ -17,10 +17,10 @@ _OF_ALL = ("data", "packages")
 _ABSENT = object()
 
 
-def moved(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:
+def moved_parts(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:
     """The fingerprints, then the settings, in which two cells of one line differ; none where they go together."""
     prints = [_named(name, planned, other) for name in _differing(planned.fingerprints, other.fingerprints)]
-    settings = _differing(flat(planned.config), flat(other.config))
+    settings = _differing(flatten(planned.config), flatten(other.config))
     return (*prints, *(name for name in settings if name not in _OF_PLACE))
 
 
@@ -55,17 +55,17 @@ def with_stale(store: Store, planned: Sequence[CellRecord]) -> list[CellRecord]:
             lines.setdefault(line_of(record), {}).setdefault(_generation(record), []).append(record)
 
     def rank(cells: Sequence[CellRecord]) -> tuple:
-        names = moved(open_[place_of(cells[0])], cells[0])
+        names = moved_parts(open_[place_of(cells[0])], cells[0])
         return len(names), -max(stamp[1] for one in cells if (stamp := store.stamp(one.id))), names
 
     nearest = [min(generations.values(), key=rank) for generations in lines.values()]
     return [
         *planned,
-        *(replace(one, stale=moved(open_[place_of(one)], one)) for cells in nearest for one in cells),
+        *(replace(one, stale=moved_parts(open_[place_of(one)], one)) for cells in nearest for one in cells),
     ]
 
 
-def begun_otherwise(store: Store, planned: Sequence[CellRecord]) -> list[str]:
+def outdated_checkpoints(store: Store, planned: Sequence[CellRecord]) -> list[str]:
     """Cells kept in the middle of their training that are named as planned ones are, and are of another identity."""
     ids = {one.id for one in planned}
     names = {_without_digest(one) for one in ids}
@@ -86,10 +86,10 @@ def refuse_mixed(lines: Iterable[Sequence[CellRecord]]) -> None:
     lines = [[cell for cell in line if cell.status in ("done", "diverged")] for line in lines]
     for first, *others in filter(None, lines):
         for other in others:
-            _refuse(first, other, moved(first, other))
+            _refuse(first, other, moved_parts(first, other))
     fresh = [line[0] for line in lines if line and not line[0].stale]
     for other in fresh[1:]:
-        _refuse(fresh[0], other, [name for name in moved(fresh[0], other) if name in _OF_ALL])
+        _refuse(fresh[0], other, [name for name in moved_parts(fresh[0], other) if name in _OF_ALL])
 
 
 def _refuse(one: CellRecord, other: CellRecord, names: Sequence[str]) -> None:

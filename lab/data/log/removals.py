@@ -9,7 +9,7 @@ BLANKED = "blanked"
 
 
 @dataclass(frozen=True)
-class Removed:
+class Removal:
     """What one rule did."""
 
     rule: str
@@ -26,11 +26,11 @@ class Removed:
         return self.what.endswith(BLANKED)
 
 
-def removals(facts: Mapping[str, Any]) -> list[Removed]:
+def removals(facts: Mapping[str, Any]) -> list[Removal]:
     """What the rules did to a log, those that found nothing included, as the log's facts keep it."""
-    return [Removed(**rule) for rule in facts.get("rules") or ()]
+    return [Removal(**rule) for rule in facts.get("rules") or ()]
 
 
-def left_out(removed: Iterable[Removed]) -> str:
+def removals_text(removed: Iterable[Removal]) -> str:
     """The rules that left out rows, in one line; empty where none did."""
     return "; ".join(str(one) for one in removed if one.rows and not one.blanks)

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.experiment.registry import PACKAGES, added
+from lab.experiment.registry import PACKAGES, registered_parts
 
 WIDTH = 80
 LABEL = 22
@@ -29,18 +29,18 @@ Entry = tuple[str, str]
 """What a thing is called, and its class with the first line of its docstring."""
 
 
-def catalogue(file: Path | None = None) -> Iterator[str]:
+def list_parts(file: Path | None = None) -> Iterator[str]:
     """The lines of the list, at most 80 columns wide; with what a user's file registers when one is given."""
     own = _registered_by(file) if file else {}
     for kind, heading in HEADINGS.items():
-        found = _experiments() if kind == "experiment" else list(_shipped(kind))
+        found = _experiments() if kind == "experiment" else list(_shipped_classes(kind))
         yield f"{heading}, from {PACKAGES[kind][0]}" if kind in PACKAGES else heading
         for name, line in [*found, *own.get(kind, [])]:
-            yield from _lines(name, line)
+            yield from _wrapped_entry(name, line)
         yield ""
 
 
-def _shipped(kind: str) -> Iterator[Entry]:
+def _shipped_classes(kind: str) -> Iterator[Entry]:
     """The classes that a package exports, found through what it says of their homes."""
     package, base = PACKAGES[kind]
     module = importlib.import_module(package)
@@ -49,8 +49,8 @@ def _shipped(kind: str) -> Iterator[Entry]:
         for node in ast.parse(file.read_text()).body:
             exported = isinstance(node, ast.ClassDef) and node.name in module.__all__ and node.name != base
             if isinstance(node, ast.ClassDef) and exported and file.stem != "base" and _is_settings(node):
-                name = _called(node, kind)
-                yield name, _told(name, node.name, ast.get_docstring(node))
+                name = _name_of(node, kind)
+                yield name, _description(name, node.name, ast.get_docstring(node))
 
 
 def _is_settings(node: ast.ClassDef) -> bool:
@@ -58,7 +58,7 @@ def _is_settings(node: ast.ClassDef) -> bool:
     return bool(node.bases)
 
 
-def _called(node: ast.ClassDef, kind: str) -> str:
+def _name_of(node: ast.ClassDef, kind: str) -> str:
     """A class by its name in a file; a group by the name that feature sets use, a baseline by that in tables."""
     if kind in ("model", "source"):
         return node.name
@@ -71,7 +71,9 @@ def _called(node: ast.ClassDef, kind: str) -> str:
 
 def _experiments() -> list[Entry]:
     """The files under experiments/, unread but for their docstrings."""
-    return [(str(f), _first(ast.get_docstring(ast.parse(f.read_text())))) for f in sorted(EXPERIMENTS.glob("*.py"))]
+    return [
+        (str(f), _first_sentence(ast.get_docstring(ast.parse(f.read_text())))) for f in sorted(EXPERIMENTS.glob("*.py"))
+    ]
 
 
 def _registered_by(file: Path) -> dict[str, list[Entry]]:
@@ -79,24 +81,24 @@ def _registered_by(file: Path) -> dict[str, list[Entry]]:
     from lab.experiment.loading import load_experiment
 
     experiment, about = load_experiment(file)
-    found: dict[str, list[Entry]] = {"experiment": [(f"{experiment.name} ({file})", _first(about))]}
-    for kind, name, thing in added():
+    found: dict[str, list[Entry]] = {"experiment": [(f"{experiment.name} ({file})", _first_sentence(about))]}
+    for kind, name, thing in registered_parts():
         if kind != "experiment":
-            entry = f"{name} ({file})", _told(name, thing.__name__, inspect.getdoc(thing))
+            entry = f"{name} ({file})", _description(name, thing.__name__, inspect.getdoc(thing))
             found.setdefault(kind, []).append(entry)
     return found
 
 
-def _told(name: str, cls: str, doc: str | None) -> str:
+def _description(name: str, cls: str, doc: str | None) -> str:
     """What a class is, after the name that a file imports it by, where it is known by another."""
-    return _first(doc) if name == cls else f"{cls}: {_first(doc)}"
+    return _first_sentence(doc) if name == cls else f"{cls}: {_first_sentence(doc)}"
 
 
-def _first(doc: str | None) -> str:
+def _first_sentence(doc: str | None) -> str:
     return (doc or "").strip().partition("\n\n")[0].replace("\n", " ")
 
 
-def _lines(name: str, line: str) -> Iterator[str]:
+def _wrapped_entry(name: str, line: str) -> Iterator[str]:
     """A name and what it is, wrapped beside it; a long name has a line of its own."""
     wrapped = textwrap.wrap(line, WIDTH - LABEL - 2, break_on_hyphens=False) or [""]
     if len(name) >= LABEL:

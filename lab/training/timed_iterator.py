@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-class Waiting:
+class TimedIterator:
     """Passes on what an iterator gives, and counts the seconds in which nothing else was to do meanwhile."""
 
     def __init__(self, source: Iterator[Any], idle: Callable[[], bool]) -> None:

@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from lab.data.fold.search import expand
+from lab.data.fold.search import expand_ranges
 
 
 @dataclass(frozen=True)
-class Lists:
+class RowLists:
     """M things in R rows; those of a row lie in the order of the things."""
 
     order: np.ndarray
@@ -18,7 +18,7 @@ class Lists:
     """int64[R + 1]: row r's things are order[offsets[r]:offsets[r + 1]]."""
 
     @classmethod
-    def of(cls, row: np.ndarray, rows: int) -> "Lists":
+    def of(cls, row: np.ndarray, rows: int) -> "RowLists":
         """From the row of each thing."""
         return cls(np.argsort(row, kind="stable"), np.append(0, np.cumsum(np.bincount(row, minlength=rows))))
 
@@ -36,5 +36,5 @@ class Lists:
 
     def take(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The things of some rows: which they are, which of `row` holds each, and its rank there."""
-        place, owner = expand(self.offsets[row], self.offsets[row + 1])
+        place, owner = expand_ranges(self.offsets[row], self.offsets[row + 1])
         return self.order[place], owner, place - self.offsets[row][owner]

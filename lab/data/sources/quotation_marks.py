@@ -18,7 +18,7 @@ _ONE, _LAST = np.uint64(1), np.uint64(63)
 
 
 @dataclass(frozen=True)
-class Marks:
+class QuotationMarks:
     """The quotation marks of a text that begins with a row, and its line ends."""
 
     regular: bool
@@ -55,7 +55,7 @@ class Marks:
         return _positions(self._inside)
 
 
-def marks_of(data: bytes, quote: bytes, separator: bytes) -> Marks:
+def find_quotation_marks(data: bytes, quote: bytes, separator: bytes) -> QuotationMarks:
     """The marks of a text (one byte each is a quotation mark and a separator)."""
     text = np.frombuffer(data, np.uint8)
     quotes, lines, edges = _bits(text, quote), _bits(text, b"\n"), _bits(text, separator, b"\r")
@@ -64,7 +64,7 @@ def marks_of(data: bytes, quote: bytes, separator: bytes) -> Marks:
     # An opening mark follows an edge, a closing one stands before an edge; the text's own two ends are edges.
     wrong = (quotes & odd & ~_after(edges)) | (quotes & ~odd & ~_before(edges, len(text)))
     open_ = bool(len(odd)) and bool(int(odd[-1]) >> 63)
-    return Marks(not wrong.any(), open_, lines & ~odd, lines & odd)
+    return QuotationMarks(not wrong.any(), open_, lines & ~odd, lines & odd)
 
 
 def _bits(text: np.ndarray, *wanted: bytes) -> np.ndarray:

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from lab.data.fold.queries import FoldView, Queries
-from lab.data.fold.search import events_until, expand
-from lab.data.rows.recent import sees
+from lab.data.fold.search import events_until, expand_ranges
+from lab.data.rows.recent_histories import visible_events
 from lab.data.timeline import DAY
 
 
@@ -94,19 +94,19 @@ class Past:
 
 def past(view: FoldView, queries: Queries) -> Past:
     """The past of each query's user, up to its cutoff and no older than the view's limit."""
-    return _past(view, *sees(view, queries), view.clock_at(queries))
+    return _past_of_events(view, *visible_events(view, queries), view.clock_at(queries))
 
 
-def past_of_all(view: FoldView, users: np.ndarray, moment: int) -> Past:
+def whole_past(view: FoldView, users: np.ndarray, moment: int) -> Past:
     """The whole past of some users, int32[Q], at an instant of the calendar, whatever a query may see of its own."""
     offsets, moments = view.histories.offsets, np.full(len(users), moment)
-    return _past(view, offsets[users], events_until(offsets, view.histories.clock, users, moments), moments)
+    return _past_of_events(view, offsets[users], events_until(offsets, view.histories.clock, users, moments), moments)
 
 
-def _past(view: FoldView, begin: np.ndarray, stop: np.ndarray, clock: np.ndarray) -> Past:
+def _past_of_events(view: FoldView, begin: np.ndarray, stop: np.ndarray, clock: np.ndarray) -> Past:
     """Of the events [begin, stop) of each query, asked at an instant of the clock, int64[Q]."""
     histories = view.histories
-    event, query = expand(begin, stop)
+    event, query = expand_ranges(begin, stop)
     known = view.candidate[event] >= 0
     event, query = event[known], query[known]
     return Past(
@@ -118,7 +118,7 @@ def _past(view: FoldView, begin: np.ndarray, stop: np.ndarray, clock: np.ndarray
     )
 
 
-def everybody(view: FoldView, cutoff: int, days: float = np.inf) -> np.ndarray:
+def recent_counts(view: FoldView, cutoff: int, days: float = np.inf) -> np.ndarray:
     """float64[C]: all users' events (those learned from) with cutoff - days < time <= cutoff, at least 0."""
     return view.event_counts.within(np.array([cutoff]), days)[0]
 
@@ -128,12 +128,12 @@ def popularity(view: FoldView, queries: Queries, days: float) -> np.ndarray:
 
     (n + s) / sum, with n the events of the last `days` and s the candidate's share of all events so far,
     which is less than one event and orders what nobody took lately. For each query it is that of one instant, whatever
-    else is asked (see `counted_until`).
+    else is asked (see `popularity_instant`).
     """
-    return popularity_at(view, counted_until(view, queries), days)
+    return popularity_at(view, popularity_instant(view, queries), days)
 
 
-def counted_until(view: FoldView, queries: Queries) -> np.ndarray:
+def popularity_instant(view: FoldView, queries: Queries) -> np.ndarray:
     """int64[Q]: the instant up to which everybody's events are counted at queries of valid or test.
 
     On the calendar it is the cutoff. Where each event is asked, it is the last midnight (UTC) before the event: nothing

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.core.words import counted
+from lab.core.words import plural
 from lab.data.log.log import Log
 from lab.data.sources.ids import BLANK, DECIMALS, ODDITIES, ROUNDED, SCIENTIFIC
 from lab.data.sources.mapping import NAMED
@@ -28,7 +28,7 @@ REMARKS = {
 """What is said of each oddity of ids."""
 
 
-def blanks(names: np.ndarray, codes: np.ndarray) -> dict[str, int]:
+def count_odd_names(names: np.ndarray, codes: np.ndarray) -> dict[str, int]:
     """How many events each such name has; `codes` are those of all events, -1 for none."""
     found = [code for code, name in enumerate(names) if len(name) <= 9 and str(name).strip().lower() in BLANKS]
     events = np.bincount(codes[codes >= 0], minlength=len(names)) if found else []
@@ -49,19 +49,19 @@ def odd_ids(log: Log) -> dict[str, dict[str, list[int]]]:
     return found
 
 
-def blank_ids(facts: Mapping[str, Any]) -> Iterator[str]:
+def id_remarks(facts: Mapping[str, Any]) -> Iterator[str]:
     """A remark on each oddity of the users, items and categories of a log."""
     for kind, found in facts["blanks"].items():
         for name, events in found.items():
             yield (
-                f"the {kind} {name!r} has {counted(events, 'event')}: if it stands for a missing {_what(kind)}, empty "
+                f"the {kind} {name!r} has {plural(events, 'event')}: if it stands for a missing {_what(kind)}, empty "
                 f"it in the log{'' if kind == 'category' else ', and these rows are left out'}"
             )
     for kind, found in (facts.get("odd") or {}).items():
         for bit, (rows, both) in found.items():
-            said = f" ({counted(both, kind, _several(kind))} came in both ways)" if both else ""
+            said = f" ({plural(both, kind, _several(kind))} came in both ways)" if both else ""
             yield REMARKS[int(bit)].format(
-                rows=counted(rows, "row"), kind=kind, one=_one(kind), kinds=_several(kind), both=said
+                rows=plural(rows, "row"), kind=kind, one=_one(kind), kinds=_several(kind), both=said
             )
 
 

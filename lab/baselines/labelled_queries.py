@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.data.fold.queries import FoldView, Labels, Queries
-from lab.data.fold.seen import seen_by
-from lab.evaluation.tuning_metric import value
+from lab.data.fold.seen_candidates import seen_candidates
+from lab.evaluation.tuning_metric import tuning_metric
 
 
 @dataclass(frozen=True)
-class Asked:
+class LabelledQueries:
     """Queries with their answers at one horizon."""
 
     queries: Queries
@@ -22,16 +22,16 @@ class Asked:
     def __len__(self) -> int:
         return len(self.queries)
 
-    def __getitem__(self, rows: np.ndarray) -> "Asked":
+    def __getitem__(self, rows: np.ndarray) -> "LabelledQueries":
         """Those of the given rows, in their order."""
-        return Asked(self.queries[rows], self.labels.take(rows), self.repeats)
+        return LabelledQueries(self.queries[rows], self.labels.take(rows), self.repeats)
 
     @property
-    def answered(self) -> "Asked":
+    def answered(self) -> "LabelledQueries":
         """The queries that have a label."""
         return self[np.flatnonzero(self.labels.answered)]
 
-    def thinned(self, most: int) -> "Asked":
+    def thinned(self, most: int) -> "LabelledQueries":
         """The queries that have a label, evenly spaced so that at most `most` remain, in their order."""
         answered = np.flatnonzero(np.diff(self.labels.offsets))
         step = max(1, -(-len(answered) // most))
@@ -46,7 +46,7 @@ class Asked:
         """bool[Q, C]: the candidates that the test leaves out of such a query's ranking; None where it ranks all."""
         if self.repeats:
             return None
-        out = seen_by(view, self.queries)
+        out = seen_candidates(view, self.queries)
         out[self.labelled] = False
         return out
 
@@ -57,4 +57,4 @@ class Asked:
         query has a label. Of many queries or candidates ask for some at a time, as `lab.baselines.tuning` does.
         """
         out = self.left_out(view)
-        return lambda scores: value(scores if out is None else np.where(out, -np.inf, scores), *self.labelled)
+        return lambda scores: tuning_metric(scores if out is None else np.where(out, -np.inf, scores), *self.labelled)

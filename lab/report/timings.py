@@ -10,7 +10,7 @@ from lab.results.summary import Line
 
 
 @dataclass(frozen=True)
-class Took:
+class LineTiming:
     """A line's cells, on the machine that the page names."""
 
     line: Line
@@ -24,15 +24,15 @@ class Took:
         return f"{self.seconds:.2g} s" if self.seconds < 10 else duration(self.seconds)
 
 
-def took(contents: Contents) -> list[Took]:
+def line_timings(contents: Contents) -> list[LineTiming]:
     """The lines of which something was timed, in their order; by the pin where cells are elsewhere."""
     pinned = {cell.get("id"): cell for cell in contents.facts.get("cells") or ()}
-    return [one for line in contents.lines for one in _took(line, pinned)]
+    return [one for line in contents.lines for one in _line_timing(line, pinned)]
 
 
-def _took(line: Line, pinned: Mapping[Any, Mapping[str, Any]]) -> Iterator[Took]:
+def _line_timing(line: Line, pinned: Mapping[Any, Mapping[str, Any]]) -> Iterator[LineTiming]:
     timings = [cell.timing or pinned.get(cell.id, {}).get("timing") or {} for cell in line.done]
     seconds = [sum(one[name] for name in ("total", "train", "judge") if name in one) for one in timings if one]
     if seconds:
         parameters = max(cell.parameters or pinned.get(cell.id, {}).get("parameters") or 0 for cell in line.done)
-        yield Took(line, parameters, sum(seconds) / len(seconds))
+        yield LineTiming(line, parameters, sum(seconds) / len(seconds))

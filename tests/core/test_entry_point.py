@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-import lab.core.process
+import lab.core.stop_signals
+from lab.core.entry_point import OUTPUT_CLOSED
 from lab.core.escape import printable
-from lab.core.process import READER_GONE, deaf
+from lab.core.stop_signals import ignore_stop_signals
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "lstm_vs_transformer.py"
 
@@ -22,7 +23,7 @@ import os, signal, threading, time
 heard = []
 signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))  # before polars sets its own beneath it
 import polars as pl
-from lab.core.process import deaf
+from lab.core.stop_signals import ignore_stop_signals
 
 frame = pl.select(pl.int_range(3_000_000).shuffle(seed=0).alias("a"))
 
@@ -36,7 +37,7 @@ try:
     sort_under_a_key()
 except KeyboardInterrupt:
     print("polars answers")
-with deaf():
+with ignore_stop_signals():
     sort_under_a_key()
 heard.clear()
 os.kill(os.getpid(), signal.SIGINT)
@@ -44,14 +45,14 @@ print(len(heard), "heard after it")
 """
 
 
-def test_polars_answers_a_key_itself_but_for_who_is_deaf() -> None:
+def test_polars_answers_a_key_itself_but_for_who_ignores_stops() -> None:
     done = subprocess.run([sys.executable, "-c", POLARS], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("polars answers\n1 heard after it\n", "")
 
 
 def test_who_asks_again_much_later_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab.core.process, "SOON", 0.05)
-    with pytest.raises(KeyboardInterrupt), deaf():
+    monkeypatch.setattr(lab.core.stop_signals, "GRACE_SECONDS", 0.05)
+    with pytest.raises(KeyboardInterrupt), ignore_stop_signals():
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
@@ -63,7 +64,7 @@ def test_a_thread_that_hears_of_no_signal_changes_none() -> None:
     seen = []
 
     def work() -> None:
-        with deaf():
+        with ignore_stop_signals():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
@@ -85,7 +86,7 @@ def test_a_reader_who_leaves_ends_a_command_without_a_word(arguments: str) -> No
     os.close(reading)
     with run(*arguments.split(), stdout=writing) as process:
         os.close(writing)
-        assert (process.communicate()[1], process.returncode) == (b"", READER_GONE)
+        assert (process.communicate()[1], process.returncode) == (b"", OUTPUT_CLOSED)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

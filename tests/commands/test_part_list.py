@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.commands.catalogue import HEADINGS, catalogue
+from lab.commands.part_list import HEADINGS, list_parts
 from lab.experiment.loading import load_experiment
 from lab.experiment.registry import PACKAGES, shipped
 
@@ -30,7 +30,7 @@ register(asked(name="listed_by_a_file", models=(Listed(),)))
 
 def test_every_class_that_ships_and_every_experiment_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    lines = list(catalogue())
+    lines = list(list_parts())
     headings = [f"{HEADINGS[kind]}, from {package}" for kind, (package, _) in PACKAGES.items()]
     assert max(map(len, lines)) <= 80 and {*headings, "experiments"} <= set(lines)
     first = [line.split()[0].lower() for line in lines if line.strip()]
@@ -43,7 +43,7 @@ def test_every_class_that_ships_and_every_experiment_is_listed(monkeypatch: pyte
 
 def test_a_file_of_ones_own_is_listed_with_what_it_registers(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OWN)
-    said = " ".join(" ".join(catalogue(tmp_path / "mine.py")).split())
+    said = " ".join(" ".join(list_parts(tmp_path / "mine.py")).split())
     assert f"listed ({tmp_path / 'mine.py'}) Listed: One of mine." in said
     assert f"listed_by_a_file ({tmp_path / 'mine.py'}) Asks something." in said
 

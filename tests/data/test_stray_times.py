@@ -10,10 +10,10 @@ import pytest
 
 from lab.commands.describe_log import description
 from lab.core.errors import InputError
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
-from lab.data.log.stray import bulk, late_times, odd_times, stray_times
+from lab.data.log.stray_times import bulk_span, late_times, odd_times, stray_times
 from lab.data.sources import Table
 from lab.data.timeline import DAY, SHARD_EVENTS, Timeline, folds, instant
 from lab.dataset.dataset import Dataset, build_dataset
@@ -23,8 +23,8 @@ from lab.targets import Interest
 
 def test_nearly_all_events_lie_between_two_ends() -> None:
     time = np.random.default_rng(0).permutation(np.arange(2001))
-    assert bulk(time) == [2, 1998]
-    assert bulk(np.array([5])) == [5, 5]
+    assert bulk_span(time) == [2, 1998]
+    assert bulk_span(np.array([5])) == [5, 5]
 
 
 def test_times_before_shops_kept_logs_or_still_to_come_are_remarked_on() -> None:
@@ -47,12 +47,12 @@ def test_the_advice_leaves_out_the_stray_events_alone(tmp_path: Path) -> None:
     seconds = [1_500_000_000 + 300 * k for k in range(3000)]
     times = [1_400_000_000, *seconds, 1_600_000_000]
     rows = {"user": [k % 9 for k in range(3002)], "item": [k % 7 for k in range(3002)], "time": times}
-    found = prepare(Table(frame=pl.DataFrame(rows)), cache=tmp_path)
+    found = prepare_log(Table(frame=pl.DataFrame(rows)), cache=tmp_path)
     said = stray_times(found.facts)
     assert said is not None and "(10.5 of 2,314 days)" in said
     assert "stray times     99.8 % of the events lie between" in "\n".join(description(found))
     since, until = (said.split(f"--cleaning.{name} ")[1].split()[0] for name in ("since", "until"))
-    kept = prepare(Table(frame=pl.DataFrame(rows)), Cleaning(since=since, until=until), cache=tmp_path)
+    kept = prepare_log(Table(frame=pl.DataFrame(rows)), Cleaning(since=since, until=until), cache=tmp_path)
     assert kept.facts["last"] - kept.facts["first"] < 11 * DAY
     assert kept.events > 0.995 * found.events
     assert stray_times(kept.facts) is None
@@ -63,7 +63,7 @@ def test_what_rules_by_counts_leave_is_not_mistaken_for_where_events_lie(tmp_pat
     days = [*range(100), *range(40, 60)]
     rows = {"user": [k % 9 for k in range(120)]}
     rows |= {"item": [f"rare{k}" if k < 100 else "often" for k in range(120)], "time": [d * 86_400 for d in days]}
-    found = prepare(Table(frame=pl.DataFrame(rows), time_format="s"), Cleaning(item_min_events=2), cache=tmp_path)
+    found = prepare_log(Table(frame=pl.DataFrame(rows), time_format="s"), Cleaning(item_min_events=2), cache=tmp_path)
     said = list(_times(found.facts))
     assert said[:2] == [
         "1970-01-01 to 1970-04-10, 99 days",
@@ -88,9 +88,9 @@ def sixty_days(
     more = {"user": [1] * len(late), "item": [1] * len(late), "time": late}
     frame = pl.concat([pl.DataFrame(rows | {"time": days * users}), pl.DataFrame(more)])
     timeline = Timeline(active_days=active_days, min_events=least, end=end)
-    log = prepare(Table(frame=frame), Cleaning(**cleaning), timeline, (7,), cache)
+    log = prepare_log(Table(frame=frame), Cleaning(**cleaning), timeline, (7,), cache)
     fold = folds(timeline, (7,), log.facts["first"], log.facts["last"])[0]
-    view, _ = look(log, fold, Interest().categories, shard_events)
+    view, _ = build_view(log, fold, Interest().categories, shard_events)
     return build_dataset(view, timeline, Interest(), (), 64, 16)
 
 
@@ -127,12 +127,12 @@ def test_what_cleaning_took_is_told_where_nothing_is_left_to_know(tmp_path: Path
     days = [*range(20), *range(50, 60)]
     rows = {"user": [k % 3 for k in days], "item": ["old"] * 20 + ["new"] * 10, "time": [k * 86_400 for k in days]}
     frame, timeline = pl.DataFrame(rows), Timeline()
-    log = prepare(Table(frame=frame, time_format="s"), Cleaning(item_min_events=99), timeline, (7,), tmp_path)
+    log = prepare_log(Table(frame=frame, time_format="s"), Cleaning(item_min_events=99), timeline, (7,), tmp_path)
     (fold,) = folds(timeline, (7,), log.facts["first"], log.facts["last"])
     with pytest.raises(
         InputError, match=r"cutoff once cleaning left out 20 by item_min_events: .* events; loosen that,"
     ):
-        look(log, fold, Interest().categories)
+        build_view(log, fold, Interest().categories)
 
 
 def test_of_a_log_in_shards_the_whole_is_looked_at(tmp_path: Path) -> None:

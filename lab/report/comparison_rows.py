@@ -19,7 +19,7 @@ HEADS = (
 )
 
 
-def compared(contents: Contents) -> list[list[Entry]]:
+def comparison_rows(contents: Contents) -> list[list[Entry]]:
     """A row of entries, in the order of HEADS, for each of the first MOST comparisons; the target first if several."""
     several = _several(contents)
     shown = contents.compared

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from lab.report.contents import Contents
 from lab.report.figures import Drawing
-from lab.report.forest import leaders, of_leader
+from lab.report.forest import leaders, leads
 from lab.report.means import estimates
 from lab.report.panels import place_of, titled
 from lab.results.conclusions import number
@@ -15,7 +15,7 @@ MOST = 8
 """Lines of one horizon that are told with their numbers."""
 
 
-def alternative(contents: Contents, one: Drawing) -> str:
+def text_alternative(contents: Contents, one: Drawing) -> str:
     """Title, what is drawn, and the numbers of a figure that are the table's own; of the others, whose they are."""
     told = {"comparisons": _leads, "learning": _trained, "reliability": _named, "history": _named}.get(one.name, _means)
     return " ".join((f"{one.title}.", one.words, *told(contents)))
@@ -38,7 +38,7 @@ def _means(contents: Contents) -> Iterator[str]:
 
 def _leads(contents: Contents) -> Iterator[str]:
     for _, leader in sorted(leaders(contents).items()):
-        told = [f"{one.b} by {number(one.difference)}" for one in of_leader(contents, leader)[:MOST]]
+        told = [f"{one.b} by {number(one.difference)}" for one in leads(contents, leader)[:MOST]]
         if told:
             yield f"{_when(contents, leader)}: {leader.name} is ahead of {', '.join(told)}."
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 from lab.data.fold.queries import FoldView, Queries
-from lab.data.fold.search import events_until, expand
+from lab.data.fold.search import events_until, expand_ranges
 from lab.data.rows.steps import Steps
 
 
-def sees(view: FoldView, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
+def visible_events(view: FoldView, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
     """int64[Q] each: the first of its user's events that a query sees under `view.history`, and one past the last."""
     histories = view.histories
     stop = events_until(histories.offsets, histories.time, queries.user, queries.cutoff)
@@ -17,15 +17,15 @@ def sees(view: FoldView, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
     return events_until(histories.offsets, histories.clock, queries.user, since), stop
 
 
-def recent(view: FoldView, steps: Steps) -> tuple[FoldView, Steps]:
+def recent_histories(view: FoldView, steps: Steps) -> tuple[FoldView, Steps]:
     """A history for each query, of the user's events in (clock - view.history, cutoff] alone, and its steps.
 
     Counts, gaps and places are then those of what the query sees, whatever a group or model makes of them.
     Of the ticks only the query's own is laid: whether an earlier one is there can hang on older events.
     """
     histories, queries = view.histories, steps.queries
-    begin, stop = sees(view, queries)
-    event, owner = expand(begin, stop)
+    begin, stop = visible_events(view, queries)
+    event, owner = expand_ranges(begin, stop)
     offsets = np.append(0, np.cumsum(stop - begin))
     shorter = histories.of_users(queries.user, offsets, lambda column: np.asarray(column[event]))
     seen = FoldView(shorter, view.fold, view.candidate[event], view.names)

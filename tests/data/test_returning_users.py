@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from lab.commands.describe_log import description
-from lab.commands.log_horizons import table
+from lab.commands.log_horizons import horizons_table
 from lab.core.errors import InputError
-from lab.data.fold.returns import returns
-from lab.data.fold.view import look
-from lab.data.log.cache import prepare
+from lab.data.fold.returning_users import count_returning_users
+from lab.data.fold.view import build_view
+from lab.data.log.cache import prepare_log
 from lab.data.log.histories import Histories
 from lab.data.sources import SyntheticShop, Table
 from lab.data.timeline import DAY, Timeline, folds
@@ -34,7 +34,7 @@ def visits(tmp_path: Path, days: tuple[int, ...], users: int = 90, events: int =
     ]
     frame = pl.DataFrame(rows, schema=["user", "item", "seconds"], orient="row")
     time = (pl.lit(1_600_000_000) + pl.col("seconds")).alias("time")
-    return prepare(Table(frame=frame.select("user", "item", time, category="item")), cache=tmp_path)
+    return prepare_log(Table(frame=frame.select("user", "item", time, category="item")), cache=tmp_path)
 
 
 def said(histories: Histories) -> str:
@@ -45,7 +45,7 @@ def said(histories: Histories) -> str:
 def test_counts_are_those_of_a_slow_loop(tmp_path: Path, active_days: float | None) -> None:
     histories = visits(tmp_path, (0, 2, 5), users=40)
     last = histories.facts["last"]
-    for found in returns(histories, (1, 3, 7), Timeline(active_days=active_days)):
+    for found in count_returning_users(histories, (1, 3, 7), Timeline(active_days=active_days)):
         cutoff, known, back, labels, asked = last - int(found.horizon * DAY), 0, 0, 0, 0
         for user in range(histories.users):
             own = slice(histories.offsets[user], histories.offsets[user + 1])
@@ -61,10 +61,10 @@ def test_counts_are_those_of_a_slow_loop(tmp_path: Path, active_days: float | No
 
 
 def test_a_run_asks_as_many(tmp_path: Path) -> None:
-    shop = prepare(SyntheticShop(users=200, days=90), cache=tmp_path)
-    (found,) = returns(shop, (7,), Timeline())
+    shop = prepare_log(SyntheticShop(users=200, days=90), cache=tmp_path)
+    (found,) = count_returning_users(shop, (7,), Timeline())
     (fold,) = folds(Timeline(), (7,), shop.facts["first"], shop.facts["last"])
-    view, _ = look(shop, fold, Interest().categories)
+    view, _ = build_view(shop, fold, Interest().categories)
     data = build_dataset(view, Timeline(), Interest(), (), 64, 16)
     test = data.splits["test"]
     assert (found.known, found.back) == (len(test.queries), int(test.labels[0].answered.sum()))
@@ -77,7 +77,7 @@ def test_a_run_asks_as_many(tmp_path: Path) -> None:
 
 def test_a_log_to_which_nobody_comes_back_is_pointed_to_next_items(tmp_path: Path) -> None:
     once = visits(tmp_path, (0,))
-    assert [one.back for one in returns(once, (1, 3, 7), Timeline())] == [0, 0, 0]
+    assert [one.back for one in count_returning_users(once, (1, 3, 7), Timeline())] == [0, 0, 0]
     text = said(once)
     assert "no horizon has 30 users who come back" in text
     assert "which item a user takes next can be, 84 times within 7 days: target=NextItem()" in text
@@ -91,22 +91,24 @@ def test_a_log_of_one_day_is_pointed_to_the_last_event_of_each(tmp_path: Path) -
         "item": ["i"] * 200,
         "time": [1_600_000_000 + k for k in range(200)],
     }
-    text = said(prepare(Table(frame=pl.DataFrame(rows)), cache=tmp_path))
+    text = said(prepare_log(Table(frame=pl.DataFrame(rows)), cache=tmp_path))
     assert "once of each of 40 users: target=NextItem() with timeline=Timeline(protocol='leave_one_out')" in text
     few = {name: values[:9] for name, values in rows.items()}
-    text = said(prepare(Table(frame=pl.DataFrame(few)), cache=tmp_path))
+    text = said(prepare_log(Table(frame=pl.DataFrame(few)), cache=tmp_path))
     assert "nor which item comes next, of 0 users with more than 3 events" in text
 
 
 def test_a_run_of_such_a_log_says_so_too(tmp_path: Path) -> None:
     once = visits(tmp_path, (0,))
     (fold,) = folds(Timeline(), (3,), once.facts["first"], once.facts["last"])
-    view, _ = look(once, fold, Interest().categories)
+    view, _ = build_view(once, fold, Interest().categories)
     with pytest.raises(InputError, match=r"longer log, or ask which item a user takes next \(target=NextItem\(\)\)"):
         build_dataset(view, Timeline(), Interest(), (), 64, 16)
 
 
 def test_what_is_left_to_train_on_stands_in_the_table(tmp_path: Path) -> None:
     # 100 days hold 14 windows of 7 days and 3 of 30, less one to choose by and one to judge by.
-    lines = table(list(returns(visits(tmp_path, (0, 2)), (7, 30), Timeline())), 100 * DAY, "items")
+    lines = horizons_table(
+        list(count_returning_users(visits(tmp_path, (0, 2)), (7, 30), Timeline())), 100 * DAY, "items"
+    )
     assert [line.split()[-1] for line in lines] == ["windows", "12", "1"]

@@ -14,7 +14,7 @@ from lab.data.sources import delimited
 from lab.data.sources.blocks import Blocks
 from lab.data.sources.delimited import Delimited
 from lab.data.sources.heads import Head
-from lab.data.sources.marks import marks_of
+from lab.data.sources.quotation_marks import find_quotation_marks
 from lab.data.sources.text import TextStyle
 
 STYLE = TextStyle(",", False, '"', "utf-8")
@@ -51,7 +51,7 @@ def strict(data: bytes) -> bool:
 @example(data=b"a" * 63 + b'"')
 @example(data=b"a" * 63 + b',"b"\n' + b"a" * 61 + b'"x"')
 def test_marks_are_regular_exactly_by_the_rfc(data: bytes) -> None:
-    marks = marks_of(data, b'"', b",")
+    marks = find_quotation_marks(data, b'"', b",")
     assert marks.regular == strict(data)
     odd = [data[: k + 1].count(b'"') % 2 for k in range(len(data))]
     ends = [k for k in range(len(data)) if data[k : k + 1] == b"\n" and not odd[k]]

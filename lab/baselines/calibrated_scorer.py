@@ -26,7 +26,7 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Fitted:
+class CalibratedScorer:
     """A fitted baseline and how its scores become probabilities."""
 
     scorer: Scorer
@@ -66,7 +66,7 @@ class Fitted:
         return np.log(smooth(shares(self.chances(scores)), self.smoothing)).astype(np.float32)
 
 
-def checked(name: str, scores: np.ndarray, queries: int, candidates: int) -> np.ndarray:
+def check_scores(name: str, scores: np.ndarray, queries: int, candidates: int) -> np.ndarray:
     """The scores of a baseline of that name.
 
     Raises InputError where they are not one for each query and candidate, or one is below 0, infinite or no number.

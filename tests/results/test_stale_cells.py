@@ -14,7 +14,7 @@ from lab.core.errors import InputError
 from lab.experiment.cell_record import CellRecord
 from lab.report.contents import read_contents
 from lab.report.page import page
-from lab.results.stale import with_stale
+from lab.results.stale_cells import with_stale
 from lab.results.store import Store
 from lab.results.summary import summarise
 from lab.results.tables import print_tables, write_tables

@@ -10,7 +10,7 @@ from lab.results.table_layout import short
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricRow:
     heads: tuple[str, ...]
     """A metric each, or several that are the same for every line: `hr@10, recall@10`."""
     rows: Sequence[tuple[Line, tuple[tuple[str, float] | None, ...]]]
@@ -19,7 +19,7 @@ class Measured:
     """What a metric is, in the words of the pin."""
 
 
-def measured(contents: Contents) -> Measured:
+def metric_rows(contents: Contents) -> MetricRow:
     """Every metric of the lines that have any, in the order in which cells report them."""
     found = [(line, _means(own, contents.measures)) for line, own in contents.summary.lines if own]
     names = list(dict.fromkeys(name for _, means in found for name in means))
@@ -31,7 +31,7 @@ def measured(contents: Contents) -> Measured:
     heads = tuple(columns.values())
     firsts = [head.split(", ")[0] for head in heads]
     rows = [(line, tuple(_entry(means.get(name)) for name in firsts)) for line, means in found]
-    return Measured(heads, rows, dict(_definitions(contents.measures)))
+    return MetricRow(heads, rows, dict(_definitions(contents.measures)))
 
 
 def _means(own: Iterable[Estimate], measures: Measures) -> dict[str, float]:

@@ -29,7 +29,7 @@ def odd_times(facts: Mapping[str, Any], now: datetime) -> str | None:
     )
 
 
-def bulk(time: np.ndarray) -> list[int]:
+def bulk_span(time: np.ndarray) -> list[int]:
     """The first and last instant (microseconds) of all events but `TAIL` at either end."""
     tail = int(TAIL * (len(time) - 1))
     ends = (tail, len(time) - 1 - tail)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.data.fold.search import events_until, expand
+from lab.data.fold.search import events_until, expand_ranges
 from lab.data.log.histories import Histories
 from lab.data.timeline import Timeline, microseconds
 
 
 @dataclass(frozen=True)
-class Returns:
+class ReturningUsers:
     """What a horizon before the end of a log would ask of it."""
 
     horizon: float
@@ -26,7 +26,9 @@ class Returns:
     """Events in the horizon with `min_events` of their user before them: those before which a next item is asked."""
 
 
-def returns(histories: Histories, horizons: tuple[float, ...], timeline: Timeline) -> Iterator[Returns]:
+def count_returning_users(
+    histories: Histories, horizons: tuple[float, ...], timeline: Timeline
+) -> Iterator[ReturningUsers]:
     """Ask a log at one cutoff for each horizon (days), the horizon before its last event."""
     offsets, time = histories.offsets, histories.time
     users, last = np.arange(histories.users), histories.facts["last"]
@@ -38,10 +40,10 @@ def returns(histories: Histories, horizons: tuple[float, ...], timeline: Timelin
         known = stop - offsets[:-1] >= timeline.min_events
         if timeline.active_days is not None:
             known &= np.asarray(time[np.maximum(stop - 1, 0)]) > cutoff - microseconds(timeline.active_days)
-        event, user = expand(stop, offsets[1:])
+        event, user = expand_ranges(stop, offsets[1:])
         later = event - offsets[user] >= timeline.min_events
         touched = known[user] & counts[event]
         code = np.asarray(codes)[event[touched]]
         pairs = np.unique(np.stack([user[touched], code])[:, code >= 0], axis=1).shape[1]
         back = len(np.unique(user[touched]))
-        yield Returns(days, int(known.sum()), back, pairs / max(back, 1), int((later & counts[event]).sum()))
+        yield ReturningUsers(days, int(known.sum()), back, pairs / max(back, 1), int((later & counts[event]).sum()))
