@@ -15,7 +15,6 @@ from lab.evaluation.measures import ALL, Measures
 from lab.experiment.cell_record import place_of
 
 Level = Literal["bitwise", "tolerance", "statistical"]
-LEVELS: tuple[Level, ...] = ("bitwise", "tolerance", "statistical")
 
 Place = tuple[str, str, str]
 """(split, slice, metric)."""

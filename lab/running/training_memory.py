@@ -8,7 +8,7 @@ from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.memory import Size, require_memory
 from lab.experiment.experiment import Experiment
 from lab.models.base import Model
-from lab.targets import NextItem
+from lab.targets.base import Target
 from lab.training.settings import Training
 
 
@@ -58,16 +58,16 @@ def require_cells(model: Model, experiment: Experiment, held: CellMemory, rows: 
     `rows`: how many there are to train on, since no batch has more.
     """
     training, width, layers = experiment.training, model.width, layers_of(model)
-    drawn = _of_negatives(experiment) if held.scores else []
+    of_target = _of_target(experiment.target) if held.scores else []
 
-    def need(batch: float, length: float, wide: float, deep: float, negatives: float = 1) -> float:
+    def need(batch: float, length: float, wide: float, deep: float, scores_setting: float = 1) -> float:
         # Of less width, or fewer layers, no more than this share of the parameters is left.
         left = held.parameters * min(wide / width, 1) * min(deep / layers, 1)
-        scores = held.scores * negatives / (drawn[0].value if drawn else 1)
+        scores = held.scores * scores_setting / (of_target[0].value if of_target else 1)
         return cells * bytes_of_cell(left, batch, length, wide, deep, scores)
 
     sizes = _of_training(batch=min(training.batch, rows), row_length=training.row_length)
-    require_memory([*sizes, *_of_model(model), *drawn], need)
+    require_memory([*sizes, *_of_model(model), *of_target], need)
 
 
 def _of_training(**values: float) -> list[Size]:
@@ -81,11 +81,10 @@ def _of_model(model: Model) -> list[Size]:
     return [Size(f"{type(model).__name__}.{name}", value, default.get(name, 1)) for name, value in values.items()]
 
 
-def _of_negatives(experiment: Experiment) -> list[Size]:
-    target = experiment.target
-    if not isinstance(target, NextItem):
-        return []
-    return [Size("target.negatives", target.negatives, _defaults(target)["negatives"])]
+def _of_target(target: Target) -> list[Size]:
+    """The setting of the target with which the scores held grow, where it names one."""
+    name = target.scores_grow_with
+    return [Size(f"target.{name}", getattr(target, name), _defaults(target)[name])] if name else []
 
 
 def _defaults(settings: Any) -> dict[str, Any]:

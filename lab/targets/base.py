@@ -40,6 +40,8 @@ class Target:
     """Where histories are asked: on the calendar, or after each event."""
     head: ClassVar[Head] = Head()
     """What it asks of a network."""
+    scores_grow_with: ClassVar[str] = ""
+    """The setting of its own, a number, in proportion to which `scores_held` grows; empty for none."""
 
     categories: Categories = field(default_factory=Categories)
     """What a category is."""

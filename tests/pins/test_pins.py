@@ -25,11 +25,11 @@ from lab.experiment.fingerprints import digest
 from lab.experiment.registry import shipped
 from lab.experiment.settings import experiment_from_settings, plain, settings_of
 from lab.pins import environment
+from lab.pins.chosen_cells import choose_cells
 from lab.pins.comparison import check_seeds, judge_cell, judge_lines, judge_seeds, tolerance_of
 from lab.pins.environment import without_paths
 from lab.pins.pin import FORMAT, VERSION, read_pin, write_pin
 from lab.report.page import _reproduce
-from lab.reproduce import choose
 from lab.targets import NextItem
 from lab.targets.interest.measures import MEASURES
 from lab.training.settings import Training
@@ -299,8 +299,8 @@ def test_few_cells_are_spread_over_lines_and_always_the_same() -> None:
         return cell(id=f"{model}{seed}", model=model, seed=seed, kind=kind)
 
     cells = [of("base", None, "baseline"), *(of(model, seed) for seed in range(3) for model in "abcd")]
-    assert [one["model"] for one in choose(cells, 2)] == ["a", "c"]
-    assert {one["model"] for one in choose(cells, 5)} == {"base", *"abcd"}
-    assert len({one["id"] for one in choose(cells, 9)}) == 9 and len(choose(cells, None)) == 13
+    assert [one["model"] for one in choose_cells(cells, 2)] == ["a", "c"]
+    assert {one["model"] for one in choose_cells(cells, 5)} == {"base", *"abcd"}
+    assert len({one["id"] for one in choose_cells(cells, 9)}) == 9 and len(choose_cells(cells, None)) == 13
     with pytest.raises(InputError, match="nothing to reproduce"):
-        choose([cell(status="missing")], None)
+        choose_cells([cell(status="missing")], None)

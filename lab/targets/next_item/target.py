@@ -49,6 +49,7 @@ class NextItem(Target):
     name: ClassVar[str] = "next_item"
     asks: ClassVar = "events"
     head: ClassVar = Head(scores="factors")
+    scores_grow_with: ClassVar = "negatives"
 
     categories: Categories = field(default_factory=lambda: Categories(rule="item"))
     """What is predicted: rule=item for items; given for the log's categories."""
