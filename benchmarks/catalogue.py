@@ -30,7 +30,8 @@ from lab.core.errors import InputError
 from lab.data.sources import Table
 from lab.models import GRU
 from lab.models.base import Model
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.targets import NextItem
 from lab.tracking.tracker import Tracking
 

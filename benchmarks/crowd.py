@@ -38,8 +38,8 @@ from lab.experiment.loading import load_experiment
 from lab.models.base import Model
 from lab.running.assembly import assemble
 from lab.running.backend import prepare_backend
-from lab.running.computing import is_out_of_memory
 from lab.running.estimate import Trial
+from lab.running.failures import is_out_of_memory
 
 
 class Logged(Protocol):

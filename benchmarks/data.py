@@ -159,7 +159,8 @@ def train_on(log: Path, cache: Path, results: Path, steps: int) -> None:
     from lab.data.sources import Table
     from lab.models import LSTM
     from lab.running.backend import prepare_backend
-    from lab.running.runner import Run, RunSettings
+    from lab.running.run_settings import RunSettings
+    from lab.running.runner import Run
     from lab.targets import Interest
     from lab.tracking.tracker import Tracking
 

@@ -25,7 +25,8 @@ from lab.experiment.experiment import Experiment
 from lab.models import LSTM
 from lab.running.backend import prepare_backend
 from lab.running.checkpoint_schedule import CHECKPOINT_SECONDS
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.targets import Interest
 from lab.tracking.tracker import Tracking
 from lab.training.settings import Training

@@ -20,7 +20,7 @@ from lab.experiment.loading import load_experiment
 from lab.models.base import Model
 from lab.running.assembly import assemble, cell_arrays, feed
 from lab.running.backend import prepare_backend
-from lab.running.computing import judge_trained
+from lab.running.trained_cells import judge_trained
 from lab.training.fit import train
 
 

@@ -52,7 +52,8 @@ from lab.core.errors import InputError
 from lab.experiment.cell_record import CellRecord
 from lab.experiment.loading import load_experiment
 from lab.results.store import Store
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENT = "experiments/ml1m.py"

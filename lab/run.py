@@ -65,7 +65,8 @@ def _run(file: str, arguments: list[str]) -> int:
     from lab.running.backend import prepare_backend
     from lab.running.device_count import device_count_line, devices_for
     from lab.running.plan import print_line
-    from lab.running.runner import Run, RunSettings
+    from lab.running.run_settings import RunSettings
+    from lab.running.runner import Run
 
     store, console = Store(options.out / experiment.name), Console()
     store.check_length()

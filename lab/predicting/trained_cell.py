@@ -19,9 +19,12 @@ from lab.experiment.loading import load_experiment
 from lab.experiment.settings import experiment_from_settings, source_as_code
 from lab.models.base import Model
 from lab.pins.pin import check_files, read_pin
-from lab.results.store import CHECKPOINT, Store
+from lab.results.cell_files import CHECKPOINT
+from lab.results.store import Store
 from lab.running.assembly import assemblies, cell_arrays, feed
-from lab.running.runner import Run, RunSettings, group_by_rows
+from lab.running.row_groups import group_by_rows
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.tracking.tracker import Tracking
 from lab.training.feeding import Feed
 from lab.training.fit import predict

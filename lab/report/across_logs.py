@@ -15,8 +15,8 @@ from lab.core.words import plural
 from lab.evaluation.measures import ALL, MetricSpec
 from lab.experiment.cell_record import line_name
 from lab.pins.pin import measures_of, metrics_of, read_pin
+from lab.results.cells_table import csv_bytes
 from lab.results.conclusions import probability
-from lab.results.store import csv_bytes
 from lab.statistics.across_runs import improvement, interquartile_mean, over_runs
 from lab.statistics.intervals import Interval
 from lab.statistics.ranks import FEWEST_LINES, FEWEST_LOGS, Ranking, mean_ranks, rank

@@ -15,10 +15,11 @@ from lab.core.escape import csv_name
 from lab.evaluation.measures import Measures, MetricSpec
 from lab.experiment.cell_record import CellRecord, Kind
 from lab.report.from_tables import summary_of, with_metrics
+from lab.results.cell_files import CURVE
 from lab.results.comparisons import Comparison, from_row
 from lab.results.damage import refuse_damaged
 from lab.results.slices import shown_slices
-from lab.results.store import CURVE, Store
+from lab.results.store import Store
 from lab.results.summary import Line, Summary, summarise
 
 PIN = "pin.json"

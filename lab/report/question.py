@@ -3,7 +3,7 @@
 from lab.core.paragraphs import paragraphs
 from lab.data.timeline import LAST_EVENT
 from lab.report.contents import Contents
-from lab.results.store import days
+from lab.results.cells_table import days
 
 
 def question_text(contents: Contents) -> list[str]:

@@ -5,8 +5,8 @@ from itertools import groupby
 
 from lab.data.timeline import LAST_EVENT
 from lab.evaluation.measures import ALL, MetricSpec
+from lab.results.cells_table import days
 from lab.results.comparisons import Comparison
-from lab.results.store import days
 from lab.results.summary import Line, Summary
 from lab.statistics.permutation import smallest_p
 

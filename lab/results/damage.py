@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lab.core.errors import FaultError
 from lab.core.words import plural
-from lab.results.store import CHECKPOINT, RECORD, DamageError, Store
+from lab.results.cell_files import CHECKPOINT, RECORD
+from lab.results.store import DamageError, Store
 
 Damage = Mapping[str, Sequence[str]]
 """Cell -> the names of its files that are missing or damaged."""

@@ -12,9 +12,8 @@ results/<experiment>/cells.csv                       one line per cell, split, s
 
 import io
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,87 +21,40 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from lab.core.errors import FaultError, InputError
-from lab.core.escape import csv_cell, printable
-from lab.core.files import FORBIDDEN, canonical_json, make_folder, write_error, write_whole
+from lab.core.errors import FaultError
+from lab.core.files import canonical_json, make_folder, write_error, write_whole
 from lab.core.sealed import DIGEST, is_intact, read_json, seal
 from lab.evaluation.judge import CellEvaluation
-from lab.evaluation.measures import Metric, MetricSpec
+from lab.evaluation.measures import MetricSpec
 from lab.experiment.cell_record import CellRecord, from_json, sort_records, to_json
+from lab.results.cell_files import (
+    CHECKPOINT,
+    CURVE,
+    DRAWS,
+    RECORD,
+    UNFINISHED,
+    USERS,
+    Columns,
+    csv_table,
+    evaluation_files,
+)
+from lab.results.cells_table import CELLS_COLUMNS, columns_of, csv_bytes, record_rows
 from lab.results.checkpoint_files import CheckpointFiles
+from lab.results.results_folder import ResultsFolder
 
-RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
-DRAWS, UNFINISHED = "draws.parquet", "unfinished"
 VERSION = 2
 """Of the records; raised whenever a reader of the last version could misread one."""
-
-NAME_MAX, PATH_MAX = 255, 4096
-"""Bytes of a file's name and of a path on Linux; macOS has 255 and 1024, and says so when a file is written."""
-BELOW = 400
-"""Bytes that the path of a cell's file has behind that of its results folder, at most."""
-
-Columns = Mapping[str, np.ndarray]
 
 
 class DamageError(FaultError):
     """A file of a cell is not the one that was kept, so that the cell has to be computed again."""
 
 
-class Store:
+class Store(ResultsFolder):
     """The cells of one experiment on disk.
 
     Every write is whole or not at all; a failing one raises FaultError and leaves what is finished.
     """
-
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
-
-    def check_writable(self) -> None:
-        """Raise InputError now, not after the first cell, where a file is in the way or none may be put there.
-
-        FaultError where the disk is full. Leaves nothing behind, nor the folder itself.
-        """
-        self.refuse_links()
-        places = (self.root, *self.root.parents)
-        self.check_length()
-        for path in places:
-            if path.is_file():
-                raise InputError(f"--out: {path} is a file; name a folder for the results.")
-        probe = next(path for path in places if path.is_dir()) / ".writable"
-        try:
-            write_whole(probe, b"")
-        except FaultError as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError) and cause.errno in FORBIDDEN:
-                raise InputError(f"--out: {self.root} may not be written to; name another folder.") from None
-            # What was tried to be written is no name that anybody gave.
-            raise write_error(self.root, cause) if isinstance(cause, OSError) else error from None
-        probe.unlink(missing_ok=True)  # another process may have probed at the same time
-
-    def refuse_links(self) -> None:
-        """Raise InputError where a folder in here is a symbolic link: what is written there would be another folder's.
-
-        The results folder itself may be one.
-        """
-        inside = (entry for place in (self.root, self.root / "cells") for entry in _entries(place))
-        for entry in inside:
-            if entry.is_symlink() and entry.is_dir():
-                raise InputError(
-                    f"{entry.path}: is a link to {os.path.realpath(entry.path)}, which would be written to. Put a "
-                    "folder in its place; the whole results folder may be a link, or name another with --out."
-                )
-
-    def check_length(self) -> None:
-        """Raise InputError where a cell's files would have a path, or a part of it, too long for the file system."""
-        path = self.root.absolute()
-        longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
-        if longest > NAME_MAX or len(os.fsencode(path)) + BELOW > PATH_MAX:
-            shown = printable(str(self.root))
-            shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
-            raise InputError(
-                f"--out: {shown} is too long for the file system: use at most {NAME_MAX} letters for a folder's name "
-                f"and {PATH_MAX - BELOW:,} for the path."
-            )
 
     def folder(self, cell: str) -> Path:
         """Where a cell lies. Raises ValueError for an id that could not name a folder everywhere."""
@@ -125,8 +77,8 @@ class Store:
         """
         if wrong := _impossible(record):
             raise FaultError(f"{record.id}: {wrong}; what judged it is wrong.")
-        files = {} if curve is None else {CURVE: _csv(curve)}
-        files |= {} if judged is None else dict(_judged_files(judged))
+        files = {} if curve is None else {CURVE: csv_table(curve)}
+        files |= {} if judged is None else dict(evaluation_files(judged))
         files |= {} if checkpoint is None else {CHECKPOINT: checkpoint}
         folder = self.folder(record.id)
         self._clear(folder)
@@ -267,8 +219,8 @@ class Store:
         """
         records = self.records() if planned is None else self.plan(planned)
         records = list(records)
-        columns = columns_of(records, _CELLS_COLUMNS, after="status")
-        rows = ([row[name] for name in columns] for record in records for row in _rows(record))
+        columns = columns_of(records, CELLS_COLUMNS, after="status")
+        rows = ([row[name] for name in columns] for record in records for row in record_rows(record))
         write_whole(self.root / "cells.csv", csv_bytes(columns, rows), flag)
 
     def _clear(self, folder: Path) -> None:
@@ -310,10 +262,6 @@ class Store:
         )
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    return sorted(os.scandir(folder), key=lambda entry: entry.name) if folder.is_dir() else []
-
-
 def _impossible(record: CellRecord) -> str:
     """What is wrong with the first metric that cannot be, by what its target declares; empty where all can."""
     wrong = record.measures.impossible(record.metrics) if record.measures else None
@@ -330,76 +278,3 @@ def _range(spec: MetricSpec) -> str:
 def _unreadable(path: Path, error: OSError) -> FaultError:
     """A file that may well be whole."""
     return FaultError(f"{path}: cannot be read ({error.strerror}).")
-
-
-def columns_of(records: Sequence[CellRecord], columns: Sequence[str], after: str) -> list[str]:
-    """The columns of a table of cells, with one for the variant, and one for what of a stale cell moved, where some
-    cell has any; the latter stands after the column named."""
-    more: dict[str, list[str]] = {"features": ["variant"] if any(one.variant for one in records) else []}
-    more.setdefault(after, []).extend(["stale"] if any(one.stale for one in records) else [])
-    return [name for column in columns for name in (column, *more.get(column, ()))]
-
-
-def stale_text(record: CellRecord) -> str:
-    """What moved of a stale cell, as tables have it."""
-    return ", ".join(record.stale)
-
-
-_CELLS_COLUMNS = (
-    *("cell", "model", "features", "target", "horizon", "fold", "seed"),
-    *("split", "slice", "metric", "value", "status"),
-)
-
-
-def _rows(record: CellRecord) -> Iterator[dict[str, Any]]:
-    """A line per metric; a cell without any still has its line, so that it is not overlooked."""
-    named = {name: getattr(record, name) for name in ("model", "features", "variant", "target", "fold", "seed")}
-    status = "stale" if record.stale else record.status
-    named |= {"cell": record.id, "horizon": days(record.horizon), "status": status, "stale": stale_text(record)}
-    for metric in record.metrics or [(None, None, None, None)]:
-        yield named | dict(zip(Metric._fields, metric, strict=True))
-
-
-def days(horizon: float) -> str:
-    """A horizon without needless decimals, and with all the needed ones."""
-    return str(int(horizon)) if horizon == int(horizon) else str(float(horizon))
-
-
-def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Rows of mixed values as CSV: None is empty, floats read back to the same bits, no text is a formula."""
-    import pandas as pd
-
-    columns, rows = [csv_cell(name) for name in columns], [[_cell(value) for value in row] for row in rows]
-    # Objects, so that an absent seed does not make floats of the others.
-    return pd.DataFrame(rows, columns=columns, dtype=object).to_csv(index=False, lineterminator="\n").encode()
-
-
-def _cell(value: Any) -> Any:
-    return csv_cell(value) if isinstance(value, str) else value
-
-
-def _judged_files(judged: CellEvaluation) -> Iterator[tuple[str, bytes]]:
-    yield USERS, _parquet(judged.queries)
-    if judged.draws:
-        yield DRAWS, _parquet(judged.draws)
-    for name, columns in judged.tables.items():
-        if not re.fullmatch("[a-z][a-z_]{0,39}", name) or f"{name}.csv" == CURVE:
-            raise ValueError(f"table {name!r}: use 1 to 40 letters a-z and _, and not `curve`")
-        yield f"{name}.csv", _csv(columns)
-
-
-def _csv(columns: Columns) -> bytes:
-    import pandas as pd
-
-    frame = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
-    return frame.to_csv(index=False, lineterminator="\n").encode()
-
-
-def _parquet(columns: Columns) -> bytes:
-    import polars as pl
-
-    if "user" in columns and not np.issubdtype(columns["user"].dtype, np.integer):
-        raise ValueError(f"users: column user has dtype {columns['user'].dtype}; results carry row numbers, never ids")
-    buffer = io.BytesIO()
-    pl.DataFrame(dict(columns)).write_parquet(buffer)
-    return buffer.getvalue()

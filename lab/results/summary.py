@@ -13,8 +13,10 @@ import numpy as np
 from lab.core.errors import FaultError, InputError
 from lab.evaluation.measures import QUERIES, Measures
 from lab.experiment.cell_record import KINDS, STATUSES, CellRecord, Kind, line_name, line_of
+from lab.results.cell_files import DRAWS, USERS
+from lab.results.cells_table import days
 from lab.results.stale_cells import refuse_mixed
-from lab.results.store import DRAWS, USERS, Store, days
+from lab.results.store import Store
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 
 SPLIT = "test"

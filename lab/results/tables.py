@@ -15,8 +15,9 @@ from lab.core.escape import printable
 from lab.core.files import write_whole
 from lab.evaluation.measures import Measures
 from lab.experiment.cell_record import CellRecord
+from lab.results.cells_table import columns_of, csv_bytes, days, stale_text
 from lab.results.comparisons import comparisons, comparisons_csv
-from lab.results.store import Store, columns_of, csv_bytes, days, stale_text
+from lab.results.store import Store
 from lab.results.summary import Estimate, Line, Summary, summarise
 from lab.results.table_layout import Entry, Grid, layout_tables, legend, markdown, tex
 

@@ -2,70 +2,37 @@
 
 import gc
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from textwrap import wrap
 from typing import Any
 
-import jax
-import numpy as np
-from flax import serialization
-
 from lab.baselines.base import Baseline
 from lab.baselines.calibrated_scorer import CalibratedScorer
-from lab.core.errors import FaultError, LabError
-from lab.core.fingerprint_marks import computes_cells
 from lab.core.progress import Progress
-from lab.data.timeline import span_text
-from lab.dataset.dataset import SPLITS, Dataset
+from lab.dataset.dataset import Dataset
 from lab.evaluation.judge import Judge
 from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord
 from lab.experiment.cells import Cell
 from lab.experiment.experiment import Experiment
-from lab.results.claims import Claims
 from lab.results.conclusions import span
 from lab.results.store import Store
 from lab.running.assembly import Assembly, assemblies, cell_arrays, feed
 from lab.running.checkpoint_schedule import CHECKPOINT_SECONDS
-from lab.running.judging import fit_baseline, judge_fitted_baseline, judge_of_test, judge_truth, tuning_metrics
+from lab.running.failures import FAILURES, check_labels, failure_reason, is_out_of_memory
+from lab.running.judging import fit_baseline, judge_fitted_baseline, judge_truth, tuning_metrics
+from lab.running.open_cells import OpenCells
 from lab.running.resuming import ChunkCheckpoints, ResumeGroup, group_by_checkpoint, resume_groups
+from lab.running.trained_cells import cell_outcome, judge_trained
 from lab.running.work import JUDGE, compile_kind, work_kind, work_units
 from lab.tracking.tracker import Tracker
 from lab.training.checkpoints import program_origin
-from lab.training.devices import cpu_devices
-from lab.training.fit import Report, predict, train
-from lab.training.outcome import TrainingResult
-
-CURVE = ("step", "loss", "valid_loss", "gradient_norm", "learning_rate")
+from lab.training.fit import Report, train
 
 WIDTH = 80
 """Of what is said of a baseline."""
-
-_FAILURES = (LabError, MemoryError, jax.errors.JaxRuntimeError)
-"""What ends a cell, or the cells of a chunk, and not the run."""
-
-
-@dataclass(frozen=True)
-class OpenCells:
-    """Which cells nobody has ended since this run began, and who works on them."""
-
-    store: Store
-    claims: Claims
-    before: Mapping[str, tuple[int, int] | None]
-    """The stamps of what was there when the run began: what failed then is tried once more, by one process."""
-
-    def is_open(self, cell: Cell) -> bool:
-        return self.store.stamp(cell.id) in (None, self.before[cell.id])
-
-    def take(self, cells: Sequence[Cell]) -> list[Cell]:
-        """Claim those that are open and free."""
-        taken = [cell for cell in cells if self.is_open(cell) and self.claims.take(cell.id)]
-        # Another may have ended one between the look and the claim.
-        ended = [cell for cell in taken if not self.is_open(cell)]
-        self.claims.release([cell.id for cell in ended])
-        return [cell for cell in taken if cell not in ended]
 
 
 @dataclass(frozen=True)
@@ -112,7 +79,7 @@ class Computation:
         try:
             judge, known = self._judge_untrained(cell)
             judged = judge.result()
-        except _FAILURES as error:
+        except FAILURES as error:
             self._keep(cell.record("failed", reason=failure_reason(error)))
         else:
             timing = {"total": time.monotonic() - begun}
@@ -169,7 +136,7 @@ class Computation:
 
         try:
             kept = self._train(assembly, going, report)
-        except _FAILURES as error:
+        except FAILURES as error:
             if is_out_of_memory(error) and layout.halved() != layout:
                 self.progress.advance(-told * len(chunk), text, kind, timed=False)
                 at_once = f"{chunk[0].title}: memory does not suffice for {layout.cells_at_once} cells at once"
@@ -195,7 +162,7 @@ class Computation:
         judges = judge_trained(data, assembly, chunk, trained)
         each = {"judge": (time.monotonic() - begun) / len(chunk), "checkpoints": keeper.seconds / len(chunk)}
         return [
-            _outcome(assembly, cell, result, judge, each)
+            cell_outcome(assembly, cell, result, judge, each)
             for cell, result, judge in zip(chunk, trained, judges, strict=True)
         ]
 
@@ -221,84 +188,3 @@ def interleaved(assembled: Iterable[Assembly], store: Store) -> Iterator[tuple[A
         queues.append([(assembly, chunk) for part in parts for chunk in assembly.chunks(part)])
     for round_ in zip_longest(*queues):
         yield from (one for one in round_ if one is not None)
-
-
-@computes_cells("model")
-def judge_trained(
-    data: Dataset, assembly: Assembly, chunk: Sequence[Cell], trained: Sequence[TrainingResult]
-) -> list[Judge | None]:
-    """Score the test queries by each cell's best parameters; None for a cell that diverged."""
-    horizons = [cell.experiment.horizons.index(cell.horizon) for cell in chunk]
-    target = assembly.program.learner.target
-    judges = [
-        None if t.diverged_at >= 0 else judge_of_test(data, target, h) for t, h in zip(trained, horizons, strict=True)
-    ]
-    arrays = [cell_arrays(cell, data) for cell in chunk]
-    test = data.splits["test"]
-    for rows, answers in predict(assembly.program, arrays, [t.params for t in trained], feed(data, "test")):
-        slot = np.where(rows[:, None] >= 0, test.slot[rows], -1)
-        asked = slot >= 0
-        kept = jax.tree.map(lambda answer, asked=asked: answer[:, asked], answers)
-        for place, judge in enumerate(judges):
-            if judge is not None:
-                judge.answers(slot[asked], jax.tree.map(lambda answer, place=place: answer[place], kept))
-    return judges
-
-
-@computes_cells("model")
-def _outcome(
-    assembly: Assembly, cell: Cell, result: TrainingResult, judge: Judge | None, timing: dict[str, float]
-) -> tuple[CellRecord, dict]:
-    """A trained cell's record and files."""
-    curve = {name: np.array([asdict(look)[name] for look in result.curve]) for name in CURVE}
-    timing = {"train": result.seconds, "waited": result.waited} | timing
-    known = {"timing": timing, "parameters": assembly.parameters, "devices": cpu_devices()}
-    if judge is None:
-        return cell.record("diverged", reason=divergence_reason(result), **known), {"curve": curve}
-    judged = judge.result()
-    chosen = (Metric("valid", "all", "loss", result.best_loss), Metric("valid", "all", "step", result.best_step))
-    params = assembly.program.learner.flat.unravel(result.params)
-    files = {"curve": curve, "judged": judged, "checkpoint": serialization.to_bytes(params)}
-    return cell.record("done", metrics=(*chosen, *judged.metrics), **known), files
-
-
-def divergence_reason(result: TrainingResult) -> str:
-    """Why a cell ended, in a sentence."""
-    last = result.last_finite
-    before = (
-        f"; at step {last.step} it was {last.loss:.4g}, the norm of its gradient {last.gradient_norm:.4g}"
-        if last
-        else ""
-    )
-    return f"The loss was not finite at step {result.diverged_at}{before}."
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether the host's or a device's memory did not suffice."""
-    said = str(error).split("\n")[0]
-    # A CPU that has begun to compute says the latter, as an internal error.
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in said or "Out of memory" in said
-
-
-def failure_reason(error: Exception) -> str:
-    """What ended a cell, in a sentence."""
-    if isinstance(error, LabError):
-        return str(error)
-    said = " ".join(str(error).split("\n")[0].split()).rstrip(".") or type(error).__name__
-    if is_out_of_memory(error):
-        return (
-            f"The memory did not suffice ({said}); use a smaller training.batch, training.cells_at_once, "
-            f"training.row_length or model width, or a larger training.accumulate."
-        )
-    return f"The device failed ({said})."
-
-
-def check_labels(data: Dataset, horizon: int) -> None:
-    """Raise FaultError where some split has no answer at all within a horizon."""
-    for name in SPLITS:
-        if not len(data.splits[name].labels[horizon].ids):
-            raise FaultError(
-                f"In the {name} split no one touches a known {'item' if data.view.items else 'category'} within "
-                f"{span_text(data.view.fold.horizons[horizon])}, so that nothing can be asked there; leave it out of "
-                f"horizons."
-            )

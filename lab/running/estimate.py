@@ -17,9 +17,9 @@ from lab.experiment.cells import Cell
 from lab.experiment.experiment import Experiment
 from lab.models.base import Model
 from lab.running.assembly import Assembly, cell_arrays, feed
-from lab.running.computing import judge_trained
 from lab.running.guesses import COMPILING, JUDGING, LOOKING, STARTING, fit_seconds, step_seconds
 from lab.running.judging import judge_baseline, judge_truth
+from lab.running.trained_cells import judge_trained
 from lab.training.devices import zeros_like_cells
 from lab.training.feeding import Feed, blocks, is_resident, spread_rows
 from lab.training.fit import dispatch_sizes, evaluation_rows, without_labels

@@ -10,7 +10,8 @@ from lab.core.errors import InputError
 from lab.experiment.cell_record import place_of
 from lab.experiment.experiment import Experiment
 from lab.pins.pin import pinned_cell
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.tracking.tracker import Tracking
 
 

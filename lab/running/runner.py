@@ -3,17 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from lab.core.escape import terminal
-from lab.core.fingerprint_marks import computes_cells
 from lab.core.progress import Progress
-from lab.core.shell import shell_command
 from lab.core.stop_signals import ignore_stop_signals
 from lab.core.words import plural
 from lab.data.fold.view import build_view
@@ -37,35 +30,22 @@ from lab.results.store import Store
 from lab.results.tables import print_tables, write_tables
 from lab.running.assembly import assemblies, dataset_of
 from lab.running.causality import check_encoders
-from lab.running.checkpoint_schedule import CHECKPOINT_SECONDS
-from lab.running.computing import Computation, OpenCells
+from lab.running.computing import Computation
 from lab.running.estimate import Budget, Estimator, guessed
 from lab.running.guesses import COMPILING, FIGURES, closing_seconds
+from lab.running.open_cells import OpenCells
 from lab.running.plan import late_end, print_estimate, print_fold, print_line, print_log, print_plan, print_waiting
+from lab.running.row_groups import group_by_rows
+from lab.running.run_report import print_path, write_run_report
+from lab.running.run_settings import RunSettings
 from lab.running.status import print_states, states
 from lab.running.training_memory import require_rows
 from lab.running.work import DATA, count_work, expected_seconds
-from lab.tracking.tracker import Tracker, Tracking
+from lab.tracking.tracker import Tracker
 from lab.training.devices import cpu_devices
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what other processes have ended."""
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """Where a run happens, on which no number depends."""
-
-    out: Path
-    cache: Path | None
-    tracking: Tracking
-    console: Console
-    only: tuple[str, ...] = ()
-    """Filters of cells, `key=value`."""
-    report: bool = True
-    """Whether a run that ends by itself leaves figures and a page."""
-    checkpoint_every: float = CHECKPOINT_SECONDS
-    """Seconds between two checkpoints of cells in training."""
 
 
 class Run:
@@ -148,8 +128,8 @@ class Run:
         refuse_damaged(self.store, [one.id for one in found])
         self.store.check_writable()
         print_tables(write_tables(self.store, found, left_out=self._left_out), self.console)
-        self._print(f"Results: {self.store.root}")
-        return int(not self._show_report(stale=True))
+        print_path(self.console, f"Results: {self.store.root}")
+        return int(not self._report(stale=True))
 
     def compute(self) -> int:
         """Compute what is missing, keep each cell as soon as it is done, and leave tables behind whatever happens.
@@ -199,39 +179,11 @@ class Run:
                 self.console,
                 f"Left out: {plural(stale, 'stale cell')} on disk; the same command with --stale shows what they say.",
             )
-        self._print(f"Results: {self.store.root}")
-        return self._show_report(draw=draw)
+        print_path(self.console, f"Results: {self.store.root}")
+        return self._report(draw=draw)
 
-    def _show_report(self, stale: bool = False, draw: bool = True) -> bool:
-        if draw and self.place.report:
-            return self._draw(stale)
-        self._print(f"Figures and a page of them: {self._report_command(stale)}")
-        return True
-
-    def _draw(self, stale: bool) -> bool:
-        """Figures and page, the last thing a run does: whatever goes wrong there, its numbers are kept.
-
-        Returns whether they were written.
-        """
-        from lab.report.write import draw_report  # with matplotlib behind it
-
-        try:
-            page = draw_report(self.store.root, stale, self.console)
-        except Exception as error:
-            print_line(
-                self.console, f"The report could not be written ({type(error).__name__}: {error}); all else is there."
-            )
-            self._print(f"To try again: {self._report_command(stale)}")
-            return False
-        self._print(f"Report: {page}")
-        return True
-
-    def _report_command(self, stale: bool) -> str:
-        return shell_command("lab.report", str(self.store.root), *(["--stale"] if stale else []))
-
-    def _print(self, line: str) -> None:
-        """A line with a path in it, left whole."""
-        self.console.print(terminal(line), markup=False, highlight=False, soft_wrap=True)
+    def _report(self, stale: bool = False, draw: bool = True) -> bool:
+        return write_run_report(self.store.root, stale, self.console, draw and self.place.report)
 
     def pin(self, planned: Sequence[CellRecord]) -> dict[str, Any]:
         """Everything from which others can check these results."""
@@ -314,29 +266,3 @@ class Run:
         self._candidates[fold.index] = data.view.candidates
         print_fold(self.console, data, rule, list(dict.fromkeys(cell.variant for cell in cells if cell.variant)))
         return data
-
-
-@computes_cells("model")
-def group_by_rows(cells: Sequence[Cell], fold: Fold) -> list[tuple[bool, list[Cell]]]:
-    """The cells of a fold by the rows they read: of variants that read the same, those of causal models and the others.
-
-    Baselines read no rows and go with the first; no part is empty.
-    """
-    parts: dict[tuple[str, bool], list[Cell]] = {}
-    for cell in cells:
-        if cell.fold == fold.index:
-            parts.setdefault((_rows_of(cell.experiment), _is_causal(cell)), []).append(cell)
-    variants = list(dict.fromkeys(rows for rows, _ in parts))
-    order = [(rows, causal) for rows in variants for causal in (True, False)]
-    return [(causal, parts[rows, causal]) for rows, causal in order if (rows, causal) in parts]
-
-
-def _rows_of(asked: Experiment) -> str:
-    """What decides on the rows of an experiment's variant, as a text that is the same for the same."""
-    training = asked.training
-    shape = training.row_length, training.overlap, training.share, training.share_seed
-    return digest([asked.timeline, asked.groups, shape])
-
-
-def _is_causal(cell: Cell) -> bool:
-    return not isinstance(cell.settings, Model) or cell.settings.causal

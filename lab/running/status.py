@@ -15,10 +15,11 @@ from lab.core.words import plural
 from lab.data.timeline import LAST_EVENT
 from lab.experiment.cell_record import CellRecord, place_of
 from lab.experiment.cells import Cell
+from lab.results.cells_table import days
 from lab.results.claims import Claims
 from lab.results.damage import damage_report, find_damage
 from lab.results.stale_cells import moved_parts
-from lab.results.store import Store, days
+from lab.results.store import Store
 from lab.training.checkpoints import from_bytes
 
 STATES = ("done", "running", "stopped", "failed", "diverged", "stale", "damaged", "missing")

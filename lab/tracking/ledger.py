@@ -9,7 +9,8 @@ import hashlib
 from pathlib import Path
 
 from lab.core.files import make_folder
-from lab.results.store import RECORD, Store
+from lab.results.cell_files import RECORD
+from lab.results.store import Store
 
 SUMMARY = ".summary"
 """Stands for the experiment's tables where a cell is named; no cell can have this name."""

@@ -14,7 +14,9 @@ from lab.core.errors import FaultError
 from lab.core.escape import printable
 from lab.core.nested import leaves_with_path
 from lab.experiment.cell_record import CellRecord
-from lab.results.store import CHECKPOINT, CURVE, Store, days
+from lab.results.cell_files import CHECKPOINT, CURVE
+from lab.results.cells_table import days
+from lab.results.store import Store
 from lab.tracking.ledger import SUMMARY, TABLES, Ledger, figures, run_id
 from lab.tracking.wandb_file import is_ended
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.core.errors import InputError
-from lab.data.log.build import BuiltLog, build
+from lab.data.log.build import build
 from lab.data.log.cleaning import Cleaning, robust_scale
+from lab.data.log.encoding import BuiltLog
 from lab.data.log.log import history_order
 from lab.data.sources import Table
 from lab.data.timeline import DAY, Timeline

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.commands.describe_log import description
-from lab.data.log.build import BuiltLog, build
+from lab.data.log.build import build
 from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.duplicates import repeat_remarks
+from lab.data.log.encoding import BuiltLog
 from lab.data.sources import Table
 from lab.data.timeline import Timeline
 

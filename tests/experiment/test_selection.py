@@ -8,7 +8,8 @@ from rich.console import Console
 from lab.core.errors import InputError
 from lab.experiment.cells import grid
 from lab.experiment.selection import select
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.tracking.tracker import Tracking
 from tests.small_experiment import asked
 

@@ -20,7 +20,7 @@ from lab.results.comparisons import comparisons
 from lab.results.store import Store
 from lab.results.summary import summarise
 from lab.results.tables import write_tables
-from lab.running.runner import group_by_rows
+from lab.running.row_groups import group_by_rows
 from lab.training.settings import Training
 from tests.results.made import kept, metrics, record, same_everywhere
 from tests.small_experiment import asked

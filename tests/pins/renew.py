@@ -8,7 +8,8 @@ from rich.console import Console
 
 from lab.experiment.settings import experiment_from_settings
 from lab.running.backend import prepare_backend
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.tracking.tracker import Tracking
 
 PIN = Path(__file__).with_name("tiny.json")

@@ -26,7 +26,7 @@ from lab.models import RNN
 from lab.predicting.interests import evolution
 from lab.predicting.trained_cell import TrainedCell
 from lab.running.assembly import assemble
-from lab.running.computing import judge_trained
+from lab.running.trained_cells import judge_trained
 from lab.targets import Interest
 from lab.training.outcome import TrainingResult
 from lab.training.settings import Training

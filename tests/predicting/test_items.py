@@ -21,7 +21,8 @@ from lab.pins.pin_file import measures_of, read_pin
 from lab.predicting.items import next_items
 from lab.predicting.trained_cell import load_cell
 from lab.predicting.users import user_ids, user_rows
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.targets import Interest, NextItem
 from lab.tracking.tracker import Tracking
 from lab.training.settings import Training

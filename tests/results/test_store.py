@@ -21,8 +21,9 @@ from lab.core.errors import FaultError, InputError, LabError
 from lab.core.sealed import seal
 from lab.experiment.cell_record import CellRecord, Metric, from_json, sort_records, to_json
 from lab.report.write import draw_report, write_report
+from lab.results.cell_files import CHECKPOINT, CURVE, USERS
 from lab.results.damage import find_damage
-from lab.results.store import CHECKPOINT, CURVE, USERS, Store
+from lab.results.store import Store
 from tests.results.made import kept, metrics, record, same_everywhere
 
 ROOT = Path(__file__).parents[2]

@@ -29,11 +29,15 @@ import lab.experiment.cell_record
 import lab.experiment.cells
 import lab.experiment.experiment
 import lab.experiment.registry
+import lab.results.cell_files
+import lab.results.cells_table
 import lab.results.checkpoint_files
 import lab.results.claims
+import lab.results.results_folder
 import lab.results.store
 import lab.running.checkpoint_schedule
-import lab.running.computing
+import lab.running.failures
+import lab.running.open_cells
 import lab.running.plan
 import lab.running.resuming
 import lab.running.runner
@@ -51,7 +55,8 @@ from lab.experiment.source_trees import Alias
 from lab.models import GRU, LSTM
 from lab.results.conclusions import span
 from lab.running.computing import Computation
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.targets import NextItem
 from lab.tracking.tracker import Tracking
 from lab.training.checkpoints import to_bytes
@@ -132,12 +137,12 @@ APART: tuple[Any, ...] = (
     *(lab.experiment.cell_record, lab.experiment.cells, lab.experiment.experiment, lab.experiment.registry),
     *(lab.results.checkpoint_files, lab.results.claims, lab.results.store),
     *(lab.running.checkpoint_schedule, lab.running.plan, lab.running.training_memory, lab.running.work),
+    *(lab.results.cell_files, lab.results.cells_table, lab.running.failures, lab.running.open_cells),
     *(steps._require_memory, span),
     *(
         check_types,
         Computation,
         Run,
-        lab.running.computing.check_labels,
         lab.running.resuming.ChunkCheckpoints,
         to_bytes,
     ),

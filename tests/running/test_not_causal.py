@@ -13,7 +13,8 @@ from rich.console import Console
 from lab.baselines import LastCategory
 from lab.dataset.dataset import Dataset
 from lab.models import RNN
-from lab.running.runner import Run, RunSettings
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.tracking.tracker import Tracking
 from tests.bag import Bag
 from tests.training.small import small_experiment

@@ -12,9 +12,10 @@ from rich.console import Console
 from lab.core.errors import FaultError
 from lab.data.timeline import LAST_EVENT
 from lab.experiment.cells import Cell, grid
+from lab.results.cell_files import USERS
 from lab.results.claims import Claims
 from lab.results.damage import refuse_damaged
-from lab.results.store import USERS, Store
+from lab.results.store import Store
 from lab.running.status import SELDOM, STATES, print_states, states
 from lab.training.checkpoints import Checkpoint, to_bytes
 from lab.training.optimiser import ADAM

@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lab.results.store import CHECKPOINT, Store
+from lab.results.cell_files import CHECKPOINT
+from lab.results.store import Store
 from lab.tracking.ledger import SUMMARY, run_id
 from lab.tracking.tracker import UNHARMED, Tracker, Tracking
 from tests.forking import Home

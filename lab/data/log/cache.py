@@ -30,8 +30,9 @@ from lab.core.digests import cache_root, content_digest, digest, file_digest, se
 from lab.core.errors import FaultError, InputError
 from lab.core.escape import terminal
 from lab.core.files import make_folder, os_errors_as_faults, sync_folder, write_synced
-from lab.data.log.build import BuiltLog, build
+from lab.data.log.build import build
 from lab.data.log.cleaning import Cleaning
+from lab.data.log.encoding import BuiltLog
 from lab.data.log.event_order import require_times
 from lab.data.log.histories import Histories
 from lab.data.schema import Behaviour
