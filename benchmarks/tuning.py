@@ -68,7 +68,7 @@ def lines(experiment: Experiment, data: Dataset, place: int) -> Iterator[str]:
         judged = time.perf_counter()
         found = {(one.slice, one.metric): one.value for one in metrics}
         values = "".join(f"{found[part, METRIC]:8.4f}" for part in SLICES)
-        yield f"{baseline.name:12s}{tuned - begun:10.2f}{judged - tuned:9.2f}{values}  {fitted.words()}"
+        yield f"{baseline.name:12s}{tuned - begun:10.2f}{judged - tuned:9.2f}{values}  {fitted.tuning_text()}"
 
 
 def thinned(data: Dataset, most: int) -> Dataset:

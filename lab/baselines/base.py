@@ -56,13 +56,13 @@ class Baseline:
     orders_taken: ClassVar[bool] = False
     """Whether it orders what the user took before and nothing else: all the rest it leaves to popularity."""
 
-    def unsuited(self, target: Any) -> str:
+    def why_unsuited(self, target: Any) -> str:
         """Why it cannot serve a target (`lab.targets.Target`), to stand behind `baseline X`; empty where it can."""
         if self.targets and target.name not in self.targets:
             return f"serves target {' and '.join(self.targets)}, not {target.name}"
         if target.asks not in self.asked:
             return f"cannot be asked after each event, as target {target.name} does"
-        if self.predicts == "scores" and not target.ranks:
+        if self.predicts == "scores" and not target.ranks_candidates:
             return f"ranks candidates, and target {target.name} predicts numbers"
         if self.predicts == "numbers" and not target.head.numbers:
             return f"predicts numbers, and target {target.name} ranks candidates"
@@ -76,7 +76,7 @@ class Baseline:
         is chosen on valid is chosen by what the test will rank (`LabelledQueries.metric`). Raises InputError when no
         valid query has a label, since nothing can be chosen then.
         """
-        valid = valid.answered
+        valid = valid.with_labels
         if not len(valid):
             raise InputError(
                 f"baseline {self.name}: no query at the valid cutoff has a label within the horizon, so its settings "

@@ -40,15 +40,15 @@ class CalibratedScorer:
     """Of how many that have a label."""
 
     @property
-    def chosen(self) -> dict[str, float]:
+    def chosen_settings(self) -> dict[str, float]:
         """The settings chosen on valid, by name."""
         choices = getattr(self.scorer, "choices", ())
         named = {name: value for choice in choices for name, value in choice.settings.items()}
         return named | {"smoothing": self.smoothing}
 
-    def words(self) -> str:
+    def tuning_text(self) -> str:
         """How it was tuned, in a line: `popularity_days 30, smoothing 0.1: ndcg@10 0.1877 on 1,163 valid queries`."""
-        settings = ", ".join(f"{name} {value:.6g}" for name, value in self.chosen.items())
+        settings = ", ".join(f"{name} {value:.6g}" for name, value in self.chosen_settings.items())
         of = "" if self.queries == self.answered else f" of the {self.answered:,}"
         return f"{settings}: {METRIC} {self.value:.4f} on {self.queries:,}{of} valid queries"
 

@@ -27,27 +27,27 @@ class LabelledQueries:
         return LabelledQueries(self.queries[rows], self.labels.take(rows), self.repeats)
 
     @property
-    def answered(self) -> "LabelledQueries":
+    def with_labels(self) -> "LabelledQueries":
         """The queries that have a label."""
         return self[np.flatnonzero(self.labels.answered)]
 
-    def thinned(self, most: int) -> "LabelledQueries":
+    def subsample(self, most: int) -> "LabelledQueries":
         """The queries that have a label, evenly spaced so that at most `most` remain, in their order."""
         answered = np.flatnonzero(np.diff(self.labels.offsets))
         step = max(1, -(-len(answered) // most))
         return self[answered[::step]]
 
     @property
-    def labelled(self) -> tuple[np.ndarray, np.ndarray]:
+    def label_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """The query, int64[M], and the candidate, int32[M], of each label."""
         return np.repeat(np.arange(len(self)), np.diff(self.labels.offsets)), self.labels.ids
 
-    def left_out(self, view: FoldView) -> np.ndarray | None:
+    def excluded(self, view: FoldView) -> np.ndarray | None:
         """bool[Q, C]: the candidates that the test leaves out of such a query's ranking; None where it ranks all."""
         if self.repeats:
             return None
         out = seen_candidates(view, self.queries)
-        out[self.labelled] = False
+        out[self.label_pairs] = False
         return out
 
     def metric(self, view: FoldView) -> Callable[[np.ndarray], np.ndarray]:
@@ -56,5 +56,7 @@ class LabelledQueries:
         It is that which tables of rankings go by, more being better, of candidates ranked as the test ranks them. Every
         query has a label. Of many queries or candidates ask for some at a time, as `lab.baselines.tuning` does.
         """
-        out = self.left_out(view)
-        return lambda scores: tuning_metric(scores if out is None else np.where(out, -np.inf, scores), *self.labelled)
+        out = self.excluded(view)
+        return lambda scores: tuning_metric(
+            scores if out is None else np.where(out, -np.inf, scores), *self.label_pairs
+        )

@@ -44,5 +44,5 @@ class LastCategory(WindowedBaseline):
     orders_taken: ClassVar[bool] = True
 
     def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> LastScorer:
-        window = self.chosen_window(view, valid)
+        window = self.choose_window(view, valid)
         return LastScorer(window["popularity_days"], (window,))

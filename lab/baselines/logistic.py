@@ -88,7 +88,7 @@ class Logistic(Baseline):
         for cutoff in np.unique(train.queries.cutoff)[::-1].tolist():
             if len(chosen) < self.cutoffs and (not chosen or cutoff + horizon <= chosen[-1]):
                 chosen.append(cutoff)
-        kept = train[np.flatnonzero(np.isin(train.queries.cutoff, chosen))].thinned(self.queries)
+        kept = train[np.flatnonzero(np.isin(train.queries.cutoff, chosen))].subsample(self.queries)
         if not len(kept):
             raise InputError(
                 f"baseline {self.name}: no training query with a label has a window that closes by the valid cutoff; "

@@ -93,7 +93,7 @@ class Markov(WindowedBaseline):
     """Strengths of the popularity, in transitions, to choose from, k; of several, where the search begins."""
 
     def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> MarkovScorer:
-        window = self.chosen_window(view, valid)
+        window = self.choose_window(view, valid)
         days = window["popularity_days"]
         transitions = count_transitions(view, view.fold.valid_cutoff)
 

@@ -64,7 +64,7 @@ class Past:
 
     def touches(self) -> "Past":
         """The same without cancellations, which are no sign of interest."""
-        return self._kept(self.sign > 0)
+        return self._subset(self.sign > 0)
 
     def touched(self) -> np.ndarray:
         """bool[Q, C]: which candidates have such an event."""
@@ -77,7 +77,7 @@ class Past:
         """The last event of each run of touches on one candidate: consecutive entries differ."""
         own = self.touches()
         same = (own.query[1:] == own.query[:-1]) & (own.candidate[1:] == own.candidate[:-1])
-        return own._kept(np.append(~same, True)[: len(own.query)])
+        return own._subset(np.append(~same, True)[: len(own.query)])
 
     def steps_back(self) -> np.ndarray:
         """int64[E]: 0 for a query's latest entry, 1 for the one before it, and so on."""
@@ -88,7 +88,7 @@ class Past:
         cell = self.query * self.shape[1] + self.candidate
         return np.bincount(cell, weights=weight, minlength=self.shape[0] * self.shape[1]).reshape(self.shape)
 
-    def _kept(self, kept: np.ndarray) -> "Past":
+    def _subset(self, kept: np.ndarray) -> "Past":
         return Past(self.shape, self.query[kept], self.candidate[kept], self.age[kept], self.sign[kept])
 
 

@@ -39,7 +39,7 @@ class PersonalFrequency(WindowedBaseline):
     def fit_scorer(
         self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int
     ) -> FrequencyScorer:
-        window = self.chosen_window(view, valid)
+        window = self.choose_window(view, valid)
         return FrequencyScorer(window["popularity_days"], (window,))
 
 
@@ -84,7 +84,7 @@ class DecayedPersonal(WindowedBaseline):
     """Shares a of the user's own counts to choose from; of several, where the search begins."""
 
     def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> DecayedScorer:
-        window = self.chosen_window(view, valid)
+        window = self.choose_window(view, valid)
         days = window["popularity_days"]
         axes = Axis("own_share", self.own_shares, "share"), Axis("tau_days", self.taus)
         # Popularity alone, whatever the time constant: what it is a mixture of is never better.

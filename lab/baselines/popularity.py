@@ -29,7 +29,7 @@ class WindowedBaseline(Baseline):
     """Days of popularity to choose from, by the popularity's own NDCG@10 on valid; of several, where the search begins:
     it goes on beyond the first or last while that is better."""
 
-    def chosen_window(self, view: FoldView, valid: LabelledQueries) -> Choice:
+    def choose_window(self, view: FoldView, valid: LabelledQueries) -> Choice:
         """The window, `popularity_days`, by whose popularity the valid queries are ranked best."""
         axes = (Axis("popularity_days", self.windows),)
         return choose(view, valid, axes, lambda queries: lambda days: PopularityScorer(days).scores(view, queries))
@@ -49,5 +49,5 @@ class RecentPopularity(WindowedBaseline):
     def fit_scorer(
         self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int
     ) -> PopularityScorer:
-        window = self.chosen_window(view, valid)
+        window = self.choose_window(view, valid)
         return PopularityScorer(window["popularity_days"], (window,))

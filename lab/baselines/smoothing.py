@@ -57,7 +57,7 @@ def calibrate(name: str, scorer: Scorer, view: FoldView, valid: LabelledQueries)
 
 def _log_loss_terms(view: FoldView, asked: LabelledQueries, of_all: np.ndarray) -> tuple[np.ndarray, ...]:
     """The columns of `LogLossTerms`, of some queries whose candidates have the shares float64[Q, C]."""
-    (query, label), out = asked.labelled, asked.left_out(view)
+    (query, label), out = asked.label_pairs, asked.excluded(view)
     whole, every = np.ones(len(query)), np.full(len(query), view.candidates)
     if out is not None:
         whole, every = of_all.sum(axis=1, where=~out)[query], (~out).sum(axis=1)[query]

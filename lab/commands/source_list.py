@@ -32,7 +32,7 @@ def _facts(source: type) -> Iterator[str]:
         return
     log = source()
     yield f"licence: {log.licence}"
-    if log.there():
+    if log.is_complete():
         yield f"there: {log.path}"
     else:
         yield f"not in {log.path}; {'--download fetches it; see' if issubclass(source, OpenLog) else 'get it from'}"

@@ -128,10 +128,10 @@ class _Plan:
 
     def split(self, name: str, head: dict[str, np.ndarray]) -> Split:
         """Lay out one split. Raises InputError where it asks nobody, or nobody has a label."""
-        steps = self.target.lay(self.view, self.timeline, name)
+        steps = self.target.lay_steps(self.view, self.timeline, name)
         if not len(steps.asked):
             raise InputError(_nobody_asked_error(self.view, self.timeline, self.target, name))
-        steps, labels = self.target.answered(self.view, steps, name)
+        steps, labels = self.target.add_labels(self.view, steps, name)
         if not any(len(answer.ids) for answer in labels):
             raise InputError(_nobody_answers_error(self.view, self.timeline, self.target, labels, name))
         known = tables(self.groups, self.view, steps, self.states) | {"head": head}
@@ -139,12 +139,12 @@ class _Plan:
 
     def training_rows(self) -> PackedRows | None:
         """The rows of the training split; None where no one is asked and answers."""
-        steps = self.target.lay(self.view, self.timeline, "train")
-        steps, labels = self.target.answered(self.view, steps, "train")
+        steps = self.target.lay_steps(self.view, self.timeline, "train")
+        steps, labels = self.target.add_labels(self.view, steps, "train")
         return self._packed(steps, labels, "train") if len(steps.asked) else None
 
     def _packed(self, steps: Steps, labels: tuple[Labels, ...], name: str) -> PackedRows:
-        looked = self.target.looks_back(name) or any(group.side == "candidate" for group in self.groups)
+        looked = self.target.needs_touched(name) or any(group.side == "candidate" for group in self.groups)
         if self.view.history is None:
             return self._pack(self.view, steps, labels, self.event_columns, name, looked)
         view, steps = recent_histories(self.view, steps)

@@ -29,14 +29,14 @@ class CellEvaluation:
 class Judge(Protocol):
     """Takes what is predicted of the test queries, in any order; a judge for each cell, which its target names."""
 
-    def answers(self, index: np.ndarray, answers: Any) -> None:
+    def add_answers(self, index: np.ndarray, answers: Any) -> None:
         """What a model, or a baseline that predicts numbers, answers to the test queries `index`, int64[q].
 
         The target's answers, each [q, ...].
         """
         ...
 
-    def scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
+    def add_scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
         """Scores and log probabilities [q, C] that a baseline gives the candidates at the test queries `index`."""
         ...
 

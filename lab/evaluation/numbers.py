@@ -36,10 +36,10 @@ class NumbersJudge:
     """From the target's answers, [q, K], to what the metrics are of, such as from logits to probabilities."""
     _parts: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
-    def answers(self, index: np.ndarray, answers: Any) -> None:
+    def add_answers(self, index: np.ndarray, answers: Any) -> None:
         self._parts.append((index, np.asarray(self.predicted(answers), np.float64)))
 
-    def scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
+    def add_scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
         raise TypeError("scores of candidates say nothing of numbers")
 
     def result(self) -> CellEvaluation:

@@ -91,9 +91,9 @@ class Experiment:
                     f"timeline.{name}: is given, but target {self.target.name} asks after each event; leave it out."
                 )
         for baseline in self.baselines:
-            if why := baseline.unsuited(self.target):
+            if why := baseline.why_unsuited(self.target):
                 raise InputError(f"baselines: {baseline.name} {why}; leave it out.")
-        if self.training.label_smoothing and not self.target.smooths:
+        if self.training.label_smoothing and not self.target.uses_smoothing:
             cure = ", or use target.objective='softmax'" if self.target.factored else ""
             raise InputError(
                 f"training.label_smoothing: {self.training.label_smoothing:g} spreads a label over all candidates, "

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def counts_at_queries(
-    asking: "QueryContext", count: Float[Array, "B E N"], days: tuple[float, ...]
+    context: "QueryContext", count: Float[Array, "B E N"], days: tuple[float, ...]
 ) -> Float[Array, "B Q E K S"]:
     """Counts of the entries, kept at their events as [K * S], as they are at each query; nothing learns from them."""
     rate = jnp.asarray([-1.0 / tau for tau in days], jnp.float32)
-    elapsed = jnp.maximum(asking.time[:, :, None] - asking.entry.time[:, None, :], 0.0)
+    elapsed = jnp.maximum(context.time[:, :, None] - context.entry.time[:, None, :], 0.0)
     decay = jnp.exp(elapsed[..., None] * rate)
     count = count.astype(jnp.float32).reshape(*count.shape[:2], -1, len(days))
     return jax.lax.stop_gradient(jnp.maximum(count[:, None] * decay[..., None, :], 0.0))

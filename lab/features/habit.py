@@ -56,25 +56,25 @@ class HabitScore(nn.Module):
     shape: Shape
 
     @nn.compact
-    def __call__(self, asking: "QueryContext") -> Float[Array, "B Q C"]:
-        features = jnp.concatenate([self._counts(asking), self._nearness(asking), self._rarity(asking)], axis=-1)
-        features = jnp.where(asking.alive[..., None], features, 0.0)
-        return asking.spread(self._going_back(asking, features)) + self._exploring(asking, features)
+    def __call__(self, context: "QueryContext") -> Float[Array, "B Q C"]:
+        features = jnp.concatenate([self._counts(context), self._nearness(context), self._rarity(context)], axis=-1)
+        features = jnp.where(context.alive[..., None], features, 0.0)
+        return context.spread(self._going_back(context, features)) + self._exploring(context, features)
 
-    def _going_back(self, asking: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
+    def _going_back(self, context: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
         size = features.shape[-1]
         base = weights(self, "weight", self._first_weights(size))
         gate = weights(self, "gate", np.zeros(1))
         steer = nn.Dense(size + 1, kernel_init=nn.initializers.zeros, dtype=self.shape.dtype, name="steer")
-        steering = steer(asking.hidden).astype(jnp.float32)
+        steering = steer(context.hidden).astype(jnp.float32)
         weight, gate = base + steering[..., :-1], gate + steering[..., -1:]
         shared = gate + jnp.einsum("bqef,bqf->bqe", features, weight)
-        return shared + self._rhythm(asking, features)
+        return shared + self._rhythm(context, features)
 
-    def _rhythm(self, asking: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
+    def _rhythm(self, context: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q E"]:
         """What each candidate adds to the weights and the gate that all share, looked up once an entry."""
         own = self.param("own", nn.initializers.zeros, (self.shape.candidates, features.shape[-1] + 1))
-        own = own[asking.entry.candidate]
+        own = own[context.entry.candidate]
         return own[:, None, :, -1] + jnp.einsum("bqef,bef->bqe", features, own[..., :-1])
 
     def _first_weights(self, size: int) -> np.ndarray:
@@ -84,32 +84,32 @@ class HabitScore(nn.Module):
         first[-1 - len(_NEARNESS) :] = [*[0.3] * len(_NEARNESS), 0.8]
         return first
 
-    def _exploring(self, asking: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q C"]:
+    def _exploring(self, context: "QueryContext", features: Float[Array, "B Q E F"]) -> Float[Array, "B Q C"]:
         rank, candidates = self.shape.width, self.shape.candidates
         mix = self.param("mix", nn.initializers.normal(0.1), (features.shape[-1], _MIXES))
         sources = self.param("from", nn.initializers.normal(0.1), (candidates, _MIXES * rank))
         targets = self.param("to", nn.initializers.zeros, (rank, candidates))
         amount = jnp.einsum("bqef,fm->bqem", features, mix)
-        touched = sources[asking.entry.candidate].reshape(*asking.entry.candidate.shape, _MIXES, rank)
+        touched = sources[context.entry.candidate].reshape(*context.entry.candidate.shape, _MIXES, rank)
         profile = jnp.einsum("bqem,bemr->bqr", amount, touched)
         length = jnp.sqrt(1.0 + jnp.square(profile).mean(-1, keepdims=True))
-        return dropout(profile / length, asking.dropout, self) @ targets
+        return dropout(profile / length, context.dropout, self) @ targets
 
-    def _nearness(self, asking: "QueryContext") -> Float[Array, "B Q E N"]:
+    def _nearness(self, context: "QueryContext") -> Float[Array, "B Q E N"]:
         """exp(-d / scale), d the user's events since the candidate was last touched: 1 for the very last one."""
-        place = asking.columns["place"].astype(jnp.float32)
-        latest = jnp.max(jnp.where(asking.alive, place[:, None], 0.0), axis=-1, keepdims=True)
+        place = context.columns["place"].astype(jnp.float32)
+        latest = jnp.max(jnp.where(context.alive, place[:, None], 0.0), axis=-1, keepdims=True)
         since = jnp.maximum(latest - place[:, None], 0.0)
         return jnp.exp(since[..., None] * jnp.asarray([-1.0 / scale for scale in _NEARNESS], jnp.float32))
 
-    def _rarity(self, asking: "QueryContext") -> Float[Array, "B Q E 1"]:
+    def _rarity(self, context: "QueryContext") -> Float[Array, "B Q E 1"]:
         """-log share of each candidate in the known log: a weight of 1 takes the head's first bias back."""
-        rarity = -asking.prior[asking.entry.candidate]
-        return jnp.broadcast_to(rarity[:, None, :, None], (*asking.alive.shape, 1))
+        rarity = -context.prior[context.entry.candidate]
+        return jnp.broadcast_to(rarity[:, None, :, None], (*context.alive.shape, 1))
 
-    def _counts(self, asking: "QueryContext") -> Float[Array, "B Q E F"]:
-        counts = counts_at_queries(asking, asking.columns["count"], self.days)
-        total = jnp.where(asking.alive[..., None], counts.sum(-2), 0.0)
+    def _counts(self, context: "QueryContext") -> Float[Array, "B Q E F"]:
+        counts = counts_at_queries(context, context.columns["count"], self.days)
+        total = jnp.where(context.alive[..., None], counts.sum(-2), 0.0)
         share = total / jnp.maximum(total.sum(-2, keepdims=True), 1e-6)
         by_behaviour = jnp.log1p(counts).reshape(*counts.shape[:3], -1)
         return jnp.concatenate([jnp.log1p(total), jnp.log(share + _FLOOR) - _TYPICAL, by_behaviour], axis=-1)

@@ -31,10 +31,10 @@ class PopularityScore(nn.Module):
     shape: Shape
 
     @nn.compact
-    def __call__(self, asking: "QueryContext") -> Float[Array, "B Q C"]:
+    def __call__(self, context: "QueryContext") -> Float[Array, "B Q C"]:
         weight = weights(self, "weight", np.full(self.windows, 1.0 / self.windows))
-        score = jnp.einsum("kcp,p->kc", asking.tables["deviation"], weight)
-        return score[asking.calendar]
+        score = jnp.einsum("kcp,p->kc", context.tables["deviation"], weight)
+        return score[context.calendar]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,20 +46,20 @@ class TogetherScore(nn.Module):
     shape: Shape
 
     @nn.compact
-    def __call__(self, asking: "QueryContext") -> Float[Array, "B Q C"]:
-        factor, strength = asking.tables["factor"], asking.tables["strength"]
-        source = (factor * strength)[asking.entry.candidate]
-        profile = jnp.einsum("bqe,ber->bqr", self._amounts(asking), source)
+    def __call__(self, context: "QueryContext") -> Float[Array, "B Q C"]:
+        factor, strength = context.tables["factor"], context.tables["strength"]
+        source = (factor * strength)[context.entry.candidate]
+        profile = jnp.einsum("bqe,ber->bqr", self._amounts(context), source)
         score = profile @ factor.T
-        steer = nn.Dense(1, kernel_init=nn.initializers.zeros, dtype=self.shape.dtype, name="steer")(asking.hidden)
+        steer = nn.Dense(1, kernel_init=nn.initializers.zeros, dtype=self.shape.dtype, name="steer")(context.hidden)
         overall = weights(self, "strength", np.full(1, _STRENGTH), _GENTLE) + steer.astype(jnp.float32)
         back = weights(self, "back", np.zeros(1), _GENTLE)
-        touched = jax.vmap(lambda of_row, candidate: of_row[:, candidate])(score, asking.entry.candidate)
-        return overall * score + asking.spread(back * touched)
+        touched = jax.vmap(lambda of_row, candidate: of_row[:, candidate])(score, context.entry.candidate)
+        return overall * score + context.spread(back * touched)
 
-    def _amounts(self, asking: "QueryContext") -> Float[Array, "B Q E"]:
-        counts = counts_at_queries(asking, asking.columns["count"], self.days)[..., 0, :]
-        counts = jnp.where(asking.alive[..., None], jnp.log1p(counts), 0.0)
+    def _amounts(self, context: "QueryContext") -> Float[Array, "B Q E"]:
+        counts = counts_at_queries(context, context.columns["count"], self.days)[..., 0, :]
+        counts = jnp.where(context.alive[..., None], jnp.log1p(counts), 0.0)
         amounts = counts @ weights(self, "mix", np.full(len(self.days), 1.0 / len(self.days)), _GENTLE)
         return amounts / jnp.sqrt(1e-6 + jnp.square(amounts).sum(-1, keepdims=True))
 

@@ -98,10 +98,10 @@ class Network(nn.Module):
         if self.head.scores == "factors":
             return self._factors(asked, tables["head"]["prior"])
         logits = self._logits(asked, tables["head"]["prior"])
-        asking = self._asking(rows, asked, tables["head"]["prior"], dropout)
+        context = self._asking(rows, asked, tables["head"]["prior"], dropout)
         for name in sorted(self.candidate_groups):
             columns = rows.entry_columns.get(name, {})
-            view = asking._replace(columns=columns, tables=tables.get(name, {}))
+            view = context._replace(columns=columns, tables=tables.get(name, {}))
             score = _of_shape(self.candidate_groups[name](view), logits.shape, name, "[B, Q, C]")
             logits = logits + switch[name] * score.astype(jnp.float32)
         return logits

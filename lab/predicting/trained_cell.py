@@ -113,7 +113,7 @@ def _found(run: Run, store: Store, cell: str) -> Cell:
     """The trained cell of that id. Raises InputError where the run has none, or none that is done."""
     found = next((one for one in run.cells if one.id == cell), None)
     if found is None:
-        trained = [one.id for one in run.cells if one.kind == "model" and store.finished(one.id)]
+        trained = [one.id for one in run.cells if one.kind == "model" and store.is_finished(one.id)]
         raise InputError(_unknown(store, cell, trained))
     if not isinstance(found.settings, Model) or not store.has(cell, CHECKPOINT):
         raise InputError(f"{store.folder(cell)}: has no parameters; load a cell of a trained model that is done.")

@@ -121,7 +121,7 @@ def read_contents(root: Path, stale: bool = False) -> Contents:
             f"{root}: has no cells/ and no cells.csv, from which figures are made. Run the experiment into this "
             "folder, or name a folder that a run left."
         )
-    refuse_damaged(store, [one.id for one in listed] or store.kept())
+    refuse_damaged(store, [one.id for one in listed] or store.cell_ids())
     planned = (tuple(store.plan(listed)) or tuple(store.records())) if has_cells else with_metrics(listed, rows)
     if not planned:
         raise InputError(f"{root}: no cell is kept in its cells/; run the experiment first.")

@@ -38,7 +38,7 @@ class CheckpointFiles:
             raise FaultError(f"{path}: is damaged.")
         return content[16:]
 
-    def whole(self, damaged: Callable[[FaultError], None]) -> dict[int, bytes]:
+    def read_intact(self, damaged: Callable[[FaultError], None]) -> dict[int, bytes]:
         """All that are whole; each that is not is told of and removed, so that it counts for none of the two."""
         found = {}
         for number in self.numbers():

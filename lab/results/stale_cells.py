@@ -69,7 +69,7 @@ def outdated_checkpoints(store: Store, planned: Sequence[CellRecord]) -> list[st
     """Cells kept in the middle of their training that are named as planned ones are, and are of another identity."""
     ids = {one.id for one in planned}
     names = {_without_digest(one) for one in ids}
-    return [one for one in store.begun() if one not in ids and _without_digest(one) in names]
+    return [one for one in store.cells_in_training() if one not in ids and _without_digest(one) in names]
 
 
 def _without_digest(cell: str) -> str:

@@ -86,22 +86,22 @@ class Store(ResultsFolder):
             write_whole(folder / name, content)
         if record.status != "failed":
             # Before the record, so that no finished cell has any; one that failed goes on from there another time.
-            self.unfinished(record.id).clear()
+            self.checkpoints(record.id).clear()
         digests = {name: xxhash.xxh3_128_hexdigest(content) for name, content in files.items()}
         sizes = {name: len(content) for name, content in files.items()}
         content = {"version": VERSION} | to_json(record) | {"files": digests, "bytes": sizes}
         # As it is read again, where no integer is a float and nothing has two orders.
         write_whole(folder / RECORD, canonical_json(seal(json.loads(canonical_json(content)))))
 
-    def finished(self, cell: str) -> bool:
+    def is_finished(self, cell: str) -> bool:
         """Whether the cell need not be computed again: it is there, and it is done or diverged."""
         return (self.folder(cell) / RECORD).exists() and self.read(cell).status in ("done", "diverged")
 
-    def unfinished(self, cell: str) -> CheckpointFiles:
+    def checkpoints(self, cell: str) -> CheckpointFiles:
         """What is kept of a cell in the middle of its training, numbered by dispatches."""
         return CheckpointFiles(self.folder(cell), UNFINISHED)
 
-    def begun(self) -> list[str]:
+    def cells_in_training(self) -> list[str]:
         """The cells of which something is kept in the middle of their training."""
         return sorted({path.parent.name for path in (self.root / "cells").glob(f"*/{UNFINISHED}.*")})
 
@@ -125,12 +125,12 @@ class Store(ResultsFolder):
 
     def records(self) -> Iterator[CellRecord]:
         """Every cell on disk, in an order that depends on the cells alone."""
-        yield from sort_records(self.read(cell) for cell in self.kept())
+        yield from sort_records(self.read(cell) for cell in self.cell_ids())
 
     def readable(self) -> list[CellRecord]:
         """The same, but for those whose record is damaged: what they were of, nobody knows."""
         found = []
-        for cell in self.kept():
+        for cell in self.cell_ids():
             try:
                 found.append(self.read(cell))
             except DamageError:
@@ -139,9 +139,9 @@ class Store(ResultsFolder):
 
     def outdated(self) -> list[str]:
         """The cells whose records are of another version of the lab, which nothing reads."""
-        return [cell for cell in self.kept() if self._is_outdated(cell)]
+        return [cell for cell in self.cell_ids() if self._is_outdated(cell)]
 
-    def kept(self) -> list[str]:
+    def cell_ids(self) -> list[str]:
         """The ids of every cell on disk."""
         return sorted(path.parent.name for path in (self.root / "cells").glob(f"*/{RECORD}"))
 

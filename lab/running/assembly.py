@@ -86,7 +86,7 @@ def tied_group(cell: Cell, data: Dataset) -> str:
 
     Whatever else is in the experiment, or a cell's numbers would depend on its neighbours.
     """
-    name = cell.experiment.target.reads_candidates(data.view)
+    name = cell.experiment.target.tied_group(data.view)
     return name if name in cell.experiment.features[cell.features] else ""
 
 
@@ -169,7 +169,7 @@ def independent_windows(target: Target, data: Dataset, horizon: int) -> float:
     """
     train = data.splits["train"]
     answered = train.queries[train.labels[horizon].answered]
-    found = target.independent(data.view, answered, data.view.fold.horizons[horizon])
+    found = target.independent_windows(data.view, answered, data.view.fold.horizons[horizon])
     return max(found * (1 + len(data.rest)), 1.0)
 
 

@@ -19,6 +19,6 @@ class CheckpointSchedule:
         passed = time.monotonic() - self._last
         return not self._every or passed >= max(self._every, self._cost / SHARE)
 
-    def took(self, seconds: float) -> None:
+    def record(self, seconds: float) -> None:
         """One has been kept, and it took so long."""
         self._last, self._cost = time.monotonic(), seconds

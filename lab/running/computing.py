@@ -98,7 +98,7 @@ class Computation:
         asked = self.data, self.experiment.target
         fitted = fit_baseline(*asked, cell.settings, horizon)
         if isinstance(fitted, CalibratedScorer):
-            said = f"{cell.title}, next {span(cell.horizon)}: {fitted.words()}"
+            said = f"{cell.title}, next {span(cell.horizon)}: {fitted.tuning_text()}"
             for line in wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False):
                 self.progress.say(line)
         return judge_fitted_baseline(*asked, cell.settings.name, fitted, horizon), tuning_metrics(fitted)
@@ -183,7 +183,7 @@ def interleaved(assembled: Iterable[Assembly], store: Store) -> Iterator[tuple[A
     """
     queues = []
     for assembly in assembled:
-        groups = group_by_checkpoint([store.unfinished(cell.id).numbers() for cell in assembly.cells])
+        groups = group_by_checkpoint([store.checkpoints(cell.id).numbers() for cell in assembly.cells])
         parts = [[assembly.cells[i] for i in group] for _, group in groups]
         queues.append([(assembly, chunk) for part in parts for chunk in assembly.chunks(part)])
     for round_ in zip_longest(*queues):

@@ -30,7 +30,7 @@ def judge_of_test(data: Dataset, target: Target, horizon: int) -> Judge:
 @computes_cells("baseline")
 def fit_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> CalibratedScorer | FittedNumbers:
     """Fit a baseline on the training and valid splits."""
-    split, repeats = data.splits, not target.leaves_taken_out
+    split, repeats = data.splits, not target.excludes_taken
     train, valid = (LabelledQueries(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
     fit = baseline.predictor if baseline.predicts == "numbers" else baseline.fit
     return fit(data.view, train, valid, data.view.fold.horizons[horizon])
@@ -44,11 +44,11 @@ def judge_fitted_baseline(
     judge, view, queries = judge_of_test(data, target, horizon), data.view, data.splits["test"].queries
     for index in _blocks(data, target):
         if isinstance(fitted, FittedNumbers):
-            judge.answers(index, fitted.numbers(view, queries[index]))
+            judge.add_answers(index, fitted.numbers(view, queries[index]))
             continue
         scores = fitted.scores(view, queries[index])
         check_scores(name, fitted.chances(scores), len(index), view.candidates)
-        judge.scores(index, scores, fitted.log_probabilities(scores))
+        judge.add_scores(index, scores, fitted.log_probabilities(scores))
     return judge
 
 
@@ -62,7 +62,7 @@ def tuning_metrics(fitted: CalibratedScorer | FittedNumbers) -> tuple[Metric, ..
     """How a baseline was tuned, for its cell's record: its settings, their value on valid, and on how many queries."""
     if isinstance(fitted, FittedNumbers):
         return ()
-    named = {METRIC: fitted.value, "queries": float(fitted.queries)} | fitted.chosen
+    named = {METRIC: fitted.value, "queries": float(fitted.queries)} | fitted.chosen_settings
     return tuple(Metric("valid", ALL, name, value) for name, value in named.items())
 
 
@@ -71,18 +71,20 @@ def judge_truth(data: Dataset, target: Target, truth: Truth, horizon: int) -> Ju
     """Judge what the source's own truth says of the test queries."""
     view, queries = data.view, data.splits["test"].queries
     judge = judge_of_test(data, target, horizon)
-    take: Callable[[np.ndarray, np.ndarray], None] = _take_chances(judge) if target.ranks else judge.answers
+    take: Callable[[np.ndarray, np.ndarray], None] = (
+        _take_chances(judge) if target.ranks_candidates else judge.add_answers
+    )
     for index in _blocks(data, target):
         take(index, truth.answers(view, queries[index], view.fold.horizons[horizon]))
     return judge
 
 
 def _take_chances(judge: Judge) -> Callable[[np.ndarray, np.ndarray], None]:
-    return lambda index, scores: judge.scores(index, scores, np.log(np.maximum(scores, SMALLEST)))
+    return lambda index, scores: judge.add_scores(index, scores, np.log(np.maximum(scores, SMALLEST)))
 
 
 def _blocks(data: Dataset, target: Target) -> Iterable[np.ndarray]:
     """The test queries in blocks whose scores fit memory."""
     queries = len(data.splits["test"].queries)
-    size = max(1, SCORES_AT_ONCE // (data.view.candidates if target.ranks else target.head.numbers))
+    size = max(1, SCORES_AT_ONCE // (data.view.candidates if target.ranks_candidates else target.head.numbers))
     return (np.arange(first, min(first + size, queries)) for first in range(0, queries, size))

@@ -30,5 +30,5 @@ def compute_pinned_cells(run: Run, chosen: Sequence[Mapping[str, Any]]) -> list[
     cells = [mine[place_of(one)] for one in chosen]
     run.store.check_writable()
     with run.tracker() as tracker:
-        run.compute_cells([cell for cell in cells if not run.store.finished(cell.id)], tracker)
+        run.compute_cells([cell for cell in cells if not run.store.is_finished(cell.id)], tracker)
     return [pinned_cell(run.store, run.store.read(cell.id)) for cell in cells]

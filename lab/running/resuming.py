@@ -23,12 +23,12 @@ class ChunkCheckpoints:
 
     def __init__(self, cells: Sequence[Cell], store: Store, claims: Claims, every: float, say: Say) -> None:
         self._cells, self._store, self._claims, self._say = cells, store, claims, say
-        self._cadence, self._failed = CheckpointSchedule(every), False
+        self._schedule, self._failed = CheckpointSchedule(every), False
         self.seconds = 0.0
         """Spent on it so far."""
 
     def due(self) -> bool:
-        return self._cadence.due()
+        return self._schedule.due()
 
     def keep(self, take: Callable[[], list[Checkpoint]]) -> None:
         begun = time.monotonic()
@@ -36,14 +36,14 @@ class ChunkCheckpoints:
             for cell, one in zip(self._cells, take(), strict=True):
                 # Who slept for long may have been taken for dead; then the cell is another's.
                 if self._claims.holds(cell.id):
-                    self._store.unfinished(cell.id).write(one.position.dispatch, to_bytes(one))
+                    self._store.checkpoints(cell.id).write(one.position.dispatch, to_bytes(one))
         except FaultError as error:
             if not self._failed:
                 self._say(f"No checkpoint of a cell in training: {error} Training goes on.")
             self._failed = True
         took = time.monotonic() - begun
         self.seconds += took
-        self._cadence.took(took)
+        self._schedule.record(took)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _checkpoints(cell: Cell, store: Store, origin: str, say: Say) -> dict[int, C
     def damaged(error: FaultError) -> None:
         say(f"{error} {cell.id} goes on from the checkpoint before it, or begins anew where there is none.")
 
-    whole = store.unfinished(cell.id).whole(damaged)
+    whole = store.checkpoints(cell.id).read_intact(damaged)
     found = {number: from_bytes(content) for number, content in whole.items()}
     other = {one.origin for one in found.values()} - {origin}
     if other:

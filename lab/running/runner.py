@@ -147,14 +147,14 @@ class Run:
             )
             print_line(self.console, said)
         with self.tracker() as tracker:
-            tracker.missing([cell.id for cell in self.cells if self.store.finished(cell.id)])
+            tracker.missing([cell.id for cell in self.cells if self.store.is_finished(cell.id)])
             try:
                 if missing:
                     self.compute_cells(missing, tracker)
             except BaseException:
                 # Why it broke is for the caller to say; what is finished is worth a table all the same.
                 with ignore_stop_signals():
-                    if any(self.store.finished(cell.id) for cell in self.cells):
+                    if any(self.store.is_finished(cell.id) for cell in self.cells):
                         self.summarise(draw=False)
                         tracker.summary()
                 raise
@@ -238,7 +238,7 @@ class Run:
         Raises FaultError where some of these are damaged: it names all of them, before hours go into the others.
         """
         refuse_damaged(self.store, [cell.id for cell in self.cells])
-        missing = [cell for cell in self.cells if not self.store.finished(cell.id)]
+        missing = [cell for cell in self.cells if not self.store.is_finished(cell.id)]
         if len(missing) < len(self.cells):
             print_line(self.console, f"{len(self.cells) - len(missing)} of {len(self.cells)} cells are there already.")
         return missing

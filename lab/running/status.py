@@ -60,7 +60,7 @@ def states(store: Store, cells: Sequence[Cell]) -> list[State]:
     at_place: dict[tuple, list[CellRecord]] = {}
     for record in stored.values():
         at_place.setdefault(place_of(record), []).append(record)
-    claims, begun = Claims(store.root), set(store.begun())
+    claims, begun = Claims(store.root), set(store.cells_in_training())
     return [
         State(cell, "damaged", broken=tuple(damaged[cell.id]))
         if cell.id in damaged
@@ -71,7 +71,7 @@ def states(store: Store, cells: Sequence[Cell]) -> list[State]:
 
 def _kept(store: Store, cell: str) -> LastCheckpoint | None:
     """What a cell's newest checkpoint says that is whole; None where none is."""
-    kept = store.unfinished(cell)
+    kept = store.checkpoints(cell)
     for number in kept.numbers():
         try:
             one = from_bytes(kept.read(number))

@@ -41,7 +41,7 @@ def judge_trained(
         kept = jax.tree.map(lambda answer, asked=asked: answer[:, asked], answers)
         for place, judge in enumerate(judges):
             if judge is not None:
-                judge.answers(slot[asked], jax.tree.map(lambda answer, place=place: answer[place], kept))
+                judge.add_answers(slot[asked], jax.tree.map(lambda answer, place=place: answer[place], kept))
     return judges
 
 

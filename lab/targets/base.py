@@ -47,7 +47,7 @@ class Target:
     """What a category is."""
 
     @property
-    def ranks(self) -> bool:
+    def ranks_candidates(self) -> bool:
         """Whether candidates are scored, so that baselines that rank them, and groups that score them, have a part."""
         return self.head.scores is not None
 
@@ -57,7 +57,7 @@ class Target:
         return self.head.scores == "factors"
 
     @property
-    def smooths(self) -> bool:
+    def uses_smoothing(self) -> bool:
         """Whether the loss makes use of label smoothing."""
         return False
 
@@ -65,11 +65,11 @@ class Target:
         """The histories as this target asks them."""
         return histories
 
-    def lay(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
+    def lay_steps(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
         """The steps of a split, and which of them are asked."""
         return lay_steps(view, timeline, split)
 
-    def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
+    def add_labels(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
         """Labels for each horizon; training asks only where a window has closed and is not silent.
 
         Valid and test keep every query, so that what happens after the cutoff cannot even move one.
@@ -85,7 +85,7 @@ class Target:
         """Labels of each query for the window (cutoff, cutoff + horizon], in microseconds."""
         raise TypeError(f"{type(self).__name__} defines no labels")
 
-    def independent(self, view: FoldView, answered: Queries, horizon: int) -> float:
+    def independent_windows(self, view: FoldView, answered: Queries, horizon: int) -> float:
         """How many label windows the answered training queries would have if none overlapped.
 
         Ticks are often closer than a horizon is long, and then one event is a label of several queries. Nothing of the
@@ -93,12 +93,12 @@ class Target:
         """
         return len(answered) * min(1.0, view.fold.query_every / horizon)
 
-    def reads_candidates(self, view: FoldView) -> str:
+    def tied_group(self, view: FoldView) -> str:
         """The step-side group whose vectors of the candidates score them too; empty for none."""
         return ""
 
     @property
-    def leaves_taken_out(self) -> bool:
+    def excludes_taken(self) -> bool:
         """Whether the test leaves out of a query's ranking what its user took before, unless it is a label."""
         return False
 
@@ -106,7 +106,7 @@ class Target:
         """How many scores of so many queries the loss holds at once."""
         return 0 if self.factored else queries * candidates
 
-    def looks_back(self, split: str) -> bool:
+    def needs_touched(self, split: str) -> bool:
         """Whether it needs to know what each query's user has touched, beyond what models look at."""
         return False
 

@@ -91,7 +91,7 @@ class Program:
             # A stopped cell costs nothing where cells run one after the other.
             resting = state.stopped | (index >= count)
             update = lambda state: self.learner.update(state, cell, fetch(x), tables)  # noqa: E731
-            return jax.lax.cond(resting, self.learner.rest, update, state)
+            return jax.lax.cond(resting, self.learner.skip, update, state)
 
         return jax.lax.scan(body, state, (jnp.arange(self.steps), xs))
 

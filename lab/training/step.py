@@ -126,7 +126,7 @@ class Learner:
         )
         return state, StepMetrics(loss, norm, rate)
 
-    def rest(self, state: TrainState) -> tuple[TrainState, StepMetrics]:
+    def skip(self, state: TrainState) -> tuple[TrainState, StepMetrics]:
         """A step that is not taken: its metrics are NaN, the learning rate too."""
         return state, StepMetrics(*[jnp.full((), jnp.nan, jnp.float32)] * len(StepMetrics._fields))
 

@@ -265,7 +265,7 @@ def test_smoothing_is_chosen_by_log_loss() -> None:
 
 def test_thinning_keeps_answered_queries_with_their_labels() -> None:
     view = view_of([*ANCHORS, *[(user, "i", "bcd"[user - 1], 46) for user in (1, 2, 3)]])
-    some = asked(view, [VALID, 80]).thinned(2)
+    some = asked(view, [VALID, 80]).subsample(2)
     assert some.queries.user.tolist() == [0, 2] and np.all(some.queries.cutoff == microseconds(VALID))
     assert some.labels.offsets.tolist() == [0, 1, 2]
     assert view.names[some.labels.ids].tolist() == ["a", "c"]
@@ -284,15 +284,15 @@ def never_again() -> tuple[FoldView, LabelledQueries]:
 
 def test_what_the_test_leaves_out_is_left_out_when_settings_are_chosen() -> None:
     view, valid = never_again()
-    out = valid.left_out(view)
+    out = valid.excluded(view)
     assert out is not None and [view.names[row].tolist() for row in out[:2]] == [["a", "b", "d"], ["a", "c", "d"]]
-    assert replace(valid, repeats=True).left_out(view) is None
+    assert replace(valid, repeats=True).excluded(view) is None
     rows = np.array([1, 4, 7])
-    np.testing.assert_array_equal(valid[rows].left_out(view), out[rows])
+    np.testing.assert_array_equal(valid[rows].excluded(view), out[rows])
     # On day 36 all have taken `a`, and take it again: a label is never left out.
     again = replace(asked(view, [36])[np.arange(20)], repeats=False)
-    out = again.left_out(view)
-    assert out is not None and not out[again.labelled].any() and not out[:, 0].any() and out[:, 3].all()
+    out = again.excluded(view)
+    assert out is not None and not out[again.label_pairs].any() and not out[:, 0].any() and out[:, 3].all()
     # Ranked among `c` and `e` alone, or `b` and `e`: what is at the top is no matter.
     scores = np.tile(np.array([9, 3, 3, 8, 2], np.float32), (20, 1))
     places = np.where(valid.labels.ids == 4, 1, 0)
@@ -301,7 +301,7 @@ def test_what_the_test_leaves_out_is_left_out_when_settings_are_chosen() -> None
 
 def test_what_orders_the_taken_alone_is_popularity_where_they_are_left_out() -> None:
     view, valid = never_again()
-    out = valid.left_out(view)
+    out = valid.excluded(view)
     assert out is not None
     ranked = ~out
 
@@ -340,7 +340,7 @@ def test_smoothing_is_chosen_among_what_is_left() -> None:
     fitted = fit(Mine(), view, valid)
     assert getattr(fitted.scorer, "chosen") == valid.metric(view)(fitted.scores(view, valid.queries)).mean()  # noqa: B009
     # Slowly and plainly: the log loss of each smoothing among what is left, the label being one of these.
-    out, losses = valid.left_out(view), []
+    out, losses = valid.excluded(view), []
     assert out is not None
     for smoothing in SMOOTHINGS.values:
         p = np.exp(
@@ -349,7 +349,7 @@ def test_smoothing_is_chosen_among_what_is_left() -> None:
             .astype(float)
         )
         losses.append(
-            -np.mean([np.log(p[q, label] / p[q, ~out[q]].sum()) for q, label in zip(*valid.labelled, strict=True)])
+            -np.mean([np.log(p[q, label] / p[q, ~out[q]].sum()) for q, label in zip(*valid.label_pairs, strict=True)])
         )
     assert fitted.smoothing == SMOOTHINGS.values[int(np.argmin(losses))]
     # Where `a` is ranked too, it takes more to make up for it.

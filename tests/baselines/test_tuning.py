@@ -176,7 +176,7 @@ def test_each_beginning_of_the_order_is_spread_evenly(count: int) -> None:
 @given(known=events(0, VALID + HORIZON))
 def test_decayed_is_never_below_popularity_on_valid(known: list[Event]) -> None:
     view = view_of(ANCHORS + known)
-    valid = asked(view, [VALID]).answered
+    valid = asked(view, [VALID]).with_labels
     value = {}
     for baseline in (DecayedPersonal(), RecentPopularity()):
         fitted = baseline.fit(view, valid, valid, microseconds(HORIZON))
@@ -250,4 +250,4 @@ def test_decayed_is_popularity_where_nobody_takes_the_same_again() -> None:
     view = view_of(log)
     valid = asked(view, [VALID])
     fitted = DecayedPersonal(windows=(1000.0,), taus=(1.0, 2.0)).fit(view, valid, valid, microseconds(HORIZON))
-    assert fitted.chosen["own_share"] == 0 and fitted.value == 1
+    assert fitted.chosen_settings["own_share"] == 0 and fitted.value == 1

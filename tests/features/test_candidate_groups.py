@@ -95,9 +95,9 @@ def counts_in_network(data) -> np.ndarray:
     time = jnp.take_along_axis(jnp.asarray(rows.time), jnp.asarray(rows.query.position), axis=1)
     entry = jax.tree.map(jnp.asarray, rows.entry)
     # What it looks at and no more.
-    asking = QueryContext(**dict.fromkeys(QueryContext._fields) | {"time": time, "entry": entry})  # type: ignore[arg-type]
+    context = QueryContext(**dict.fromkeys(QueryContext._fields) | {"time": time, "entry": entry})  # type: ignore[arg-type]
     with jax.numpy_rank_promotion("allow"):
-        return np.asarray(counts_at_queries(asking, jnp.asarray(rows.entry_columns["habit"]["count"]), SCALES))
+        return np.asarray(counts_at_queries(context, jnp.asarray(rows.entry_columns["habit"]["count"]), SCALES))
 
 
 @settings(max_examples=40, deadline=None)

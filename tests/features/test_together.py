@@ -79,16 +79,16 @@ def asking_of(data: Dataset) -> QueryContext:
 
 @pytest.mark.usefixtures("broadcasting")
 def test_scores_are_those_of_the_formula(shop: Dataset) -> None:
-    asking, state = asking_of(shop), shop.states["together"]
+    context, state = asking_of(shop), shop.states["together"]
     module = TogetherScore(state["days"], Shape(4, shop.view.candidates, jnp.float32))
-    params = module.init(jax.random.key(0), asking)["params"]
+    params = module.init(jax.random.key(0), context)["params"]
     params = dict(params) | {"back": jnp.full(1, 0.1), "strength": jnp.full(1, 0.02), "mix": jnp.arange(5) * 0.01}
-    got = np.asarray(module.apply({"params": params}, asking))
+    got = np.asarray(module.apply({"params": params}, context))
     mix, overall, back = (
         1 / 5 + PACE / 4 * np.arange(5) * 0.01, 0.3 + PACE / 4 * 0.02, PACE / 4 * 0.1
     )  # fmt: skip
-    count = np.log1p(np.asarray(counts_at_queries(asking, asking.columns["count"], state["days"]))[..., 0, :])
-    alive, candidate = np.asarray(asking.alive), np.asarray(asking.entry.candidate)
+    count = np.log1p(np.asarray(counts_at_queries(context, context.columns["count"], state["days"]))[..., 0, :])
+    alive, candidate = np.asarray(context.alive), np.asarray(context.entry.candidate)
     factor, strength = state["factor"], state["strength"]
     for row, slot in zip(*np.nonzero(alive.any(-1)), strict=True):
         seen = alive[row, slot]

@@ -123,7 +123,7 @@ def row_of(histories: Histories, user: str) -> int:
 
 def drawn(histories: Histories, share: float, seed: int = 0, until: float = VALID) -> set[str]:
     """Names of the users that are learned from."""
-    mask = Limits(share=share, seed=seed).draw(histories, _day(until))
+    mask = Limits(share=share, seed=seed).sample_users(histories, _day(until))
     assert mask is not None
     return set(histories.user_names[mask].tolist())
 
@@ -138,7 +138,7 @@ def test_shares_are_nested_and_drawn_from_what_is_known(caches: Path, seed: int,
     assert len(shares[1]) == round(0.1 * len(drawn(log, 0.9999)))
     assert shares == [drawn(other, share) for share in (0.05, 0.1, 0.3, 0.99)]
     assert drawn(log, 0.3, seed=1) != shares[2]
-    assert Limits().draw(log, _day(VALID)) is None
+    assert Limits().sample_users(log, _day(VALID)) is None
 
 
 @FEWER

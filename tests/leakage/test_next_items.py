@@ -218,9 +218,9 @@ def test_what_happens_a_microsecond_after_a_cutoff_is_not_known_by_it() -> None:
     assert view.event_counts.within(np.array([VALID * DAY])).sum() == known.events
     target = NextItem()
     for split, asked in (("train", 5), ("valid", 1 + 1 + 3 + 3)):
-        _, (labels,) = target.answered(view, target.lay(view, TIMELINE, split), split)
+        _, (labels,) = target.add_labels(view, target.lay_steps(view, TIMELINE, split), split)
         assert len(labels.ids) == asked
-    _, (labels,) = target.answered(view, target.lay(view, TIMELINE, "test"), "test")
+    _, (labels,) = target.add_labels(view, target.lay_steps(view, TIMELINE, "test"), "test")
     assert len(labels.ids) == 2  # the anchor's
 
 
@@ -239,7 +239,7 @@ def test_popularity_at_a_query_does_not_hang_on_the_others() -> None:
     log = [(int(rng.integers(4)), "vwxyz"[rng.integers(5)], "a", float(d)) for d in np.sort(rng.uniform(0, 21, 400))]
     view = view_of(ANCHORS + log)
     for split in ("valid", "test"):
-        queries = NextItem().lay(view, TIMELINE, split).queries
+        queries = NextItem().lay_steps(view, TIMELINE, split).queries
         assert len(np.unique(queries.cutoff)) > 64
         for window in (0.5, 1.0, 30.0):
             together = popularity(view, queries, window)

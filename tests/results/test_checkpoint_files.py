@@ -14,7 +14,7 @@ from tests.results.made import record
 
 def told(states: CheckpointFiles) -> tuple[dict[int, bytes], list[str]]:
     damage: list[FaultError] = []
-    found = states.whole(damage.append)
+    found = states.read_intact(damage.append)
     return found, [str(error) for error in damage]
 
 
@@ -48,9 +48,9 @@ def test_a_damaged_one_is_told_of_and_makes_room(tmp_path: Path, damage: str) ->
 
 def test_a_finished_cell_has_none_and_a_failed_one_keeps_its_own(tmp_path: Path) -> None:
     store, name = Store(tmp_path), record().id
-    store.unfinished(name).write(5, b"state")
+    store.checkpoints(name).write(5, b"state")
     store.write(record(status="failed", reason="out of memory"))
-    assert store.unfinished(name).numbers() == [5]
+    assert store.checkpoints(name).numbers() == [5]
     store.write(record())
     assert os.listdir(store.folder(name)) == ["cell.json"]
 

@@ -48,7 +48,7 @@ def test_a_cell_comes_back_whole(tmp_path: Path) -> None:
     config = {"model": {"width": 64}, "horizons": [7, 30], "rate": 0.1 + 0.2}
     cell = write(store, record(config=config, fingerprints={"data": "ab"}, timing={"train": 1.5}, parameters=12))
     assert store.read(cell.id) == cell
-    assert list(store.records()) == [cell] and store.finished(cell.id)
+    assert list(store.records()) == [cell] and store.is_finished(cell.id)
     users, curve = store.users(cell.id), store.curve(cell.id)
     for name, column in same_everywhere(0.3).items():
         np.testing.assert_array_equal(users[name], column)
@@ -100,7 +100,7 @@ def test_a_cell_written_again_keeps_nothing_of_the_old_one(tmp_path: Path) -> No
     (store.folder(cell.id) / ".users.parquet.1.partial").write_bytes(b"left by a killed process")
     store.write(record(status="failed", reason="out of memory"))
     assert os.listdir(store.folder(cell.id)) == ["cell.json"]
-    assert not store.finished(cell.id) and not store.has(cell.id, USERS)
+    assert not store.is_finished(cell.id) and not store.has(cell.id, USERS)
     with pytest.raises(FaultError, match=r"kept without users\.parquet"):
         store.users(cell.id)
 
@@ -196,7 +196,7 @@ def test_a_metric_that_cannot_be_is_neither_written_nor_read(tmp_path: Path, met
     wrong = record(metrics=(Metric("test", "all", metric, value),))
     with pytest.raises(FaultError, match=rf"test all {metric} is {value:g}, and can only be at "):
         store.write(wrong)
-    assert not store.finished(wrong.id)
+    assert not store.is_finished(wrong.id)
     right = record(metrics=(Metric("test", "all", metric, 0.5), Metric("test", "all", "loss", -3.0)))
     store.write(right)
     path = store.folder(right.id) / "cell.json"

@@ -55,7 +55,7 @@ def run(home: Path, forks: Server, out: str, *flags: str, four: bool = False, **
 def files(home: Path, out: str) -> dict[str, Any]:
     """The digests of what each cell left."""
     store = Store(home / out / "cores")
-    return {cell: store.digests(cell) for cell in store.kept()}
+    return {cell: store.digests(cell) for cell in store.cell_ids()}
 
 
 @pytest.fixture(scope="module")

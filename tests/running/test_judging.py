@@ -52,10 +52,10 @@ def test_how_a_baseline_was_tuned_is_told_and_kept(data: Dataset) -> None:
     assert (kept["popularity_days"], kept["own_share"], kept["tau_days"]) == (
         scorer.popularity_days, scorer.own_share, scorer.days,
     )  # fmt: skip
-    asked = LabelledQueries(valid.queries, valid.labels[0]).answered
+    asked = LabelledQueries(valid.queries, valid.labels[0]).with_labels
     assert kept["ndcg@10"] == pytest.approx(asked.metric(data.view)(fitted.scores(data.view, asked.queries)).mean())
     said = f"own_share {scorer.own_share:.6g}, tau_days {scorer.days:.6g}, smoothing {fitted.smoothing:.6g}: ndcg@10 "
-    assert said in fitted.words() and fitted.words().endswith(f" on {answered} valid queries")
+    assert said in fitted.tuning_text() and fitted.tuning_text().endswith(f" on {answered} valid queries")
 
 
 def test_a_query_s_history_is_its_user_s_events_up_to_the_cutoff(data: Dataset, judge: Judge) -> None:
@@ -138,20 +138,20 @@ def test_baselines_are_tuned_and_judged_among_the_same_candidates(repeats: bool)
     data, watched = next_items(target), Watched(given=given)
     judge = judge_baseline(data, target, watched, 0)
     (valid,) = given
-    out = valid.left_out(data.view)
+    out = valid.excluded(data.view)
     assert (out is None) == repeats
     if out is not None:
         wanted = seen_candidates(data.view, valid.queries)
-        wanted[valid.labelled] = False
+        wanted[valid.label_pairs] = False
         np.testing.assert_array_equal(out, wanted)
     # Slowly: the log loss of the test among what its ranking keeps.
     split = data.splits["test"]
     test = LabelledQueries(split.queries, split.labels[0], repeats)
     fitted = watched.fit(data.view, valid, valid, 3 * DAY)
     p = np.exp(fitted.log_probabilities(fitted.scores(data.view, test.queries)).astype(np.float64))
-    out = test.left_out(data.view)
+    out = test.excluded(data.view)
     kept = np.ones_like(p, bool) if out is None else ~out
-    losses = [-np.log(p[q, label] / p[q, kept[q]].sum()) for q, label in zip(*test.labelled, strict=True)]
+    losses = [-np.log(p[q, label] / p[q, kept[q]].sum()) for q, label in zip(*test.label_pairs, strict=True)]
     assert values(judge)["log_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
 
 
@@ -173,7 +173,7 @@ def test_no_probability_for_all_that_is_left_is_a_fault() -> None:
     judge, index = judge_of_test(data, target, 0), np.arange(len(data.splits["test"].queries))
     scores = np.ones((len(index), data.view.candidates), np.float32)
     with pytest.raises(FaultError, match="log probabilities: NaN for query"):
-        judge.scores(index, scores, np.full_like(scores, -np.inf))
+        judge.add_scores(index, scores, np.full_like(scores, -np.inf))
 
 
 @pytest.mark.parametrize("limits", [Limits(), Limits(share=0.5)])

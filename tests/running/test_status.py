@@ -62,7 +62,7 @@ def in_training(step: int, loss: float) -> bytes:
 def test_what_was_stopped_in_its_training_is_told_with_its_newest_whole_step(tmp_path: Path) -> None:
     store, cells = Store(tmp_path), [cell for cell in cells_of() if cell.kind == "model"]
     for cell, step, loss in zip(cells[:3], (4_000, 4_000, 50), (0.75, 0.8125, 0.9), strict=True):
-        store.unfinished(cell.id).write(step, in_training(step, loss))
+        store.checkpoints(cell.id).write(step, in_training(step, loss))
     newest = store.folder(cells[0].id) / "unfinished.004100"
     newest.write_bytes(b"torn")
     text = said(store, cells)

@@ -45,8 +45,8 @@ def seen(histories: Histories, target: NextItem, horizons: tuple[int, ...] = (2,
 
 
 def asked(view: FoldView, target: NextItem, split: str, **timeline) -> tuple[Steps, tuple[Labels, ...]]:
-    steps = target.lay(view, Timeline(min_events=1, **timeline), split)
-    return target.answered(view, steps, split)
+    steps = target.lay_steps(view, Timeline(min_events=1, **timeline), split)
+    return target.add_labels(view, steps, split)
 
 
 def label_events(view: FoldView, steps: Steps, labels: Labels) -> dict[int, int]:
@@ -119,7 +119,7 @@ def test_what_follows_moves_nothing_but_its_own_label(events: list) -> None:
     assert one.names.tolist() == other.names.tolist()
     for mine, theirs in zip(asked(one, target, "train")[1], asked(other, target, "train")[1], strict=True):
         assert mine.ids.tolist() == theirs.ids.tolist() and mine.offsets.tolist() == theirs.offsets.tolist()
-    steps = [target.lay(view, Timeline(min_events=1), "train") for view in (one, other)]
+    steps = [target.lay_steps(view, Timeline(min_events=1), "train") for view in (one, other)]
     assert steps[0].time.tolist() == steps[1].time.tolist() and steps[0].asked.tolist() == steps[1].asked.tolist()
     assert truncate_view(one, one.fold.valid_cutoff).candidate.tolist() == other.candidate.tolist()
 
@@ -286,7 +286,7 @@ def test_one_purchase_that_answers_many_queries_is_one_independent_label() -> No
         view = seen(histories, target)
         steps, (labels, _) = asked(view, target, "train")
         assert labels.answered.sum() == 5
-        assert target.independent(view, steps.queries[labels.answered], 0) == wanted
+        assert target.independent_windows(view, steps.queries[labels.answered], 0) == wanted
 
 
 @pytest.mark.parametrize("drawn", [{"objective": "sampled"}, {"objective": "gbce"}])

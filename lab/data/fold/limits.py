@@ -25,7 +25,7 @@ class Limits:
         """Microseconds."""
         return None if self.history_days is None else microseconds(self.history_days)
 
-    def draw(self, histories: Histories, moment: int) -> np.ndarray | None:
+    def sample_users(self, histories: Histories, moment: int) -> np.ndarray | None:
         """bool[U]: the users to learn from; None for all.
 
         A share of those known at `moment`, so that nobody who comes later moves them. Of one seed a smaller

@@ -40,7 +40,7 @@ def build_view(
     grouping = fit_grouping(categories, histories, known, first, fold.valid_cutoff)
     if len(grouping.names) < 2:
         raise InputError(_too_few(grouping, known.events, histories, fold))
-    views = _Views(histories, fold, grouping, shards, limits, limits.draw(histories, fold.valid_cutoff))
+    views = _Views(histories, fold, grouping, shards, limits, limits.sample_users(histories, fold.valid_cutoff))
     return replace(views.of(first), rest=views), grouping.rule
 
 

@@ -96,7 +96,7 @@ def cache_key(
     source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tuple[float, ...], cache: Path | None = None
 ) -> str:
     """Hash of all that the histories depend on; the horizons only where a rule is fitted by them."""
-    fitted = [max(horizons), timeline.folds] if horizons and cleaning.fitted else []
+    fitted = [max(horizons), timeline.folds] if horizons and cleaning.has_fitted_rules else []
     settings = {"cleaning": asdict(cleaning), "end": timeline.end, "fitted": fitted}
     return digest([source.fingerprint(cache), settings_digest(settings), building_code_digest(), pl.__version__])
 

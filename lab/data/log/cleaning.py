@@ -64,7 +64,7 @@ class Cleaning:
                 raise InputError(f"cleaning.{name}: {getattr(self, name)} is not a number of events; use 1 or more.")
 
     @property
-    def fitted(self) -> bool:
+    def has_fitted_rules(self) -> bool:
         """Whether any rule depends on `known_until`."""
         return bool(self.outliers or self.bots or self.item_min_events > 1 or self.user_min_events > 1)
 

@@ -72,7 +72,9 @@ class PublicLog(Source):
         found = self.find(file)
         if found is None:
             wanted = self.names()[file][0]
-            raise InputError(f"{self.folder}: holds no {wanted}; {self.cure()}, or say where it is with --source.path.")
+            raise InputError(
+                f"{self.folder}: holds no {wanted}; {self.how_to_get()}, or say where it is with --source.path."
+            )
         return found
 
     def find(self, file: int = 0) -> str | None:
@@ -81,11 +83,11 @@ class PublicLog(Source):
             return str(Path(self.path).expanduser())
         return next((str(self.folder / name) for name in self.names()[file] if (self.folder / name).is_file()), None)
 
-    def there(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all of its files are."""
         return all(self.find(file) is not None for file in range(len(self.names())))
 
-    def cure(self) -> str:
+    def how_to_get(self) -> str:
         """What to do about files that are not there."""
         return f"get it from {self.homepage} (licence: {self.licence}), put it there"
 
@@ -121,5 +123,5 @@ class OpenLog(PublicLog):
                     fetch(download, self.folder, str(self.homepage))
         return super().find(file)
 
-    def cure(self) -> str:
+    def how_to_get(self) -> str:
         return f"fetch it with --source.download or get it from {self.homepage} (licence: {self.licence}), put it there"

@@ -19,11 +19,11 @@ class InterestJudge:
         self._metrics = InterestMetrics(view.candidates)
         self._order: list[np.ndarray] = []
 
-    def answers(self, index: np.ndarray, answers: np.ndarray) -> None:
+    def add_answers(self, index: np.ndarray, answers: np.ndarray) -> None:
         # Logits are log probabilities up to a constant.
-        self.scores(index, answers, answers)
+        self.add_scores(index, answers, answers)
 
-    def scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
+    def add_scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
         seen = seen_candidates(self._view, self._queries[index])
         self._metrics.add(scores, log_probabilities, self._labels.take(index), seen)
         self._order.append(index)

@@ -144,7 +144,7 @@ class Interest(Target):
         return InterestTruth(source) if isinstance(source, KnowsInterest) else None
 
     @property
-    def smooths(self) -> bool:
+    def uses_smoothing(self) -> bool:
         return True
 
 

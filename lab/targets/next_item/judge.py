@@ -26,12 +26,12 @@ class NextItemJudge:
         self._known = known
         self._parts: list[tuple[np.ndarray, ...]] = []
 
-    def answers(self, index: np.ndarray, answers: NextAnswers) -> None:
+    def add_answers(self, index: np.ndarray, answers: NextAnswers) -> None:
         known = self._label[index] >= 0
         rank, first, log_p = (np.asarray(part)[known] for part in answers)
         self._add(index[known], rank, first, log_p)
 
-    def scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
+    def add_scores(self, index: np.ndarray, scores: np.ndarray, log_probabilities: np.ndarray) -> None:
         known = self._label[index] >= 0
         index, label = index[known], self._label[index[known]]
         left_out = None if self._repeats else seen_candidates(self._view, self._queries[index])

@@ -87,7 +87,7 @@ class NextItem(Target):
                 raise InputError(f"target.{name}: {value!r} needs {usable}; '{self.objective}' makes no use of it.")
 
     @property
-    def smooths(self) -> bool:
+    def uses_smoothing(self) -> bool:
         return self.objective == "softmax"
 
     def arrange(self, histories: Histories, timeline: Timeline) -> Histories:
@@ -98,10 +98,10 @@ class NextItem(Target):
             )
         return with_distinct_times(histories)
 
-    def lay(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
+    def lay_steps(self, view: FoldView, timeline: Timeline, split: str) -> Steps:
         return lay_events(view, timeline, split)
 
-    def answered(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
+    def add_labels(self, view: FoldView, steps: Steps, split: str) -> tuple[Steps, tuple[Labels, ...]]:
         fold, event = view.fold, self._next(view, steps.queries)
         candidate = np.append(view.candidate, -1)[event]
         taken = self._taken(view, steps.queries, candidate)
@@ -112,23 +112,23 @@ class NextItem(Target):
         closes = [fold.opens(split) + horizon for horizon in fold.horizons]
         return steps, tuple(_until(view, event, candidate, taken, moment) for moment in closes)
 
-    def independent(self, view: FoldView, answered: Queries, horizon: int) -> float:
+    def independent_windows(self, view: FoldView, answered: Queries, horizon: int) -> float:
         # Of some behaviours, one event may answer many queries.
         return len(np.unique(self._next(view, answered))) if self.behaviours else len(answered)
 
-    def reads_candidates(self, view: FoldView) -> str:
+    def tied_group(self, view: FoldView) -> str:
         return ("item" if view.items else "category") if self.tied else ""
 
     @property
-    def leaves_taken_out(self) -> bool:
+    def excludes_taken(self) -> bool:
         return not self.repeats
 
-    def looks_back(self, split: str) -> bool:
-        return self.leaves_taken_out and split != "train"
+    def needs_touched(self, split: str) -> bool:
+        return self.excludes_taken and split != "train"
 
     def _taken(self, view: FoldView, queries: Queries, candidate: np.ndarray) -> np.ndarray:
         """bool[Q]: where the next event's candidate is one that its user took before, and such are left out."""
-        if not self.leaves_taken_out:
+        if not self.excludes_taken:
             return np.zeros(len(candidate), bool)
         return is_label_seen(view, queries, candidate)
 
