@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from lab.report.contents import Contents
 from lab.report.curves import curve, shifted_places
 from lab.report.panels import legend, panel_each, place_of
-from lab.results.summary import Line, answered
+from lab.results.line import Line
 from lab.statistics.intervals import Interval, over_users
 
 PARTS = 4
@@ -35,7 +35,7 @@ class LineQueries:
 
 def line_queries(contents: Contents, line: Line) -> LineQueries | None:
     """What a line's cells keep of their queries; None where they keep no history, as those of older versions."""
-    tables = answered(contents.store, line)
+    tables = query_tables(contents.store, line)
     folds: dict[int, list[Mapping[str, np.ndarray]]] = {}
     for cell in line.done:
         if "history" in tables.get(cell.id, {}):

@@ -18,9 +18,10 @@ from lab.report.from_tables import summary_of, with_metrics
 from lab.results.cell_files import CURVE
 from lab.results.comparisons import Comparison, from_row
 from lab.results.damage import refuse_damaged
+from lab.results.line import Line
 from lab.results.slices import shown_slices
 from lab.results.store import Store
-from lab.results.summary import Line, Summary, summarise
+from lab.results.summary import Summary, summarise
 
 PIN = "pin.json"
 """Where a folder says what its results are of."""

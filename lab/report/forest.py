@@ -7,7 +7,7 @@ from lab.report.panels import TITLE, Place, label_rows, legend, panels, place_of
 from lab.report.style import colour
 from lab.results.comparisons import Comparison
 from lab.results.conclusions import SURE, span
-from lab.results.summary import Line
+from lab.results.line import Line
 
 SHIFTS = ((), (0.0,), (-0.14, 0.14))
 """Where so many intervals of one row lie beside its middle."""

@@ -6,8 +6,9 @@ from dataclasses import replace
 from lab.evaluation.measures import Measures, Metric
 from lab.experiment.cell_record import CellRecord, Status
 from lab.results.cells_table import days
+from lab.results.line import Line
 from lab.results.store import Store
-from lab.results.summary import Estimate, Line, Summary, summarise
+from lab.results.summary import Estimate, Summary, summarise
 from lab.statistics.intervals import Interval
 
 Rows = Sequence[Mapping[str, str]]

@@ -11,7 +11,8 @@ from lab.report.curves import curve, shifted_places
 from lab.report.panels import label_rows, legend, panels, room_for
 from lab.report.style import line_style
 from lab.results.cells_table import days
-from lab.results.summary import Estimate, Line
+from lab.results.line import Line
+from lab.results.summary import Estimate
 from lab.statistics.intervals import Interval
 
 

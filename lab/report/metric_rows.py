@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from lab.evaluation.measures import ALL, Measures
 from lab.report.contents import Contents
-from lab.results.summary import Estimate, Line
+from lab.results.line import Line
+from lab.results.summary import Estimate
 from lab.results.table_layout import short
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.core.escape import printable
 from lab.results.conclusions import span
-from lab.results.summary import Line
+from lab.results.line import Line
 
 Place = tuple[str, float]
 """A target and a horizon in days: what has a panel of its own."""

@@ -9,7 +9,7 @@ from lab.evaluation.measures import Panel
 from lab.report.contents import Contents
 from lab.report.panels import ACROSS, Place, legend, panels, place_of, titled
 from lab.report.style import line_style, log_scale
-from lab.results.summary import Line
+from lab.results.line import Line
 
 TABLE = "reliability"
 """Its name beside each cell."""

@@ -12,7 +12,7 @@ from lab.report.panels import label_rows, legend, panels, room_for
 from lab.report.reliability import reliability
 from lab.report.style import line_style
 from lab.results.conclusions import horizon_text
-from lab.results.summary import Line
+from lab.results.line import Line
 
 
 def scatter(contents: Contents, panel: Panel) -> Any:

@@ -8,7 +8,7 @@ from lab.report.forest import leaders, leads
 from lab.report.means import estimates
 from lab.report.panels import place_of, titled
 from lab.results.conclusions import number
-from lab.results.summary import Line
+from lab.results.line import Line
 from lab.results.table_layout import short
 
 MOST = 8

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.core.progress import duration
 from lab.report.contents import Contents
-from lab.results.summary import Line
+from lab.results.line import Line
 
 
 @dataclass(frozen=True)

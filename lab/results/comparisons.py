@@ -15,10 +15,11 @@ from jaxtyping import Float
 
 from lab.evaluation.measures import MetricSpec
 from lab.results.cells_table import csv_bytes, days
+from lab.results.line import Line
 from lab.results.paired import Pair, Scores, WholePair, WholeScores, pairs, whole_pairs
 from lab.results.slices import shown_slices
 from lab.results.store import Store
-from lab.results.summary import Line, Summary, percentiles
+from lab.results.summary import Summary, percentiles
 from lab.statistics.across_runs import improvement
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 from lab.statistics.permutation import flip_p, holm, smallest_p, users_p_each

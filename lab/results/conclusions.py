@@ -7,7 +7,8 @@ from lab.data.timeline import LAST_EVENT
 from lab.evaluation.measures import ALL, MetricSpec
 from lab.results.cells_table import days
 from lab.results.comparisons import Comparison
-from lab.results.summary import Line, Summary
+from lab.results.line import Line
+from lab.results.summary import Summary
 from lab.statistics.permutation import smallest_p
 
 SURE = 0.05

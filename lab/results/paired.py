@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lab.evaluation.measures import QUERIES
+from lab.results.line import Line
 from lab.results.store import Store
-from lab.results.summary import SPLIT, Draws, Line, answered, values_by_seed
+from lab.results.summary import SPLIT, Draws, values_by_seed
 
 KEYS: list[str] = ["fold", "user", "cutoff", "slice"]
 _KEY = np.dtype([(name, "i8") for name in KEYS])
@@ -29,7 +30,7 @@ class Scores:
     @classmethod
     def of(cls, store: Store, line: Line, metric: str, slices: tuple[str, ...]) -> "Scores":
         """Read a complete line; no query where its cells have none, or where its seeds were run on other folds."""
-        tables = answered(store, line)
+        tables = query_tables(store, line)
         seeds = sorted({cell.seed for cell in line.done}, key=lambda seed: -1 if seed is None else seed)
         rows = [
             _sorted(

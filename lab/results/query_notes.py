@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from lab.evaluation.measures import ALL, QUERIES, Remark
 from lab.results.conclusions import span
+from lab.results.line import Line
 from lab.results.slices import hidden_slices
-from lab.results.summary import SPLIT, Line, Summary
+from lab.results.summary import SPLIT, Summary
 
 
 def query_notes(summary: Summary, left_out: Sequence[str] = ()) -> tuple[str, ...]:

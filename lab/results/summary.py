@@ -4,60 +4,22 @@ A line is what a table shows as one: a model with a feature set (or a baseline, 
 target and one horizon; its cells differ in fold and seed alone. Means are over queries, then over seeds.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lab.core.errors import FaultError, InputError
+from lab.core.errors import FaultError
 from lab.evaluation.measures import QUERIES, Measures
-from lab.experiment.cell_record import KINDS, STATUSES, CellRecord, Kind, line_name, line_of
-from lab.results.cell_files import DRAWS, USERS
-from lab.results.cells_table import days
+from lab.experiment.cell_record import CellRecord
+from lab.results.cell_files import DRAWS
+from lab.results.line import Line, group_lines
+from lab.results.query_tables import NOT_METRICS, query_tables
 from lab.results.stale_cells import refuse_mixed
 from lab.results.store import Store
 from lab.statistics.intervals import Interval, over_seeds, over_users_each
 
 SPLIT = "test"
-
-
-@dataclass(frozen=True)
-class Line:
-    """Cells that differ in fold and seed alone."""
-
-    kind: Kind
-    model: str
-    features: str
-    variant: str
-    target: str
-    horizon: float
-    """Days."""
-    cells: tuple[CellRecord, ...]
-
-    @property
-    def done(self) -> tuple[CellRecord, ...]:
-        return tuple(cell for cell in self.cells if cell.status == "done")
-
-    @property
-    def complete(self) -> bool:
-        return len(self.done) == len(self.cells)
-
-    @property
-    def name(self) -> str:
-        """What the line is called: `lstm · full`, `last category`."""
-        return line_name(self.model, self.features, self.variant, self.stale)
-
-    @property
-    def stale(self) -> tuple[str, ...]:
-        """What differs from what is asked for; such a line is shown, and compared with none."""
-        return self.cells[0].stale
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many cells ended how."""
-        counted = Counter(cell.status for cell in self.cells)
-        return {status: counted[status] for status in STATUSES}
 
 
 @dataclass(frozen=True)
@@ -115,7 +77,7 @@ def summarise(
     `measures` are those of targets of which no cell says how it was judged. Raises InputError where two cells claim
     one place, or where stale and fresh ones are not told apart, rather than averaging over them.
     """
-    found = lines(store.records() if planned is None else store.plan(planned))
+    found = group_lines(store.records() if planned is None else store.plan(planned))
     refuse_mixed([line.cells for line in found])
     known = {
         **(measures or {}),
@@ -130,35 +92,10 @@ def summarise(
     return Summary(tuple((line, tuple(_estimates(store, line, split))) for line in found), known)
 
 
-def lines(records: Iterable[CellRecord]) -> list[Line]:
-    """Group records into lines: targets, then horizons, then kinds, then lines as they first appear, stale ones below
-    those in whose place they stand."""
-    groups: dict[tuple, dict[tuple[str, ...], list[CellRecord]]] = {}
-    for one in records:
-        groups.setdefault(line_of(one), {}).setdefault(one.stale, []).append(one)
-    found = [Line(*key, cells=tuple(group[s])) for key, group in groups.items() for s in sorted(group)]
-    for line in found:
-        _refuse_duplicates(line)
-    targets = list(dict.fromkeys(line.target for line in found))
-    return sorted(found, key=lambda line: (targets.index(line.target), line.horizon, KINDS.index(line.kind)))
-
-
-def _refuse_duplicates(line: Line) -> None:
-    seen: dict[tuple, str] = {}
-    for cell in line.cells:
-        place = (cell.fold, cell.seed)
-        if place in seen:
-            raise InputError(
-                f"cells {seen[place]} and {cell.id} both claim {line.name}, horizon {days(line.horizon)}, fold "
-                f"{cell.fold}, seed {cell.seed}: they are of two different settings; give each a folder with --out."
-            )
-        seen[place] = cell.id
-
-
 def _estimates(store: Store, line: Line, split: str) -> Iterator[Estimate]:
     if not line.done:
         return
-    queries = _Queries.of(line, answered(store, line))
+    queries = _Queries.of(line, query_tables(store, line))
     asked = ((m.slice, m.metric) for cell in line.done for m in cell.metrics if m.split == split)
     names = list(dict.fromkeys(pair for pair in asked if pair[1] != QUERIES))
     of_queries = queries.estimates([pair for pair in names if pair[1] in queries.metrics])
@@ -168,32 +105,6 @@ def _estimates(store: Store, line: Line, split: str) -> Iterator[Estimate]:
             yield of_queries[pair]
         else:
             yield _of_cells(line, split, *pair, draws.interval(*pair), draws.users)
-
-
-_KEYS = ("user", "cutoff", "slice")
-_ABOUT = (*_KEYS, "history")
-"""Columns that say which query a row is of; the others are metrics."""
-
-
-def answered(store: Store, line: Line) -> dict[str, dict[str, np.ndarray]]:
-    """The metrics per query of each done cell, by its id; empty where no cell of the line keeps any.
-
-    Raises FaultError where the cells of a fold answer different queries, and where some keep theirs and one lost them.
-    """
-    tables = {cell.id: store.users(cell.id) for cell in line.done if store.has(cell.id, USERS)}
-    for cell in line.done if tables else ():
-        other = next((one.id for one in line.done if one.fold == cell.fold and one.id in tables), cell.id)
-        if cell.id not in tables:
-            raise FaultError(
-                f"cell {cell.id} of the row {line.name} has no {USERS}, which {next(iter(tables))} has; "
-                "delete its folder and run again."
-            )
-        if any(not np.array_equal(tables[cell.id][key], tables[other][key]) for key in _KEYS):
-            raise FaultError(
-                f"cells {other} and {cell.id} of the row {line.name} answer different queries; they cannot be "
-                "averaged. Delete the older one and run again."
-            )
-    return tables
 
 
 def _of_cells(
@@ -306,7 +217,7 @@ def _fold(cells: list[CellRecord], tables: Mapping, fold: int, seeds: list[int |
     here = {cell.seed: tables[cell.id] for cell in cells if cell.fold == fold}
     first = next(iter(here.values()))
     absent = np.full(len(first["user"]), np.nan)
-    names = [name for name in first if name not in _ABOUT and all(name in table for table in here.values())]
+    names = [name for name in first if name not in NOT_METRICS and all(name in table for table in here.values())]
     values = {
         name: np.stack([here[seed][name] if seed in here else absent for seed in seeds]).astype(np.float64)
         for name in names

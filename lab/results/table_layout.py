@@ -8,9 +8,10 @@ from lab.core.words import plural
 from lab.evaluation.measures import MetricSpec
 from lab.results.comparisons import Comparison
 from lab.results.conclusions import Found, by_pair, conclusions, decimals, horizon_text, is_tied, span
+from lab.results.line import Line
 from lab.results.query_notes import query_notes
 from lab.results.slices import shown_slices
-from lab.results.summary import Estimate, Line, Summary
+from lab.results.summary import Estimate, Summary
 from lab.statistics.intervals import Interval
 
 

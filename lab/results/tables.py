@@ -17,8 +17,9 @@ from lab.evaluation.measures import Measures
 from lab.experiment.cell_record import CellRecord
 from lab.results.cells_table import columns_of, csv_bytes, days, stale_text
 from lab.results.comparisons import comparisons, comparisons_csv
+from lab.results.line import Line
 from lab.results.store import Store
-from lab.results.summary import Estimate, Line, Summary, summarise
+from lab.results.summary import Estimate, Summary, summarise
 from lab.results.table_layout import Entry, Grid, layout_tables, legend, markdown, tex
 
 _COLUMNS = (

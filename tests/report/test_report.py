@@ -37,8 +37,8 @@ from lab.report.reliability import pooled_bins
 from lab.report.style import line_style, style
 from lab.report.write import write_report
 from lab.results.conclusions import SURE, number
+from lab.results.line import Line
 from lab.results.store import Store
-from lab.results.summary import Line
 from lab.results.tables import write_tables
 from lab.targets import NextItem
 from tests.results.made import BINS, kept, metrics, record, same_everywhere, users

@@ -12,7 +12,7 @@ from lab.core.errors import FaultError, InputError
 from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord
 from lab.results.store import Store
-from lab.results.summary import Estimate, Summary, lines, summarise
+from lab.results.summary import Estimate, Summary, summarise
 from lab.statistics.intervals import over_users
 from tests.results.made import kept, metrics, record, same_everywhere, users
 
@@ -133,7 +133,7 @@ def test_lines_stand_by_target_horizon_and_kind_and_else_as_planned() -> None:
         record("5", model="oracle", kind="oracle", features="", seed=None),
         record("6", model="zeta", seed=1),
     ]
-    found = [(line.horizon, line.name, len(line.cells)) for line in lines(planned)]
+    found = [(line.horizon, line.name, len(line.cells)) for line in group_lines(planned)]
     assert found == [
         (1.0, "alpha · full", 1),
         (7.0, "zeta · full", 2),

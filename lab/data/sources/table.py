@@ -1,17 +1,15 @@
 """Any table of events: the columns of a file, a folder, a glob or a DataFrame mapped to the schema."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
-import tyro
 
 from lab.core.digests import settings_digest
 from lab.core.errors import InputError
-from lab.core.setting_types import check_types
 from lab.data.schema import CANCELLATION, DEFAULT_BEHAVIOUR, OPTIONAL, Behaviour
 from lab.data.sources.base import Scan, Source
 from lab.data.sources.damage import ReadError, first_line
@@ -19,11 +17,11 @@ from lab.data.sources.files import Opened, content_identity, open_files
 from lab.data.sources.frame import frame_digest, frame_rows
 from lab.data.sources.headers import refuse_header
 from lab.data.sources.ids import as_text, identifier
-from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, IDS, is_text, map_table, nearest_column, raw_columns
 from lab.data.sources.numbers import NumberFormat, detect_number_format
 from lab.data.sources.paths import find_files
 from lab.data.sources.reserved_names import MARK, ORDER, ROW
+from lab.data.sources.table_settings import TableSettings
 from lab.data.sources.text import TextStyle
 from lab.data.sources.times import TimeFormat, detect_time_format, parse_iso
 
@@ -38,20 +36,12 @@ CONVENTIONAL = {
 }  # fmt: skip
 """What logs call their behaviours, weakest first: the mapping of a log that states none."""
 
-IN_PYTHON = (
-    tyro.conf.Suppress,
-    tyro.constructors.PrimitiveConstructorSpec(1, "", lambda _: None, lambda _: True, lambda _: [""]),
-)
-"""Of a setting that no flag can give: tyro does not take it apart either, as a DataFrame's own annotations forbid."""
-
-_NAMES = {"separator": "give what stands between the columns"} | dict.fromkeys(("path", "attributes"), "name a file")
-
 SAMPLE = 10_000
 """Rows looked at to tell how times and numbers are written."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(Source):
+class Table(TableSettings, Source):
     """A log of your own: CSV or any separated text, Parquet, JSON, packed or not, or a DataFrame.
 
     A column is given by its name, or by its number (from 1) where the file has no header. Columns of a second table, as
@@ -60,103 +50,6 @@ class Table(Source):
     """
 
     name: ClassVar[str] = "table"
-
-    path: str | tuple[str, ...] | None = None
-    """A file, several files alike, a folder of them, or a glob pattern."""
-    user: str = "user"
-    """Column of the user's id."""
-    item: str = "item"
-    """Column of the item's id."""
-    order: Literal["time", "rows"] = "time"
-    """What orders a user's events: their time, or their rows alone, for a log without times."""
-    time: str | None = None
-    """Column of the time. Default: `time`, unless year, month and day are given."""
-    year: str | None = None
-    """Column of the year, where the date is split over three columns."""
-    month: str | None = None
-    """Column of the month (1 to 12)."""
-    day: str | None = None
-    """Column of the day of the month."""
-    category: str | None = None
-    """Column of the item's category. Default: `category`, where there is one; likewise below."""
-    behaviour: str | None = None
-    """Column of what the user did."""
-    price: str | None = None
-    """Column of the price per unit."""
-    quantity: str | None = None
-    """Column of the units."""
-    text: str | None = None
-    """Column of what the item is called."""
-    behaviours: dict[str, str] = field(default_factory=dict)
-    """The behaviour column's values and what to call them, from the weakest sign of interest to the
-    strongest: `pv view fav favourite buy purchase`; `cancellation` takes back a purchase. Default: the
-    common names."""
-    ignore: tuple[Literal["category", "behaviour", "price", "quantity", "text"], ...] = ()
-    """Columns to read the log without, though it has them: `price text`."""
-    identity: tuple[str, ...] | None = None
-    """Columns (an order number, say) in which duplicates agree beside those named above. Default: all of the
-    log's. None at all: `--identity` with nothing behind it."""
-    time_format: str = "auto"
-    """auto; iso; d, s, ms, us or ns since 1970; ticks (of .NET); or a pattern like `%d/%m/%Y %H:%M`."""
-    timezone: str = "UTC"
-    """Zone of times that state none, like Europe/London."""
-    separator: str | None = None
-    """What stands between the columns of a text file. Default: found out."""
-    header: bool | None = None
-    """Whether the first line names the columns. Default: unless user and item are given by number."""
-    quote: str = '"'
-    """What encloses a field that holds a separator; empty for nothing."""
-    escape: str = ""
-    """What stands before a quotation mark, a separator or a line's end that is part of a field, as `\\` does in MySQL's
-    files. Default: nothing."""
-    encoding: str = "utf-8"
-    """Encoding of text files."""
-    attributes: str | None = None
-    """A second table with one row a user: age, region, ..."""
-    attributes_user: str | None = None
-    """Its column of the user's id. Default: as in the log."""
-    frame: Annotated[Any, *IN_PYTHON] = field(default=None, compare=False, repr=False)
-    """A pandas or polars DataFrame instead of a path (in Python)."""
-    derive: Annotated[Any, *IN_PYTHON] = field(default_factory=dict, compare=False, repr=False)
-    """Columns made from the table's own before they are mapped, name to polars expression (in Python)."""
-    nested: Annotated[Any, *IN_PYTHON] = field(default_factory=dict, compare=False, repr=False)
-    """JSON's lists of objects, column to polars type: each object is a row, its fields columns (in Python)."""
-    lookups: Annotated[tuple[Lookup, ...], *IN_PYTHON] = field(default=(), compare=False, repr=False)
-    """Columns taken from further tables, as `Lookup`s say (in Python)."""
-
-    def __post_init__(self) -> None:
-        check_types(self, "source")
-        for name in ("path", "attributes", *IDS, "time", *DATE_PARTS, *OPTIONAL, "attributes_user", "separator"):
-            if getattr(self, name) == "":
-                raise InputError(f"source.{name}: is empty; {_NAMES.get(name, 'name a column')}, or leave it out.")
-        self._check_marks()
-        if self.user == self.item:
-            raise InputError(f"source.user and source.item: both are column {self.user!r}; name two columns.")
-        split = (self.year, self.month, self.day)
-        if any(split) and (self.time is not None or not all(split)):
-            raise InputError("source: give either time, or all of year, month and day.")
-        if self.order == "rows" and any((self.time, *split)):
-            raise InputError("source.order: 'rows' is for a log without times; leave source.time out, or use 'time'.")
-        if self.order == "rows" and (self.timezone, self.time_format) != (Table.timezone, Table.time_format):
-            raise InputError(
-                "source.order: 'rows' is for a log without times; leave source.timezone and source.time_format out."
-            )
-        if not all(map(str.strip, (*self.behaviours, *self.behaviours.values()))):
-            raise InputError("source.behaviours: holds an empty name; give each value and what to call it.")
-        for name in self.ignore:
-            if getattr(self, name) is not None:
-                raise InputError(f"source.{name} and source.ignore: both name {name}; leave one of them out.")
-        if self.path is not None and self.frame is not None:
-            raise InputError("source: give either a path or a frame, not both.")
-
-    def _check_marks(self) -> None:
-        for name, cure in (("quote", "name one, or '' for none"), ("escape", "name one, or leave it out")):
-            mark = getattr(self, name)
-            if len(mark) > 1 or not mark.isascii() or mark in ("\n", "\r"):
-                raise InputError(f"source.{name}: {mark!r} is not one plain character; {cure}.")
-        marks = [mark for mark in (self.separator, self.quote, self.escape) if mark]
-        if len(set(marks)) < len(marks):
-            raise InputError("source: separator, quote and escape are one and the same; name three characters.")
 
     def scan(self) -> Scan:
         """Raises InputError for a file, column, separator or format that is not there."""
