@@ -31,9 +31,9 @@ from typing import Any
 import numpy as np
 import tyro
 
-from benchmarks.interest import paired, per_query, said, times
+from benchmarks.interest import interval_text, paired, per_query, times
 from benchmarks.shared.command import command
-from benchmarks.shared.finished import baseline_of, done, experiment_at, line_of, require_log
+from benchmarks.shared.finished import baseline_of, done_cells, experiment_at, line_of, require_log
 from lab.core.errors import InputError
 from lab.core.words import plural
 from lab.data.fold.seen_candidates import seen_candidates
@@ -78,7 +78,7 @@ class Asked:
 
 def main(asked: Asked) -> int:
     """Print the rows, model by model."""
-    store, cells = done(asked.results, asked.models)
+    store, cells = done_cells(asked.results, asked.models)
     baseline = baseline_of(cells, asked.baseline)
     experiment = experiment_at(asked.results, asked.log, asked.file)
     if experiment.target.factored:
@@ -96,7 +96,7 @@ def main(asked: Asked) -> int:
             others = [one for one in cells if one.kind == "baseline" and one.horizon == horizon]
             more = compared(store, others, values, baseline) if split == "test" else ""
             name = f"{line_name(*who)}, {horizon:g} days, {split}: {row}"
-            print(f"{name:60s}{shown(values)}{more}", flush=True)
+            print(f"{name:60s}{values_text(values)}{more}", flush=True)
     return 0
 
 
@@ -111,7 +111,7 @@ def rows(results: Path, cells: Sequence[CellRecord], where: Mapping[str, Any]) -
             tried: dict[tuple[float, float], Values] = defaultdict(empty)
             losses: dict[tuple[float, float], list[np.ndarray]] = defaultdict(list)
             for h, name, index, probabilities in ensembles(members, split, part):
-                result, keys = judged(members[0].data, split, place_of(members, h), index, probabilities)
+                result, keys = judge_predictions(members[0].data, split, place_of(members, h), index, probabilities)
                 if isinstance(name, str):
                     note(found[split, h, name], keys, result)
                 else:
@@ -154,7 +154,7 @@ def place_of(members: Sequence[TrainedCell], horizon: float) -> int:
     return members[0].cell.experiment.horizons.index(horizon)
 
 
-def judged(
+def judge_predictions(
     data: Dataset, split: str, horizon: int, index: np.ndarray, probabilities: np.ndarray
 ) -> tuple[dict[str, dict[str, np.ndarray]], list[tuple[int, int]]]:
     """Slice -> metric -> its values at the queries, and the user and cutoff of each."""
@@ -183,7 +183,7 @@ def averaged(values: Values, part: str) -> dict[tuple[int, int], float]:
     return {key: float(np.mean(own)) for key, own in values[part].items()}
 
 
-def shown(values: Values) -> str:
+def values_text(values: Values) -> str:
     return "".join(f"{np.mean(list(averaged(values, part).values())):8.4f}" for part in SLICES)
 
 
@@ -193,7 +193,8 @@ def compared(store: Store, others: Sequence[CellRecord], values: Values, baselin
     value, base, user = paired(averaged(values, "all"), theirs)
     more = over_users(value - base, user, np.random.default_rng(0), bca=False)
     popular = per_query(store, [one for one in others if one.model == "popularity"], "novel")
-    return f"  {said(more)} more than {baseline}, {times(averaged(values, 'novel'), popular)} x popularity on novel"
+    ratio = times(averaged(values, "novel"), popular)
+    return f"  {interval_text(more)} more than {baseline}, {ratio} x popularity on novel"
 
 
 if __name__ == "__main__":

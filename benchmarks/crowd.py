@@ -96,7 +96,7 @@ def main(asked: Asked) -> int:
         prepare_backend(None)
         crowds(experiment, dataset(experiment), experiment.models[asked.alone], asked)
         return 0
-    for place in chosen(experiment, asked.models):
+    for place in choose_models(experiment, asked.models):
         # This process never touches a device, so that all of its memory is the child's.
         alone = [sys.executable, "-m", "benchmarks.crowd", *sys.argv[1:], "--alone", str(place)]
         if code := subprocess.run(alone, check=False).returncode:
@@ -119,7 +119,7 @@ def asked_for(asked: "Logged") -> Experiment:
     return replace(experiment, source=replace(source, path=asked.path))  # type: ignore[call-arg]
 
 
-def chosen(experiment: Experiment, names: Sequence[str]) -> list[int]:
+def choose_models(experiment: Experiment, names: Sequence[str]) -> list[int]:
     """The places of the models of these names, of all where none is named. Raises InputError for an unknown one."""
     kinds = [type(model).__name__ for model in experiment.models]
     for name in names:

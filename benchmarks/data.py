@@ -58,21 +58,25 @@ def main(asked: Asked) -> None:
 
 def _measure(asked: Asked, folder: Path) -> None:
     log = folder / "log.parquet"
-    _say(f"made {asked.events:,} events", asked.events, _apart(write_log, log, asked.events))
-    bare = _apart(read_and_sort, log)
+    _say(f"made {asked.events:,} events", asked.events, _measure_in_process(write_log, log, asked.events))
+    bare = _measure_in_process(read_and_sort, log)
     _say("polars, bare read + sort", asked.events, bare)
-    built = _apart(prepare_log, log, folder / "cache")
+    built = _measure_in_process(prepare_log, log, folder / "cache")
     _say("lab, file to histories on disk", asked.events, built)
     print(f"  {built.seconds / bare.seconds:.2f} times the bare read + sort (wanted: at most 2.5)")
     time.sleep(3)  # hashes are remembered of files that have lain still for a while
-    _apart(prepare_log, log, folder / "cache")
-    served = _apart(prepare_log, log, folder / "cache")
+    _measure_in_process(prepare_log, log, folder / "cache")
+    served = _measure_in_process(prepare_log, log, folder / "cache")
     _say("lab, served from the cache", asked.events, served)
     if asked.train:
-        _say_trained(_apart(train_on, log, folder / "cache", folder / "results", asked.steps))
+        _say_trained(_measure_in_process(train_on, log, folder / "cache", folder / "results", asked.steps))
     shutil.rmtree(folder / "cache")
     if asked.pandas:
-        _say("pandas, file to histories on disk", asked.events, _apart(pandas_histories, log, folder / "pandas"))
+        _say(
+            "pandas, file to histories on disk",
+            asked.events,
+            _measure_in_process(pandas_histories, log, folder / "pandas"),
+        )
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def _say_trained(cost: Cost) -> None:
     print(f"  at most {cost.peak:.2f} GB resident (wanted: under 6), of it {cost.own:.2f} GB not of files", flush=True)
 
 
-def _apart(work: Callable[..., object], *arguments: object) -> Cost:
+def _measure_in_process(work: Callable[..., object], *arguments: object) -> Cost:
     """Run a function in a fresh process. Raises what it says of a mistake or a fault."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()

@@ -28,7 +28,7 @@ def seconds_of(text: str) -> float:
     return float(sum(int(count) * UNITS[unit] for count, unit in re.findall(r"(\d+) (h|min|s)\b", text)))
 
 
-def told(line: str) -> float | None:
+def estimated_seconds(line: str) -> float | None:
     """Seconds that a line of progress says are left; None of another line, or of one that says `at least`."""
     found = re.search(r" cells: +\d+ %, (.*?) left", line)
     return seconds_of(found[1]) if found else None
@@ -87,7 +87,7 @@ def main(asked: Asked) -> None:
         )
         print("  seconds  left, told  left, true  ratio")
         for when, line in run.lines:
-            if (left := told(line)) is not None:
+            if (left := estimated_seconds(line)) is not None:
                 true = run.seconds - when
                 print(f"  {when:7.0f}  {left:10.0f}  {true:10.0f}  {left / max(true, 1):5.2f}", flush=True)
 

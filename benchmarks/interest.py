@@ -19,7 +19,7 @@ import numpy as np
 import tyro
 
 from benchmarks.shared.command import command
-from benchmarks.shared.finished import baseline_of, done
+from benchmarks.shared.finished import baseline_of, done_cells
 from lab.evaluation.familiarity import SLICES
 from lab.experiment.cell_record import CellRecord
 from lab.results.conclusions import span
@@ -52,7 +52,7 @@ def paired(one: dict, other: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array([one[k] for k in keys]), np.array([other[k] for k in keys]), np.array([k[0] for k in keys])
 
 
-def said(interval: Interval | None) -> str:
+def interval_text(interval: Interval | None) -> str:
     return "-" if interval is None else f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
 
 
@@ -73,7 +73,7 @@ def show(store: Store, records: Sequence[CellRecord], baseline: str) -> None:
                 continue
             more = over_users(value - against, user, np.random.default_rng(0), bca=False)
             begin = f"{' · '.join(filter(None, who)):24s}{span(horizon):>8s}  {part:7s}{value.mean():8.4f}"
-            print(f"{begin}  {said(more):28s}{times(own, popular):>14s}")
+            print(f"{begin}  {interval_text(more):28s}{times(own, popular):>14s}")
 
 
 def times(own: dict, other: dict) -> str:
@@ -94,7 +94,7 @@ class Asked:
 
 def main(asked: Asked) -> int:
     """Print the lines."""
-    store, cells = done(asked.results)
+    store, cells = done_cells(asked.results)
     show(store, cells, baseline_of(cells, asked.baseline))
     return 0
 

@@ -99,7 +99,7 @@ class Asked:
 def main(asked: Asked) -> None:
     """Print a table for each axis, and draw them all."""
     if asked.alone is not None:
-        print(json.dumps(measured(asked.axes[0], asked.alone, asked.models[0], asked.objective)))
+        print(json.dumps(measure(asked.axes[0], asked.alone, asked.models[0], asked.objective)))
         return
     found = {(axis, model): sweep(axis, model, asked.doublings) for axis in asked.axes for model in asked.models}
     if asked.figure is not None:
@@ -114,16 +114,16 @@ def sweep(axis: Axis, model: Name, doublings: int) -> list[Point]:
         costs: dict[str, float] = {}
         # Apart, since a process tells only the most that it ever held: the larger of the two.
         for objective in OBJECTIVES if axis == "items" else OBJECTIVES[:1]:
-            costs |= apart(axis, size, model, objective)
+            costs |= measure_in_process(axis, size, model, objective)
         points.append((size, costs))
         print(f"  {size:>8,}" + "".join(f"  {name} {cost:10.4f}" for name, cost in points[-1][1].items()), flush=True)
     for name in points[0][1]:
-        exponent = fitted(points, name)
+        exponent = fit_exponent(points, name)
         print(f"  {name} ~ {axis}^{exponent:.2f}{remark(exponent, axis, model)}", flush=True)
     return points
 
 
-def apart(axis: Axis, size: int, model: Name, objective: Objective) -> dict[str, float]:
+def measure_in_process(axis: Axis, size: int, model: Name, objective: Objective) -> dict[str, float]:
     """What one size cost, measured by a process that does nothing else."""
     alone = [sys.executable, "-m", "benchmarks.scaling", "--axes", axis, "--models", model, "--alone", str(size)]
     alone += ["--objective", objective]
@@ -137,7 +137,7 @@ def remark(exponent: float, axis: Axis, model: Name) -> str:
     return f", above the {due} that is due" if exponent > due + SLACK else ""
 
 
-def fitted(points: list[Point], name: str) -> float:
+def fit_exponent(points: list[Point], name: str) -> float:
     """The exponent of a cost, over the larger sizes; of memory, of what grows of it, 0 where hardly any does."""
     sizes, costs = (np.array(column) for column in zip(*((size, cost[name]) for size, cost in points), strict=True))
     if not name.endswith("GB"):
@@ -152,7 +152,7 @@ def fitted(points: list[Point], name: str) -> float:
     return float(min(np.arange(0.05, 3, 0.01), key=missed))
 
 
-def measured(axis: Axis, size: int, model: Name, objective: Objective) -> dict[str, float]:
+def measure(axis: Axis, size: int, model: Name, objective: Objective) -> dict[str, float]:
     """Seconds, and GB held at most, of this process."""
     memory = "GB"
     if axis == "users":
@@ -268,7 +268,7 @@ def _draw_lines(panel: Any, points: list[Point], model: str, held: bool) -> None
             color=f"C{get_args(Name).index(model)}",
             marker="o",
             markersize=3,
-            label=f"{label}: {fitted(points, name):.2f}",
+            label=f"{label}: {fit_exponent(points, name):.2f}",
         )
     panel.set_ylabel("GB at most" if held else "seconds")
 

@@ -30,9 +30,9 @@ import pandas as pd
 import tyro
 from jaxtyping import Float
 
-from benchmarks.interest import per_query, said
+from benchmarks.interest import interval_text, per_query
 from benchmarks.shared.command import command
-from benchmarks.shared.finished import baseline_of, done, experiment_at, leader, line_of, require_log
+from benchmarks.shared.finished import baseline_of, done_cells, experiment_at, leader, line_of, require_log
 from lab.core.errors import InputError
 from lab.core.words import plural
 from lab.data.fold.queries import FoldView, Queries
@@ -75,8 +75,8 @@ class Asked:
 
 def main(asked: Asked) -> int:
     """Print what was learned, horizon by horizon."""
-    store, cells = done(asked.results)
-    mine, baseline = chosen(cells, asked), baseline_of(cells, asked.baseline)
+    store, cells = done_cells(asked.results)
+    mine, baseline = choose_cells(cells, asked), baseline_of(cells, asked.baseline)
     experiment = experiment_at(asked.results, asked.log, asked.file)
     if not experiment.target.factored:
         require_log(experiment.source, "benchmarks.why", asked.results)
@@ -98,7 +98,7 @@ def main(asked: Asked) -> int:
     return 0
 
 
-def chosen(cells: list[CellRecord], asked: Asked) -> list[CellRecord]:
+def choose_cells(cells: list[CellRecord], asked: Asked) -> list[CellRecord]:
     """The newest fold's cells of the line that is asked for. Raises InputError where the run has none."""
     trained = [one for one in cells if one.kind == "model" and one.fold == 0]
     fitting = [one for one in trained if asked.model in (None, one.model) and asked.features in (None, one.features)]
@@ -156,7 +156,7 @@ def show_lengths(
     )
     for low, high in pairwise(quartiles(history)):
         here = (low <= history) & (history < high)
-        more = said(over_users((mine - against)[here], user[here], np.random.default_rng(0)))
+        more = interval_text(over_users((mine - against)[here], user[here], np.random.default_rng(0)))
         named = f"{history[here].min():,} to {plural(int(history[here].max()), 'event')}"
         shares = "".join(f"{part[here].mean():{wide}.3f}" for part, wide in zip(back, (18, 10), strict=False))
         print(

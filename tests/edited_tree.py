@@ -28,14 +28,14 @@ from lab.targets import Interest, NextItem
 from lab.targets.next_item.metrics import query_metrics
 from lab.training.fit import train
 from lab.training.settings import Training
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 ROOT = Path(lab.__path__[0])
 
 SETS = {"ids": ("category", "behaviour"), "habit": ("category", "habit")}
 EXPERIMENTS = (
-    asked(models=(LSTM(), GRU(), Transformer()), features=SETS, seeds=1, horizons=(7,)),
-    asked(models=(GRU(),), features={"ids": ("item", "time")}, seeds=1, horizons=(7,), target=NextItem()),
+    small_experiment(models=(LSTM(), GRU(), Transformer()), features=SETS, seeds=1, horizons=(7,)),
+    small_experiment(models=(GRU(),), features={"ids": ("item", "time")}, seeds=1, horizons=(7,), target=NextItem()),
 )
 
 

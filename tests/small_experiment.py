@@ -8,7 +8,7 @@ from lab.models import GRU, LSTM
 from lab.targets import Interest
 
 
-def asked(**changes: Any) -> Experiment:
+def small_experiment(**changes: Any) -> Experiment:
     settings: dict[str, Any] = {
         "name": "small",
         "source": SyntheticShop(users=50),

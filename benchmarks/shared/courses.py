@@ -117,11 +117,11 @@ LONE: Mapping[str, Any] = {"marker": "D", "markersize": 8, "linestyle": "none", 
 
 
 def draw(lines: Sequence[Line], path: Path, goals: Mapping[float, float] = MappingProxyType({})) -> None:
-    """Write `drawn` as PNG."""
-    drawn(lines, goals).savefig(path, dpi=150)
+    """Write `draw_courses` as PNG."""
+    draw_courses(lines, goals).savefig(path, dpi=150)
 
 
-def drawn(lines: Sequence[Line], goals: Mapping[float, float]) -> Any:
+def draw_courses(lines: Sequence[Line], goals: Mapping[float, float]) -> Any:
     """Accuracy against seconds, on a logarithmic scale: lines of one name in one colour.
 
     goals: NDCG@10 to reach, each with the minutes within which it is wanted.

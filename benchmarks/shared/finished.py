@@ -21,7 +21,7 @@ USUAL = "decayed"
 METRIC = MEASURES.leading
 
 
-def done(results: Path, models: Sequence[str] = ()) -> tuple[Store, list[CellRecord]]:
+def done_cells(results: Path, models: Sequence[str] = ()) -> tuple[Store, list[CellRecord]]:
     """A run's store and the cells that are done, of some models or of all, the oracle left out.
 
     Raises InputError where there is no such folder, and where no model's is done.

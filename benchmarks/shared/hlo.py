@@ -164,12 +164,12 @@ def _walk(computations: dict[str, Computation], name: str, times: int, scope: st
             yield from _walk(computations, one.called("to_apply")[0], times, here)
         elif one.opcode in ("fusion", "fusion-start"):
             fused = computations[one.called("calls")[0]]
-            yield _done(here, list(fused.values()), fused, _moved(one, inside, fused), times)
+            yield _work_of_scope(here, list(fused.values()), fused, _bytes_moved(one, inside, fused), times)
         elif one.opcode not in FREE and not one.opcode.endswith("-done"):
-            yield _done(here, [one], inside, _moved_alone(one, inside), times)
+            yield _work_of_scope(here, [one], inside, _moved_alone(one, inside), times)
 
 
-def _done(scope: str, ran: list[Instruction], inside: Computation, moved: int, times: int) -> Work:
+def _work_of_scope(scope: str, ran: list[Instruction], inside: Computation, moved: int, times: int) -> Work:
     """What instructions that run as one do."""
     dots = tuple(_dot(one, inside) for one in ran if one.opcode == "dot")
     others = sum(_others(one, inside) for one in ran)
@@ -218,7 +218,7 @@ def _moved_alone(one: Instruction, inside: Computation) -> int:
     return one.bytes + sum(inside[name].bytes for name in one.operands)
 
 
-def _moved(one: Instruction, inside: Computation, fused: Computation) -> int:
+def _bytes_moved(one: Instruction, inside: Computation, fused: Computation) -> int:
     parameters = [i for i in fused.values() if i.opcode == "parameter"]
     read = sum(_read(parameter.name, fused) for parameter in parameters)
     return read + _written(next(reversed(fused.values())), fused)

@@ -55,8 +55,8 @@ def _table(draw: np.random.Generator, users: int, rows: int) -> pa.Table:
             "user": user * 2_654_435_761 % 1_000_000_007,
             "item": 1_000 + item * 7919 % (CATEGORIES * ITEMS_A_CATEGORY),
             "time": _times(draw, rows),
-            "category": _named(category.astype(np.int16), [f"category {code:03}" for code in range(CATEGORIES)]),
-            "behaviour": _named(behaviour, BEHAVIOURS),
+            "category": _name_column(category.astype(np.int16), [f"category {code:03}" for code in range(CATEGORIES)]),
+            "behaviour": _name_column(behaviour, BEHAVIOURS),
             "price": pa.array(price, mask=draw.random(rows) < 0.02),
         }
     )
@@ -81,5 +81,5 @@ def _times(draw: np.random.Generator, rows: int) -> np.ndarray:
     return START + draw.integers(0, DAYS, rows) * 86_400 + second
 
 
-def _named(codes: np.ndarray, names: object) -> pa.Array:
+def _name_column(codes: np.ndarray, names: object) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names, pa.string()))

@@ -27,7 +27,7 @@ def limits(hits: int, repetitions: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def between(hits: int, repetitions: int, low: float = 0.93, high: float = 0.97) -> bool:
+def lies_within(hits: int, repetitions: int, low: float = 0.93, high: float = 0.97) -> bool:
     """Whether the whole 99 % interval of the true rate lies within the bounds, not the measured rate alone."""
     least, most = limits(hits, repetitions)
     return low <= least and most <= high

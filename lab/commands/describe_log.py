@@ -147,8 +147,8 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
     yield from _entry("missing values", _missing(facts))
     for line in id_remarks(facts):
         yield from _entry("odd ids", line)
-    yield from _listed("quarantined", _quarantined(facts))
-    yield from _listed("left out", _left_out(facts))
+    yield from _list_lines("quarantined", _quarantined(facts))
+    yield from _list_lines("left out", _left_out(facts))
     for k, line in enumerate(repeat_remarks(facts)):
         yield from _entry("" if k else "kept", line)
     yield from _entry("events a user", _lengths(histories))
@@ -179,7 +179,7 @@ def _entry(label: str, text: str | None) -> Iterator[str]:
         yield from (f"{label if k == 0 else '':<{LABEL}}{line}" for k, line in enumerate(wrapped))
 
 
-def _listed(label: str, texts: list[str]) -> Iterator[str]:
+def _list_lines(label: str, texts: list[str]) -> Iterator[str]:
     for k, text in enumerate(texts or ["nothing"]):
         yield from _entry(label if k == 0 else "", text)
 

@@ -49,9 +49,11 @@ def _execute(path: Path) -> str:
             f"exit out, or put it under `if __name__ == '__main__':`."
         ) from None
     except InputError as error:
-        raise InputError(str(error) if _placed(path, error) else f"{_place(path, error)}: {error}") from None
+        raise InputError(str(error) if _names_a_place(path, error) else f"{_place(path, error)}: {error}") from None
     except Exception as error:
-        raise InputError(f"{_place(path, error)}: {type(error).__name__}: {error}{_meant(error, module)}") from None
+        raise InputError(
+            f"{_place(path, error)}: {type(error).__name__}: {error}{_suggestion(error, module)}"
+        ) from None
     return inspect.cleandoc(module.__doc__ or "")
 
 
@@ -67,13 +69,13 @@ def _place(path: Path, error: BaseException) -> str:
     return last_line_in(path, error) or (f"{path}:{line}" if line else str(path))
 
 
-def _placed(path: Path, error: InputError) -> bool:
+def _names_a_place(path: Path, error: InputError) -> bool:
     """Whether the message begins with a place in the file, as a registration's does."""
     said = re.match(r"(.+?):\d+: ", str(error))
     return said is not None and Path(said[1]).resolve() == path.resolve()
 
 
-def _meant(error: Exception, module: ModuleType) -> str:
+def _suggestion(error: Exception, module: ModuleType) -> str:
     """The nearest setting to a misspelt one of a class that the file uses."""
     wrong = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
     settings = getattr(module, wrong[1], None) if wrong else None

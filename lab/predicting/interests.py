@@ -49,7 +49,7 @@ def evolution(trained: TrainedCell, users: Users | None = None) -> "pd.DataFrame
     steps = _steps(trained, view, users)
     horizon = view.fold.horizons[trained.cell.experiment.horizons.index(trained.cell.horizon)]
     labels = trained.cell.experiment.target.labels(view, steps.queries, horizon)
-    shares = softmax(trained.scores(*_laid(trained, view, steps, labels)))
+    shares = softmax(trained.scores(*_pack_alone(trained, view, steps, labels)))
     return _frame(view, steps, shares, label_shares(labels, view.candidates))
 
 
@@ -59,7 +59,7 @@ def _steps(trained: TrainedCell, view: FoldView, users: Users | None) -> Steps:
     return replace(steps, asked=steps.asked[of_users(view.histories.row_of(steps.queries.user), users)])
 
 
-def _laid(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) -> tuple[PackedRows, Columns]:
+def _pack_alone(trained: TrainedCell, view: FoldView, steps: Steps, labels: Labels) -> tuple[PackedRows, Columns]:
     """Rows in which every query has a history of its own, that ends there: a later step cannot even move its place."""
     data: Dataset = trained.data
     length = trained.cell.experiment.training.row_length

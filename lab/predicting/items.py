@@ -59,7 +59,7 @@ def _frame(trained: TrainedCell, chosen: np.ndarray, answers: NextAnswers, first
     table = {"user": histories.row_of(queries.user), "known": view.known_events(queries)}
     if histories.times is not None:
         table["cutoff"] = view.clock_at(queries).astype("datetime64[us]")
-    taken = _taken(trained)[chosen]
+    taken = _label_of_query(trained)[chosen]
     query, place = np.nonzero(named >= 0)  # where few candidates are left, fewer stand there
     rank = pd.array(answers.rank[query] + 1, dtype="Int64")
     rank[taken[query] < 0] = pd.NA
@@ -72,6 +72,6 @@ def _frame(trained: TrainedCell, chosen: np.ndarray, answers: NextAnswers, first
     return pd.DataFrame({name: values[query] for name, values in table.items()} | names)
 
 
-def _taken(trained: TrainedCell) -> np.ndarray:
+def _label_of_query(trained: TrainedCell) -> np.ndarray:
     """int32[Q]: the label of each query of the test, -1 where it has none."""
     return trained.data.splits["test"].labels[trained.cell.experiment.horizons.index(trained.cell.horizon)].single

@@ -97,7 +97,7 @@ def load_cells(
     """Load several cells, each as `load_cell` does; those of one fold share its data, those of one model a program."""
     run = _run(Path(results), file, source, cache)
     store = Store(Path(results))
-    chosen = [_found(run, store, cell) for cell in cells]
+    chosen = [_find_cell(run, store, cell) for cell in cells]
     loaded: dict[str, TrainedCell] = {}
     for fold in run.folds:
         for causal, mine in group_by_rows(chosen, fold):
@@ -109,7 +109,7 @@ def load_cells(
     return [loaded[cell] for cell in cells]
 
 
-def _found(run: Run, store: Store, cell: str) -> Cell:
+def _find_cell(run: Run, store: Store, cell: str) -> Cell:
     """The trained cell of that id. Raises InputError where the run has none, or none that is done."""
     found = next((one for one in run.cells if one.id == cell), None)
     if found is None:

@@ -29,7 +29,7 @@ def user_rows(trained: "TrainedCell", ids: Sequence[Any] | np.ndarray) -> np.nda
     Raises InputError for an id that the log has not, or has no more after cleaning.
     """
     row = {name: number for number, name in enumerate(_names(trained))}
-    wanted = [str(one) for one in _listed(ids, "ids", "['7', '12']")]
+    wanted = [str(one) for one in _as_list(ids, "ids", "['7', '12']")]
     for one in wanted:
         if one not in row:
             raise InputError(f"ids: {one!r} is no user of the log as it was read and cleaned.")
@@ -68,7 +68,7 @@ def _names(trained: "TrainedCell") -> np.ndarray:
 
 
 def _row_numbers(users: Any, where: str) -> list[int]:
-    for one in (listed := _listed(users, where, "[3, 14]")):
+    for one in (listed := _as_list(users, where, "[3, 14]")):
         if not isinstance(one, int | np.integer) or isinstance(one, bool):
             raise InputError(
                 f"{where}: {one!r} is no row number; lab.predicting.user_rows gives those of users by their ids in "
@@ -77,7 +77,7 @@ def _row_numbers(users: Any, where: str) -> list[int]:
     return [int(one) for one in listed]
 
 
-def _listed(values: Any, where: str, such: str) -> list[Any]:
+def _as_list(values: Any, where: str, such: str) -> list[Any]:
     if np.ndim(values) != 1:
         raise InputError(f"{where}: {values!r} is not a list; write one such as {such}.")
     return list(values)

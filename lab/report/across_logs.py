@@ -86,7 +86,7 @@ def read_across(folders: Sequence[Path]) -> Across:
     pins = [_pin(folder) for folder in folders]
     names = [folder.resolve().name if folder.is_dir() else folder.resolve().parent.name for folder in folders]
     _refuse_twice(folders, [pin["data"]["fingerprint"] for pin in pins])
-    _refuse_unlike(folders, [_asked(pin) for pin in pins])
+    _refuse_unlike(folders, [_asked_settings(pin) for pin in pins])
     metric = measures_of(pins[0]).lead
     logs = [_runs(pin["cells"], metric.name) for pin in pins]
     everywhere = [name for name in logs[0] if all(name in log for log in logs)]
@@ -115,7 +115,7 @@ def _refuse_twice(folders: Sequence[Path], fingerprints: Sequence[str]) -> None:
         first[fingerprint] = folder
 
 
-def _asked(pin: Mapping[str, Any]) -> dict[str, Any]:
+def _asked_settings(pin: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that say what is asked of each user, whatever the log."""
     target, timeline = pin["experiment"]["target"], pin["experiment"]["timeline"]
     measures = measures_of(pin)

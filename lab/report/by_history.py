@@ -12,6 +12,7 @@ from lab.report.contents import Contents
 from lab.report.curves import curve, shifted_places
 from lab.report.panels import legend, panel_each, place_of
 from lab.results.line import Line
+from lab.results.query_tables import query_tables
 from lab.statistics.intervals import Interval, over_users
 
 PARTS = 4

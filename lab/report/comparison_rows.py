@@ -61,14 +61,14 @@ def _row(one: Comparison) -> list[Entry]:
         (horizon_text(one.horizon), one.horizon),
         *((text, text) for text in (one.slice, one.a, one.b)),
         (number(one.difference), one.difference),
-        _between(one.users_low, one.users_high),
+        _interval_entry(one.users_low, one.users_high),
         *((probability(p), p) for p in (one.users_p, one.holm_p)),
-        _between(one.seeds_low, one.seeds_high),
+        _interval_entry(one.seeds_low, one.seeds_high),
         ("", "") if one.seeds_p is None else (probability(one.seeds_p), one.seeds_p),
         (number(one.improvement), one.improvement),
         (f"{one.users:,}", one.users),
     ]
 
 
-def _between(low: float | None, high: float | None) -> Entry:
+def _interval_entry(low: float | None, high: float | None) -> Entry:
     return ("", "") if low is None or high is None else (f"{number(low)} to {number(high)}", low)

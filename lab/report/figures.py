@@ -64,10 +64,10 @@ def draw(contents: Contents) -> Iterator[tuple[str, Drawing | None]]:
             if figure is not None:
                 yield one.title, Drawing(one.name, one.title, said, svg(figure), png(figure))
             else:
-                yield one.title, None if contents.has_cells else _left(contents, one.name, one.title, said)
+                yield one.title, None if contents.has_cells else _figure_of_run(contents, one.name, one.title, said)
 
 
-def _left(contents: Contents, name: str, title: str, words: str) -> Drawing | None:
+def _figure_of_run(contents: Contents, name: str, title: str, words: str) -> Drawing | None:
     """A figure as the run left it that had the cells; None where there is none."""
     files = [contents.store.root / "figures" / f"{name}.{kind}" for kind in ("svg", "png")]
     return (

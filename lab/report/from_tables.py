@@ -25,10 +25,10 @@ def with_metrics(planned: Sequence[CellRecord], rows: Rows) -> tuple[CellRecord,
     of_cell: dict[str, list[Mapping[str, str]]] = {}
     for row in rows:
         of_cell.setdefault(row["cell"], []).append(row)
-    return tuple(replace(one, **_known(of_cell[one.id])) for one in planned)
+    return tuple(replace(one, **_known_metrics(of_cell[one.id])) for one in planned)
 
 
-def _known(rows: Rows) -> dict[str, object]:
+def _known_metrics(rows: Rows) -> dict[str, object]:
     status: Status = "done" if rows[0]["status"] == "stale" else rows[0]["status"]  # type: ignore[assignment]
     metrics = (Metric(row["split"], row["slice"], row["metric"], float(row["value"] or "nan")) for row in rows)
     return {"status": status, "metrics": tuple(one for one in metrics if one.metric)}

@@ -85,10 +85,10 @@ def _rows(contents: Contents) -> Iterator[Mapping[str, Any]]:
 
 
 def _value(one: Estimate | None) -> tuple[float, str, list[tuple[str, str]]] | None:
-    return None if one is None or one.mean != one.mean else (one.mean, short(one.mean), _between(one))
+    return None if one is None or one.mean != one.mean else (one.mean, short(one.mean), _interval_texts(one))
 
 
-def _between(one: Estimate) -> list[tuple[str, str]]:
+def _interval_texts(one: Estimate) -> list[tuple[str, str]]:
     """Its intervals as ± half of their width, as the printed table has them."""
     halves = [(one.users, "users"), (one.seeds, "seeds")]
     return [(f"±{short((i.high - i.low) / 2)}", over) for i, over in halves if i]

@@ -17,7 +17,9 @@ MOST = 8
 
 def text_alternative(contents: Contents, one: Drawing) -> str:
     """Title, what is drawn, and the numbers of a figure that are the table's own; of the others, whose they are."""
-    told = {"comparisons": _leads, "learning": _trained, "reliability": _named, "history": _named}.get(one.name, _means)
+    told = {"comparisons": _leads, "learning": _trained, "reliability": _line_names, "history": _line_names}.get(
+        one.name, _means
+    )
     return " ".join((f"{one.title}.", one.words, *told(contents)))
 
 
@@ -44,12 +46,12 @@ def _leads(contents: Contents) -> Iterator[str]:
 
 
 def _trained(contents: Contents) -> Iterator[str]:
-    yield _listed(line.name for line in contents.lines if line.kind == "model")
+    yield _list_text(line.name for line in contents.lines if line.kind == "model")
 
 
-def _named(contents: Contents) -> Iterator[str]:
-    yield _listed(line.name for line in contents.lines)
+def _line_names(contents: Contents) -> Iterator[str]:
+    yield _list_text(line.name for line in contents.lines)
 
 
-def _listed(names: Iterator[str]) -> str:
+def _list_text(names: Iterator[str]) -> str:
     return f"Lines: {', '.join(dict.fromkeys(names))}."

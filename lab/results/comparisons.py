@@ -170,7 +170,7 @@ def _flipped(sums: Float[np.ndarray, "B U"], slices: np.ndarray) -> Float[np.nda
 
 
 def _comparison(pair: Pair, count: int, users: Interval | None, users_p: float, spec: MetricSpec) -> Comparison:
-    return _said(
+    return _common_fields(
         pair,
         (pair.a.line, pair.b.line),
         spec,
@@ -188,7 +188,7 @@ def _of_cells(store: Store, lines: Sequence[Line], spec: MetricSpec, slices: Seq
     for a, b in combinations([WholeScores.of(store, line) for line in lines], 2):
         for pair in whole_pairs(a, b, spec.name, slices):
             users = percentiles(pair.drawn) if pair.users > 1 else None
-            yield _said(
+            yield _common_fields(
                 pair,
                 (a.line, b.line),
                 spec,
@@ -209,7 +209,7 @@ def _drawn_p(drawn: np.ndarray) -> float:
     return float(min(1.0, 2 * (rarer + 1) / (len(known) + 1)))
 
 
-def _said(pair: Pair | WholePair, lines: tuple[Line, Line], spec: MetricSpec, **values: Any) -> Comparison:
+def _common_fields(pair: Pair | WholePair, lines: tuple[Line, Line], spec: MetricSpec, **values: Any) -> Comparison:
     """What both kinds of pairs say in one way: of seeds and of runs."""
     (a, b), by_seed = lines, pair.by_seed()
     seeds = over_seeds(by_seed)

@@ -54,7 +54,7 @@ def horizon_text(horizon: float) -> str:
 
 def is_tied(line: Line, best: Sequence[Line], slice_name: str, found: Found) -> bool:
     """Whether a line that is not the best of its column cannot be told from it."""
-    pair = (_between(line, one, slice_name, found) for one in best if one is not line)
+    pair = (_comparison_of(line, one, slice_name, found) for one in best if one is not line)
     return line not in best and any(one is not None and one.holm_p > SURE for one in pair)
 
 
@@ -71,12 +71,12 @@ def _conclusion(summary: Summary, lines: list[Line], found: Found) -> Iterator[s
         return
     rival = next((line for line in others if line.kind != first.kind), others[0])
     alike = [line.name for line in others if line is not rival and is_tied(line, [first], ALL, found)]
-    yield _verdict(first, rival, alike, _between(first, rival, ALL, found), spec)
+    yield _verdict(first, rival, alike, _comparison_of(first, rival, ALL, found), spec)
 
 
 def _verdict(first: Line, rival: Line, alike: list[str], one: Comparison | None, spec: MetricSpec) -> str:
     best, comma = (rival.name, "") if rival.kind == first.kind else (f"the best {rival.kind}, {rival.name}", ",")
-    others = _listed(alike)
+    others = _list_text(alike)
     if one is None:
         return f"{first.name} has the {BEST[spec.better]} {spec.label}; it was not compared with {best}."
     one = one.lead(spec)
@@ -97,7 +97,7 @@ def _between_users(one: Comparison) -> str:
     return f"95 % interval over users {number(one.users_low)} to {number(one.users_high)}, "
 
 
-def _listed(names: list[str]) -> str:
+def _list_text(names: list[str]) -> str:
     """`a`, `a or b`, `a, b or 3 more`."""
     shown = names if len(names) < 4 else [*names[:2], f"{len(names) - 2} more"]
     return " or ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
@@ -122,7 +122,7 @@ def _seeds(found: Iterable[Comparison]) -> Iterator[str]:
         )
 
 
-def _between(line: Line, other: Line, slice_name: str, found: Found) -> Comparison | None:
+def _comparison_of(line: Line, other: Line, slice_name: str, found: Found) -> Comparison | None:
     """How much more a line has than another; None where they were not compared."""
     place = line.target, line.horizon, slice_name
     if (one := found.get((*place, line.name, other.name))) is not None:

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from lab.evaluation.measures import QUERIES
 from lab.results.line import Line
+from lab.results.query_tables import query_tables
 from lab.results.store import Store
 from lab.results.summary import SPLIT, Draws, values_by_seed
 

@@ -19,12 +19,12 @@ _ABSENT = object()
 
 def moved_parts(planned: CellRecord, other: CellRecord) -> tuple[str, ...]:
     """The fingerprints, then the settings, in which two cells of one line differ; none where they go together."""
-    prints = [_named(name, planned, other) for name in _differing(planned.fingerprints, other.fingerprints)]
+    prints = [_difference_name(name, planned, other) for name in _differing(planned.fingerprints, other.fingerprints)]
     settings = _differing(flatten(planned.config), flatten(other.config))
     return (*prints, *(name for name in settings if name not in _OF_PLACE))
 
 
-def _named(fingerprint: str, planned: CellRecord, other: CellRecord) -> str:
+def _difference_name(fingerprint: str, planned: CellRecord, other: CellRecord) -> str:
     """`data`, or `code of lab.models.gru and 2 more` where it is known which code it was."""
     modules = moved_modules(planned.modules, other.modules) if fingerprint == "code" and other.modules else []
     more = f" and {len(modules) - 1} more" if len(modules) > 1 else ""

@@ -26,20 +26,20 @@ def check_encoders(models: Sequence[Model]) -> None:
 
 def check_encoder(model: Model) -> None:
     """Try a model's encoder on random steps, some of them exchanged for others; an exception of its own passes."""
-    name, (output, steps) = type(model).__name__, _encoded(model)
+    name, (output, steps) = type(model).__name__, _encoder_and_steps(model)
     plain, other = output(steps), np.flip(steps, 1) + 1
     if not np.isfinite(plain).all():
         raise InputError(
             f"models: the encoder of {name} gives numbers that are not finite ({plain[~np.isfinite(plain)][0]}) for "
             f"steps drawn from a normal distribution."
         )
-    if _moved(plain, output(np.where(_place < START, other, steps)))[START:].any():
+    if _differs(plain, output(np.where(_place < START, other, steps)))[START:].any():
         raise InputError(
             f"models: the encoder of {name} carries one history into the next of its row; let nothing cross a step "
             f"at which `starts` is true."
         )
     for step in range(1, START) if model.causal else ():
-        if _moved(plain, output(np.where(_place >= step, other, steps)))[:step].any():
+        if _differs(plain, output(np.where(_place >= step, other, steps)))[:step].any():
             raise InputError(
                 f"models: the output of {name} at a step moves with steps that follow it. Where it shall read both "
                 f"ways, write `causal: ClassVar[bool] = False` in {name}; else mask what follows."
@@ -49,7 +49,7 @@ def check_encoder(model: Model) -> None:
 _place = np.arange(STEPS)[None, :, None]
 
 
-def _encoded(model: Model) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
+def _encoder_and_steps(model: Model) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
     """The encoder as a function of its steps alone, and random steps [1, T, D]."""
     encoder = model.encoder(jnp.dtype("float32"))
     steps = np.random.default_rng(0).normal(size=(1, STEPS, model.width)).astype(np.float32)
@@ -71,6 +71,6 @@ def _shaped(said: Any) -> str:
     return f"{list(said.shape)}" if hasattr(said, "shape") else f"a {type(said).__name__}"
 
 
-def _moved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """bool[T, 1]: at which steps two outputs [T, D] differ by more than rounding."""
     return np.any(np.abs(a - b) > CLOSE * (1 + np.abs(a)), axis=-1, keepdims=True)

@@ -190,8 +190,8 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         shared = " (for the groups of all feature sets)" if len({cell.features for cell in assembly.cells}) > 1 else ""
         print_line(
             console,
-            f"  {assembly.name}: {plural(mine, 'cell')}, {parameters:,} parameters each{shared}{_held(parameters)}, "
-            f"{_laid(program.layout)}",
+            f"  {assembly.name}: {plural(mine, 'cell')}, {parameters:,} parameters each{shared}{_memory_text(parameters)}, "
+            f"{_layout_text(program.layout)}",
         )
         looks, batch = len(dispatch_sizes(settings)), f"{plural(program.batch, 'row')} of {settings.row_length}"
         often = "once" if looks == 1 else f"{looks} times"
@@ -226,13 +226,13 @@ def print_waiting(console: Console, records: Iterable[CellRecord]) -> None:
         print_line(console, f"training: {trained:.3g} s over all cells, of which {share}")
 
 
-def _held(parameters: int) -> str:
+def _memory_text(parameters: int) -> str:
     """What parameters, their gradient and both of its moments take in float32, where that is much."""
     gigabytes = parameters * 4 * 4 / 1e9
     return f" (at least {gigabytes:,.0f} GB)" if gigabytes >= 1 else ""
 
 
-def _laid(layout: Layout) -> str:
+def _layout_text(layout: Layout) -> str:
     devices = plural(layout.lanes, "device")
     share = "" if layout.mode == "cells" or layout.lanes == 1 else ", each batch shared"
     return f"{layout.cells_at_once} at once on {devices}{share}"

@@ -64,12 +64,14 @@ def states(store: Store, cells: Sequence[Cell]) -> list[State]:
     return [
         State(cell, "damaged", broken=tuple(damaged[cell.id]))
         if cell.id in damaged
-        else _state(cell, stored.get(cell.id), at_place, claims, _kept(store, cell.id) if cell.id in begun else None)
+        else _state(
+            cell, stored.get(cell.id), at_place, claims, _last_checkpoint(store, cell.id) if cell.id in begun else None
+        )
         for cell in cells
     ]
 
 
-def _kept(store: Store, cell: str) -> LastCheckpoint | None:
+def _last_checkpoint(store: Store, cell: str) -> LastCheckpoint | None:
     """What a cell's newest checkpoint says that is whole; None where none is."""
     kept = store.checkpoints(cell)
     for number in kept.numbers():
@@ -122,7 +124,7 @@ def print_states(found: Sequence[State], store: Store, console: Console) -> None
     if old := store.outdated():
         said = f"{plural(len(old), 'cell')} on disk of another version of the lab, such as {old[0]}: not read."
         console.print(terminal(said), markup=False, highlight=False)
-    for line in _explained(found):
+    for line in _explanations(found):
         console.print(terminal(line), markup=False, highlight=False)
 
 
@@ -141,7 +143,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Table:
     return table
 
 
-def _explained(found: Sequence[State]) -> Iterator[str]:
+def _explanations(found: Sequence[State]) -> Iterator[str]:
     """How far cells in training are, and what a run does with cells that were stopped, or that are stale."""
     for step, some in _by_step(found, "running"):
         yield f"running, at step {step:,} or beyond: {_so_far(some)}."

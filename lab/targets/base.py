@@ -78,7 +78,7 @@ class Target:
         if split != "train":
             return steps, tuple(self.labels(view, queries, h) for h in horizons)
         closed = [queries.cutoff + h <= view.fold.closes_by("train") for h in horizons]
-        labels = [_spread(self.labels(view, queries[ok], h), ok) for h, ok in zip(horizons, closed, strict=True)]
+        labels = [_labels_where(self.labels(view, queries[ok], h), ok) for h, ok in zip(horizons, closed, strict=True)]
         return with_labels(steps, labels)
 
     def labels(self, view: FoldView, queries: Queries, horizon: int) -> Labels:
@@ -162,7 +162,7 @@ def with_labels(steps: Steps, labels: list[Labels]) -> tuple[Steps, tuple[Labels
     return replace(steps, asked=steps.asked[some]), tuple(answer.take(some) for answer in labels)
 
 
-def _spread(labels: Labels, where: np.ndarray) -> Labels:
+def _labels_where(labels: Labels, where: np.ndarray) -> Labels:
     """The labels of the queries that are `where`, and none for the others."""
     size = np.zeros(len(where), np.int64)
     size[where] = np.diff(labels.offsets)

@@ -64,7 +64,7 @@ def collect(end: TrainState, history: Sequence[Found], spent: Spent) -> list[Tra
             best_loss=float(end.best_loss[i]),
             diverged_at=int(end.diverged_at[i]),
             last_finite=_last_finite([m for _, m in history], i),
-            curve=tuple(_look(v, m, i) for v, m in history if _taken(m, i).any()),
+            curve=tuple(_look(v, m, i) for v, m in history if _was_taken(m, i).any()),
             seconds=spent[i][0],
             waited=spent[i][1],
         )
@@ -72,14 +72,14 @@ def collect(end: TrainState, history: Sequence[Found], spent: Spent) -> list[Tra
     ]
 
 
-def _taken(metrics: StepMetrics, i: int) -> np.ndarray:
+def _was_taken(metrics: StepMetrics, i: int) -> np.ndarray:
     """Which steps of a dispatch the cell took at all."""
     return np.isfinite(metrics.learning_rate[i])
 
 
 def _finite(metrics: StepMetrics, i: int) -> np.ndarray:
     """Which of them were finite."""
-    return _taken(metrics, i) & np.isfinite(metrics.loss[i]) & np.isfinite(metrics.gradient_norm[i])
+    return _was_taken(metrics, i) & np.isfinite(metrics.loss[i]) & np.isfinite(metrics.gradient_norm[i])
 
 
 def _last_finite(history: list[StepMetrics], i: int) -> LastFinite | None:
@@ -99,6 +99,6 @@ def _look(verdict: EvaluationResult, metrics: StepMetrics, i: int) -> CurvePoint
         step=int(verdict.step[i]),
         loss=float(means[0]),
         gradient_norm=float(means[1]),
-        learning_rate=float(rates[_taken(metrics, i)][-1]),
+        learning_rate=float(rates[_was_taken(metrics, i)][-1]),
         valid_loss=float(verdict.loss[i]),
     )

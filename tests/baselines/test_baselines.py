@@ -47,13 +47,15 @@ def view_of(events: list[Event]) -> FoldView:
     return small_view(log, VALID, TEST, (HORIZON,))
 
 
-def asked(view: FoldView, days: list[float]) -> LabelledQueries:
+def labelled_queries(view: FoldView, days: list[float]) -> LabelledQueries:
     queries = small_queries([(user, day) for user in range(view.histories.users) for day in days])
     return LabelledQueries(queries, touched_within(view, queries, HORIZON))
 
 
 def fit(baseline: Baseline, view: FoldView, valid: LabelledQueries | None = None) -> CalibratedScorer:
-    return baseline.fit(view, asked(view, [10, 20, 30]), valid or asked(view, [VALID]), microseconds(HORIZON))
+    return baseline.fit(
+        view, labelled_queries(view, [10, 20, 30]), valid or labelled_queries(view, [VALID]), microseconds(HORIZON)
+    )
 
 
 def scores_of(baseline: Baseline, view: FoldView, user: int, day: float = TEST) -> dict[str, float]:
@@ -103,7 +105,7 @@ def test_what_is_fitted_is_blind_to_events_after_the_valid_cutoff(
     baseline: Baseline, known: list[Event], one: list[Event], other: list[Event]
 ) -> None:
     left, right = (view_of(ANCHORS + known + later) for later in (one, other))
-    valid = asked(left, [VALID])  # only the valid labels, given to both, may speak of what follows
+    valid = labelled_queries(left, [VALID])  # only the valid labels, given to both, may speak of what follows
     queries = small_queries([(user, VALID) for user in USERS])
     ours, theirs = fit(baseline, left, valid), fit(baseline, right, valid)
     assert ours.smoothing == theirs.smoothing
@@ -181,8 +183,8 @@ def switching(loyal: bool) -> FoldView:
 def test_decayed_takes_the_time_constant_that_the_log_needs(loyal: bool, tau: float) -> None:
     view = switching(loyal)
     baseline = DecayedPersonal(taus=(2, 1000) if loyal else (1000, 2), windows=(1000,))
-    valid = asked(view, [VALID])
-    fitted = baseline.fit(view, asked(view, [20]), valid, microseconds(HORIZON))
+    valid = labelled_queries(view, [VALID])
+    fitted = baseline.fit(view, labelled_queries(view, [20]), valid, microseconds(HORIZON))
     assert getattr(fitted.scorer, "days") == tau  # noqa: B009
 
 
@@ -227,7 +229,7 @@ def test_logistic_weighs_its_sample_right() -> None:
 def test_logistic_learns_what_counts_and_repeats_itself_exactly(loyal: bool) -> None:
     view = switching(loyal)
     # Windows before the switch teach loyalty; one that holds it teaches to follow the latest event.
-    train, test = asked(view, [5 if loyal else 43]), asked(view, [TEST - 5])
+    train, test = labelled_queries(view, [5 if loyal else 43]), labelled_queries(view, [TEST - 5])
     view = replace(view, fold=replace(view.fold, valid_cutoff=microseconds(43 + HORIZON)))
     first, second = (Logistic().fit(view, train, test, microseconds(HORIZON)) for _ in range(2))
     scores = first.scores(view, test.queries)
@@ -237,9 +239,9 @@ def test_logistic_learns_what_counts_and_repeats_itself_exactly(loyal: bool) -> 
 
 def test_training_windows_must_close_by_the_valid_cutoff() -> None:
     view = view_of(ANCHORS)
-    late = asked(view, [31])
+    late = labelled_queries(view, [31])
     with pytest.raises(InputError, match="no training query with a label has a window that closes by"):
-        Logistic().fit(view, late, asked(view, [VALID]), microseconds(HORIZON))
+        Logistic().fit(view, late, labelled_queries(view, [VALID]), microseconds(HORIZON))
 
 
 def test_nothing_to_choose_by() -> None:
@@ -257,7 +259,9 @@ def test_probabilities_mix_in_the_uniform_one() -> None:
 def test_smoothing_is_chosen_by_log_loss() -> None:
     loyal, fickle = switching(loyal=True), switching(loyal=False)
     chosen = [
-        PersonalFrequency().fit(view, asked(view, [20]), asked(view, [VALID]), microseconds(HORIZON)).smoothing
+        PersonalFrequency()
+        .fit(view, labelled_queries(view, [20]), labelled_queries(view, [VALID]), microseconds(HORIZON))
+        .smoothing
         for view in (loyal, fickle)
     ]
     assert chosen[0] < chosen[1]
@@ -265,7 +269,7 @@ def test_smoothing_is_chosen_by_log_loss() -> None:
 
 def test_thinning_keeps_answered_queries_with_their_labels() -> None:
     view = view_of([*ANCHORS, *[(user, "i", "bcd"[user - 1], 46) for user in (1, 2, 3)]])
-    some = asked(view, [VALID, 80]).subsample(2)
+    some = labelled_queries(view, [VALID, 80]).subsample(2)
     assert some.queries.user.tolist() == [0, 2] and np.all(some.queries.cutoff == microseconds(VALID))
     assert some.labels.offsets.tolist() == [0, 1, 2]
     assert view.names[some.labels.ids].tolist() == ["a", "c"]
@@ -279,7 +283,7 @@ def never_again() -> tuple[FoldView, LabelledQueries]:
         drawn += [(user, "i", "b", day) for day in (2, 3)] if user % 4 == 0 else [(user, "i", "c", 30)]
         drawn += [(user, "i", "d", 20), (user, "i", "e" if user % 2 else "c" if user % 4 == 0 else "b", 44)]
     view = small_view(small_histories(drawn, categories=CATEGORIES), VALID, TEST, (HORIZON,))
-    return view, replace(asked(view, [VALID])[np.arange(20)], repeats=False)
+    return view, replace(labelled_queries(view, [VALID])[np.arange(20)], repeats=False)
 
 
 def test_what_the_test_leaves_out_is_left_out_when_settings_are_chosen() -> None:
@@ -290,7 +294,7 @@ def test_what_the_test_leaves_out_is_left_out_when_settings_are_chosen() -> None
     rows = np.array([1, 4, 7])
     np.testing.assert_array_equal(valid[rows].excluded(view), out[rows])
     # On day 36 all have taken `a`, and take it again: a label is never left out.
-    again = replace(asked(view, [36])[np.arange(20)], repeats=False)
+    again = replace(labelled_queries(view, [36])[np.arange(20)], repeats=False)
     out = again.excluded(view)
     assert out is not None and not out[again.label_pairs].any() and not out[:, 0].any() and out[:, 3].all()
     # Ranked among `c` and `e` alone, or `b` and `e`: what is at the top is no matter.

@@ -18,7 +18,17 @@ from lab.data.fold.queries import FoldView, Queries
 from lab.data.timeline import DAY, microseconds
 from lab.evaluation.ranking import label_ranks, rank_candidates, ranking_metrics
 from lab.evaluation.tuning_metric import tuning_metric
-from tests.baselines.test_baselines import ANCHORS, CATEGORIES, HORIZON, USERS, VALID, Event, asked, events, view_of
+from tests.baselines.test_baselines import (
+    ANCHORS,
+    CATEGORIES,
+    HORIZON,
+    USERS,
+    VALID,
+    Event,
+    events,
+    labelled_queries,
+    view_of,
+)
 from tests.small_logs import small_labels, small_queries
 
 Scores = Callable[..., np.ndarray]
@@ -176,7 +186,7 @@ def test_each_beginning_of_the_order_is_spread_evenly(count: int) -> None:
 @given(known=events(0, VALID + HORIZON))
 def test_decayed_is_never_below_popularity_on_valid(known: list[Event]) -> None:
     view = view_of(ANCHORS + known)
-    valid = asked(view, [VALID]).with_labels
+    valid = labelled_queries(view, [VALID]).with_labels
     value = {}
     for baseline in (DecayedPersonal(), RecentPopularity()):
         fitted = baseline.fit(view, valid, valid, microseconds(HORIZON))
@@ -248,6 +258,6 @@ def test_decayed_is_popularity_where_nobody_takes_the_same_again() -> None:
     log: list[Event] = [(user, "i", "bcde"[user], day) for user in USERS for day in (37, 38, 39)]
     log += [(user, "i", "a", day) for user in USERS for day in (20, 21, 22, 23, 45)]
     view = view_of(log)
-    valid = asked(view, [VALID])
+    valid = labelled_queries(view, [VALID])
     fitted = DecayedPersonal(windows=(1000.0,), taus=(1.0, 2.0)).fit(view, valid, valid, microseconds(HORIZON))
     assert fitted.chosen_settings["own_share"] == 0 and fitted.value == 1

@@ -23,7 +23,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.py").touch()
 
 
-def left(name: str, *arguments: str) -> object:
+def exit_value(name: str, *arguments: str) -> object:
     """The exit code of a command that is run as by `python -m`, but for the imports that this process has done."""
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as leaving:
         patch.setattr(sys, "argv", [name, *arguments])
@@ -34,7 +34,7 @@ def left(name: str, *arguments: str) -> object:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help_begins_with_the_command_and_fits_80_columns(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert left(name, "--help") == 0
+    assert exit_value(name, "--help") == 0
     told = capsys.readouterr()
     assert told.out.startswith(f"usage: python -m benchmarks.{name} ") and told.err == ""
     assert max(map(len, told.out.splitlines())) <= 80
@@ -46,7 +46,7 @@ def test_help_begins_with_the_command_and_fits_80_columns(name: str, capsys: pyt
 
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_in_a_help_can_be_copied(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    left(name, "--help")
+    exit_value(name, "--help")
     usage, told = capsys.readouterr().out.split("\n\n", 1)
     about, boxes = re.split(r"\n\n[^\n]* (?:positional arguments|options) ", told, maxsplit=1)
     assert "[{None}" not in usage and "\n\n\n" not in about
@@ -65,7 +65,7 @@ def test_commands_in_a_help_can_be_copied(name: str, capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_flag_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert left(name, *["mine.py"] * (name in OF_SOMETHING), "--nonsense") == 2
+    assert exit_value(name, *["mine.py"] * (name in OF_SOMETHING), "--nonsense") == 2
     told = capsys.readouterr()
     assert told.out == "" and "Unrecognized options: --nonsense" in told.err
     assert f"python -m benchmarks.{name} --help" in told.err
@@ -109,18 +109,18 @@ def test_an_unknown_flag_is_refused(name: str, capsys: pytest.CaptureFixture[str
     ],
 )
 def test_what_makes_no_sense_is_one_line(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert left(*line.split()) == 2
+    assert exit_value(*line.split()) == 2
     told = capsys.readouterr()
     assert (told.out, told.err) == ("", f"error: {said}\n")
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed")
 def test_without_pytorch_it_says_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert left("training") == 2
+    assert exit_value("training") == 2
     said = "error: PyTorch is not installed here: pip install -r benchmarks/requirements-torch.txt\n"
     assert capsys.readouterr().err == said
 
 
 def test_a_mistake_that_a_process_apart_finds_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert left("data", "--events", "1", "--no-pandas", "--folder", ".") == 2
+    assert exit_value("data", "--events", "1", "--no-pandas", "--folder", ".") == 2
     assert re.fullmatch(r"error: horizons: the log spans 0 days, .*\n", capsys.readouterr().err)

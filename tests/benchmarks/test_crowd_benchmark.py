@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.crowd import ROOM, chosen, fitting, line
+from benchmarks.crowd import ROOM, choose_models, fitting, line
 from lab.core.errors import InputError
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,10 +30,10 @@ def test_a_line_compares_with_the_fewest_cells_and_shares_out():
 
 
 def test_models_are_chosen_by_name_and_unknown_ones_refused():
-    assert chosen(asked(), []) == [0, 1]
-    assert chosen(asked(), ["GRU"]) == [1]
+    assert choose_models(small_experiment(), []) == [0, 1]
+    assert choose_models(small_experiment(), ["GRU"]) == [1]
     with pytest.raises(InputError, match="RNN is no model of small; it has LSTM, GRU"):
-        chosen(asked(), ["GRU", "RNN"])
+        choose_models(small_experiment(), ["GRU", "RNN"])
 
 
 def test_what_cannot_be_is_a_sentence():

@@ -12,7 +12,7 @@ from lab.models import HSTU, LSTM, Transformer
 from lab.training.devices import Layout
 
 
-def counted(compiled) -> list[Work]:
+def count_work(compiled) -> list[Work]:
     return work(compiled.as_text())
 
 
@@ -21,7 +21,7 @@ def test_a_loop_counts_as_often_as_it_runs():
         return jax.lax.scan(lambda h, _: ((h := jnp.tanh(h @ kernel)), h), x, None, length=10)
 
     x, kernel = jnp.zeros((32, 16)), jnp.zeros((16, 16))
-    done = counted(jax.jit(states).lower(x, kernel).compile())
+    done = count_work(jax.jit(states).lower(x, kernel).compile())
     assert sum(w.products for w in done) == 10 * 2 * 32 * 16 * 16
     assert sum(w.others for w in done) == 10 * 32 * 16
     # A step writes its state once more into a slice of all of them, and never reads or writes all.
@@ -35,7 +35,7 @@ def test_a_product_by_itself_is_that_of_the_program():
         return jnp.einsum("bnk,mk->bnm", x, kernel), jnp.einsum("bnk,bmk->bnm", x, x), jnp.einsum("bnk,bnm->km", x, x)
 
     def dots(function, *given):
-        return [dot for one in counted(jax.jit(function).lower(*given).compile()) for dot in one.dots]
+        return [dot for one in count_work(jax.jit(function).lower(*given).compile()) for dot in one.dots]
 
     found = dots(products, jnp.zeros((4, 6, 8)), jnp.zeros((5, 8)))
     assert sorted(dot.flops for dot in found) == [2 * 24 * 5 * 8, 2 * 24 * 6 * 8, 2 * 24 * 8 * 8]
@@ -48,7 +48,7 @@ def test_the_dearer_branch_counts():
     def either(choice, x):
         return jax.lax.cond(choice, lambda x: x @ x @ x, lambda x: x @ x, x)
 
-    done = counted(jax.jit(either).lower(True, jnp.zeros((8, 8))).compile())
+    done = count_work(jax.jit(either).lower(True, jnp.zeros((8, 8))).compile())
     assert sum(w.products for w in done) == 2 * 2 * 8**3
 
 
@@ -66,7 +66,7 @@ def test_products_of_a_step_are_those_of_the_formula(model, more):
     rng = np.random.default_rng(0)
     rows = packed_rows(list(rng.integers(1, 11, (8, 6))), rng.integers(0, 5, 8), 6)
     step = stepper(model, rows, 10, 5, 8, Layout("cells", tuple(jax.local_devices())[:1], 1))
-    done = counted(step.compiled())
+    done = count_work(step.compiled())
     assert sum(w.products for w in done) / steps_here() == pytest.approx(by_hand(model, 8, 6, 8, 5), rel=more)
     assert any(part(w.scope).startswith("backward: encoder") for w in done)
 

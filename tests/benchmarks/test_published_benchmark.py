@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.peers import keep
 from benchmarks.published import Asked, arguments_of, epochs_of, looks, planned, reached, show, typical
-from benchmarks.shared.courses import Course, Epoch, draw, drawn
+from benchmarks.shared.courses import Course, Epoch, draw, draw_courses
 from lab.core.errors import InputError
 from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord
@@ -56,7 +56,7 @@ def test_epochs_of_peers_are_drawn_beside_ours(tmp_path: Path):
 
 
 def test_a_goal_is_named_where_it_stands_and_one_epoch_alone_is_seen():
-    figure = drawn([("GRU", [31.0, 62.0], [0.02, 0.04]), ("SASRec", [2.1], [0.05])], {0.126: 8.0, 0.16: 25.0})
+    figure = draw_courses([("GRU", [31.0, 62.0], [0.02, 0.04]), ("SASRec", [2.1], [0.05])], {0.126: 8.0, 0.16: 25.0})
     (axes,) = figure.axes
     said = {text.get_text(): text.get_position()[1] for text in axes.texts}
     assert said == {"wanted: .126\nwithin 8 min": 0.126, "wanted: .160\nwithin 25 min": 0.16}

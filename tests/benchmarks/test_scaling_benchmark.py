@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from benchmarks import catalogue
-from benchmarks.scaling import UPDATES, draw, fitted, remark
+from benchmarks.scaling import UPDATES, draw, fit_exponent, remark
 from benchmarks.shared.memory import forget, resident
 
 
 def test_an_exponent_is_that_of_the_larger_sizes(tmp_path: Path):
     points = [(size, {"seconds": 5 + 0.01 * size**2, "GB": 1.0}) for size in (1, 2, 400, 800, 1600)]
-    assert fitted(points, "seconds") == pytest.approx(2, abs=0.01)
-    assert fitted(points, "GB") == 0
+    assert fit_exponent(points, "seconds") == pytest.approx(2, abs=0.01)
+    assert fit_exponent(points, "GB") == 0
     for exponent in (1, 2):
         grown = [(size, {"GB": 0.6 + 2e-5 * size**exponent}) for size in (500, 1000, 2000, 4000, 8000)]
-        assert fitted(grown, "GB") == pytest.approx(exponent, abs=0.01)
+        assert fit_exponent(grown, "GB") == pytest.approx(exponent, abs=0.01)
     items = [(size, {"softmax": 1.0, "softmax GB": 1.0, "sampled": 1.0, "sampled GB": 1.0}) for size in (1, 2)]
     draw({("length", "LSTM"): points, ("width", "LSTM"): points, ("items", "LSTM"): items}, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes()[:4] == b"\x89PNG"

@@ -28,16 +28,16 @@ from lab.features import Habit
 from lab.models import LSTM
 from lab.targets import Interest, NextItem
 from lab.targets.base import Target
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 
-def told(*arguments: str, of: Experiment | None = None) -> tuple[Experiment, Options]:
-    return parse(of or asked(), "python -m lab.run x.py", "About.", arguments)
+def parse_arguments(*arguments: str, of: Experiment | None = None) -> tuple[Experiment, Options]:
+    return parse(of or small_experiment(), "python -m lab.run x.py", "About.", arguments)
 
 
 def test_nothing_said_changes_nothing() -> None:
-    experiment, options = told()
-    assert experiment == asked()
+    experiment, options = parse_arguments()
+    assert experiment == small_experiment()
     assert (options.out, options.cache, options.dry_run) == (Path("results"), None, False)
 
 
@@ -46,39 +46,45 @@ def test_settings_are_changed_by_their_names() -> None:
         "--seeds 3 --horizons 7 30 --training.steps 200 --out there --dry-run --timeline.end 2024-05-01 "
         "--timeline.active-days None --features.ids category time --models.0.width 16 --source.users 9"
     )
-    experiment, options = told(*line.split())
+    experiment, options = parse_arguments(*line.split())
     assert (experiment.seeds, experiment.horizons, experiment.training.steps) == (3, (7.0, 30.0), 200)
     assert experiment.timeline == Timeline(end="2024-05-01", active_days=None)
     assert experiment.features == {"ids": ("category", "time"), "more": ("category", "habit")}
-    assert experiment.models == (LSTM(width=16), asked().models[1])
+    assert experiment.models == (LSTM(width=16), small_experiment().models[1])
     assert experiment.source == SyntheticShop(users=9)
     assert (options.out, options.dry_run) == (Path("there"), True)
 
 
 def test_another_source_is_chosen_by_its_name() -> None:
-    experiment, _ = told("source:table", "--source.path", "log.csv", "--source.user", "visitor", "--source.time", "ts")
+    experiment, _ = parse_arguments(
+        "source:table", "--source.path", "log.csv", "--source.user", "visitor", "--source.time", "ts"
+    )
     assert experiment.source == Table(path="log.csv", user="visitor", time="ts")
-    assert experiment.models == asked().models
-    late, _ = told("--seeds", "4", "source:table", "--source.path", "a.csv", "--training.batch", "8")
+    assert experiment.models == small_experiment().models
+    late, _ = parse_arguments("--seeds", "4", "source:table", "--source.path", "a.csv", "--training.batch", "8")
     assert (late.seeds, late.training.batch, late.source) == (4, 8, Table(path="a.csv"))
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
 def test_a_log_in_memory_stays_the_files_own(kind: Any) -> None:
     frame = kind({"user": ["a"], "item": ["b"], "time": [1]})
-    experiment, _ = told("--seeds", "4", "--source.item", "thing", of=asked(source=Table(frame=frame)))
+    experiment, _ = parse_arguments(
+        "--seeds", "4", "--source.item", "thing", of=small_experiment(source=Table(frame=frame))
+    )
     assert experiment.seeds == 4 and experiment.source == Table(item="thing")
     assert isinstance(experiment.source, Table) and experiment.source.frame is frame
 
 
 @pytest.mark.parametrize("line", ["", "--seeds 2 target:next-item", "--source.users 9"])
 def test_a_flag_may_stand_before_the_class_that_it_sets(line: str) -> None:
-    experiment, _ = told("--target.no-repeats", *line.split(), of=asked(target=NextItem(), features={"a": ("item",)}))
+    experiment, _ = parse_arguments(
+        "--target.no-repeats", *line.split(), of=small_experiment(target=NextItem(), features={"a": ("item",)})
+    )
     assert experiment.target == NextItem(repeats=False)
 
 
 def test_groups_that_the_file_sets_can_be_changed() -> None:
-    experiment, _ = told("--groups.0.days", "2", "9", of=asked(groups=(Habit(),)))
+    experiment, _ = parse_arguments("--groups.0.days", "2", "9", of=small_experiment(groups=(Habit(),)))
     assert experiment.groups == (Habit(days=(2, 9)),)
 
 
@@ -96,7 +102,7 @@ def test_what_is_unknown_names_the_nearest(
     arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        told(*arguments)
+        parse_arguments(*arguments)
     assert stopped.value.code == 2
     complained = capsys.readouterr().err
     assert said in complained
@@ -129,7 +135,7 @@ def test_what_is_unknown_names_the_nearest(
 )
 def test_what_is_wrong_is_one_sentence(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        told(*arguments)
+        parse_arguments(*arguments)
 
 
 def test_help_tells_every_setting_from_its_docstring(
@@ -137,7 +143,7 @@ def test_help_tells_every_setting_from_its_docstring(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stopped:
-        told("--help")
+        parse_arguments("--help")
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
     assert max(map(len, [*printed.splitlines(), *str(lab.run.__doc__).splitlines()])) <= 80
@@ -158,7 +164,7 @@ def test_help_goes_on_below_only_where_a_line_is_full(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
-        told("--help", of=asked(target=target, features={"ids": ("category",)}))
+        parse_arguments("--help", of=small_experiment(target=target, features={"ids": ("category",)}))
     lines = [line.rstrip() for line in capsys.readouterr().out.replace("│", " ").splitlines()]
     assert len(lines) > 100
     for line, below in pairwise(lines):
@@ -209,7 +215,10 @@ def test_commands_in_what_an_experiment_says_can_be_copied(
     commands = "Run:\n    python -m lab.run x.py \\\n        --seeds 3\n    python -m lab.run x.py"
     with pytest.raises(SystemExit):
         parse(
-            asked(), "python -m lab.run x.py", f"Ask of\nit.\n\n`so`, or:\n- this;\n- that.\n\n{commands}", ["--help"]
+            small_experiment(),
+            "python -m lab.run x.py",
+            f"Ask of\nit.\n\n`so`, or:\n- this;\n- that.\n\n{commands}",
+            ["--help"],
         )
     assert f"\n\nAsk of it.\n\n`so`, or:\n- this;\n- that.\n\n{commands}\n\n" in capsys.readouterr().out
 

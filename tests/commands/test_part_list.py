@@ -17,14 +17,14 @@ OWN = '''"""Asks something."""
 from dataclasses import dataclass
 from lab import register
 from lab.models import RNN
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 @register
 @dataclass(frozen=True, kw_only=True)
 class Listed(RNN):
     """One of mine."""
 
-register(asked(name="listed_by_a_file", models=(Listed(),)))
+register(small_experiment(name="listed_by_a_file", models=(Listed(),)))
 '''
 
 

@@ -12,7 +12,7 @@ from lab.core.errors import InputError
 from lab.experiment.loading import load_experiment
 from lab.results.store import Store
 from tests.forking import ROOT, Home, Server
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 FILE = """
 import sys
@@ -115,7 +115,7 @@ def test_lengths_and_spans_beyond_reason_are_one_line(commands: Home, command: S
 
 def test_a_long_name_of_an_experiment_is_refused_and_a_long_path_of_results(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"name: a{40}\.\.\. is too long for a folder; use at most 200 letters"):
-        asked(name=LONG)
+        small_experiment(name=LONG)
     Store(tmp_path / ("b" * 255)).check_length()
     with pytest.raises(InputError, match="at most 255 letters for a folder's name"):
         Store(tmp_path / ("b" * 256)).check_length()

@@ -17,7 +17,7 @@ from lab.core.progress import Estimate, Progress, duration
 from lab.experiment.cells import grid
 from lab.running.work import count_work
 from lab.training.settings import Training
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,7 +113,7 @@ def test_nothing_is_said_of_a_kind_of_which_nothing_was_timed() -> None:
 
 
 def test_a_runs_work_is_its_rows_programs_steps_and_judgings() -> None:
-    experiment = asked(seeds=2, horizons=(7,), features={"ids": ("category",)}, training=Training(steps=50))
+    experiment = small_experiment(seeds=2, horizons=(7,), features={"ids": ("category",)}, training=Training(steps=50))
     cells = grid(experiment, "data", oracle=True)
     untrained = {f"fit {cell.model}": 1 for cell in cells if cell.kind != "model"}
     trained = {"train LSTM width=8": 100, "train GRU width=8": 100, "start LSTM width=8": 1, "start GRU width=8": 1}

@@ -19,7 +19,7 @@ from lab.features import Habit
 from lab.models import GRU, LSTM, Model
 from lab.targets import Interest, NextItem
 from lab.training.settings import Training
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 if TYPE_CHECKING:
     from collections import OrderedDict
@@ -56,20 +56,24 @@ def of(kind: Any, **settings: Any) -> Any:
         ),
         (Table, {"behaviours": ("view",)}, "source.behaviours: ('view',) is not a mapping {name: ...}."),
         (SyntheticShop, {"users": "9"}, "source.users: '9' is not a whole number."),
-        (asked, {"target": NextItem}, "target: NextItem is a class; write NextItem()."),
-        (asked, {"target": "interest"}, "target: 'interest' is not a Target, such as Interest()."),
-        (asked, {"source": Table}, "source: Table is a class; write Table()."),
-        (asked, {"models": (LSTM,)}, "models: LSTM is a class; write LSTM()."),
-        (asked, {"models": LSTM()}, "models: LSTM(width=64, layers=1) is not a list of Models; write (LSTM(width"),
-        (asked, {"seeds": (0, 1)}, "seeds: (0, 1) is not a whole number."),
-        (asked, {"horizons": 7}, "horizons: 7 is not a list of numbers; write (7,)."),
-        (asked, {"baselines": ("decayed",)}, "baselines: 'decayed' is not a Baseline, such as Decayed"),
+        (small_experiment, {"target": NextItem}, "target: NextItem is a class; write NextItem()."),
+        (small_experiment, {"target": "interest"}, "target: 'interest' is not a Target, such as Interest()."),
+        (small_experiment, {"source": Table}, "source: Table is a class; write Table()."),
+        (small_experiment, {"models": (LSTM,)}, "models: LSTM is a class; write LSTM()."),
         (
-            asked,
+            small_experiment,
+            {"models": LSTM()},
+            "models: LSTM(width=64, layers=1) is not a list of Models; write (LSTM(width",
+        ),
+        (small_experiment, {"seeds": (0, 1)}, "seeds: (0, 1) is not a whole number."),
+        (small_experiment, {"horizons": 7}, "horizons: 7 is not a list of numbers; write (7,)."),
+        (small_experiment, {"baselines": ("decayed",)}, "baselines: 'decayed' is not a Baseline, such as Decayed"),
+        (
+            small_experiment,
             {"baselines": (of(DecayedPersonal, taus="1"),)},
             "baselines.decayed.taus: '1' is not a list of nu",
         ),
-        (asked, {"features": ("category",)}, "features: ('category',) is not a mapping {name: ...}."),
+        (small_experiment, {"features": ("category",)}, "features: ('category',) is not a mapping {name: ...}."),
     ],
 )
 def test_a_value_of_another_kind_is_refused_in_one_sentence(made: Any, settings: Any, said: str) -> None:
@@ -95,7 +99,7 @@ def test_a_value_of_another_kind_is_refused_in_one_sentence(made: Any, settings:
     ],
 )  # fmt: skip
 def test_lists_and_numbers_stand_for_tuples_and_numbers(changes: Any, same: Any) -> None:
-    assert asked(**changes) == asked(**same)
+    assert small_experiment(**changes) == small_experiment(**same)
 
 
 def test_what_is_annotated_in_other_ways_is_let_through_and_a_default_not_questioned() -> None:
@@ -106,7 +110,7 @@ def test_what_is_annotated_in_other_ways_is_let_through_and_a_default_not_questi
         pair: tuple[int, str] = (1, "a")
         some: "Mapping | set | None" = None
 
-    asked(models=(Odd(made=len, pair=(2, "b"), some={2}),))
+    small_experiment(models=(Odd(made=len, pair=(2, "b"), some={2}),))
     with pytest.raises(InputError, match=r"Odd\.later: 'x' is not a whole number"):
         Odd(**{"later": "x"})  # type: ignore[arg-type]
 

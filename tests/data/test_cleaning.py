@@ -45,7 +45,7 @@ def table(rows: list[Row]) -> Table:
     return Table(frame=frame.with_columns(time.alias("time")), behaviours={name: name for name in BEHAVIOURS})
 
 
-def made(rows: list[Row], cleaning: Cleaning, timeline: Timeline | None = None, horizons: tuple = ()) -> BuiltLog:
+def build_log(rows: list[Row], cleaning: Cleaning, timeline: Timeline | None = None, horizons: tuple = ()) -> BuiltLog:
     return build(table(rows), cleaning, timeline or Timeline(), horizons)
 
 
@@ -67,13 +67,13 @@ def removed(built: BuiltLog) -> dict[str, int]:
 @given(ROWS)
 def test_histories_are_sorted_by_user_time_and_row(rows: list[Row]) -> None:
     expected = sorted(rows, key=lambda row: (row[0], row[2]))  # Python's sort is stable
-    assert decoded(made(rows, NOTHING)) == [row[:5] for row in expected]
+    assert decoded(build_log(rows, NOTHING)) == [row[:5] for row in expected]
 
 
 @settings(max_examples=40, deadline=None)
 @given(ROWS)
 def test_the_first_of_equal_rows_stays(rows: list[Row]) -> None:
-    built = made(rows, replace(NOTHING, duplicates=True))
+    built = build_log(rows, replace(NOTHING, duplicates=True))
     once = list(dict.fromkeys(sorted(rows, key=lambda row: (row[0], row[2]))))
     assert decoded(built) == [row[:5] for row in once]
     assert removed(built) == {"duplicates": len(rows) - len(once)}
@@ -91,7 +91,7 @@ def test_a_cancellation_takes_back_an_open_purchase_before_it(rows: list[Row]) -
                 continue
             still_open[row[:2]] -= 1
         kept.append(row[:5])
-    built = made(rows, replace(NOTHING, cancellations=True))
+    built = build_log(rows, replace(NOTHING, cancellations=True))
     assert decoded(built) == kept
     assert removed(built) == {"cancellations": len(rows) - len(kept)}
 
@@ -109,7 +109,7 @@ def test_no_rule_looks_ahead(rows: list[Row], others: list[Row]) -> None:
     futures = [[row for row in some if row[2] > known_until] for some in (rows, others, [])]
     seen = []
     for future in futures:
-        built = made([*past, *future], STRICT, timeline, horizons)
+        built = build_log([*past, *future], STRICT, timeline, horizons)
         assert built.facts["known_until"] == START + known_until * DAY
         known = [event for event in decoded(built) if event[2] <= known_until]
         texts = dict(zip(built.items["name"], built.items["text"], strict=True))
@@ -121,7 +121,7 @@ def test_a_statistic_comes_from_what_was_known() -> None:
     day = [(user, "x", k, "view", 1.0, "one") for k in range(31) for user in ("a", "b")]
     late = [("new", "y", 25, "view", 1000.0, "one")] * 5 + [("b", "y", 25, "view", 1000.0, "one")] * 5
     cleaning = Cleaning(duplicates=False, bots=4, item_min_events=3, user_min_events=3)
-    built = made([*day, *late], cleaning, Timeline(end="2020-01-31"), (10,))
+    built = build_log([*day, *late], cleaning, Timeline(end="2020-01-31"), (10,))
     # Bot-like and rare by the future alone: kept. The price is far from the known ones: blanked.
     assert removed(built) == {
         "missing": 0, "negative": 0, "timeline.end": 0, "cancellations": 0, "outliers of price": 10,
@@ -151,7 +151,7 @@ def test_missing_values_are_quarantined_when_no_rule_takes_them() -> None:
 
 def test_the_stated_range_holds() -> None:
     rows: list[Row] = [("a", "x", day, "view", 1.0, "one") for day in range(10)]
-    built = made(rows, Cleaning(since="2020-01-03", until="2020-01-05"))
+    built = build_log(rows, Cleaning(since="2020-01-03", until="2020-01-05"))
     assert [event[2] for event in decoded(built)] == [2, 3, 4]
     assert removed(built)["time_range"] == 7
     said = {rule["rule"]: rule["what"] for rule in built.facts["rules"]}
@@ -177,4 +177,4 @@ def test_wrong_settings_name_the_field() -> None:
     with pytest.raises(InputError, match=r"cleaning\.quarantine_share: 5 is not a share"):
         Cleaning(quarantine_share=5)
     with pytest.raises(InputError, match=r"cleaning\.until: 'soon' is not a date"):
-        made([("a", "x", 0, "view", 1.0, "one")], Cleaning(until="soon"))
+        build_log([("a", "x", 0, "view", 1.0, "one")], Cleaning(until="soon"))

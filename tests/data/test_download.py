@@ -106,7 +106,7 @@ def refused(download: Download, folder: Path) -> str:
     return message
 
 
-def left(folder: Path) -> list[str]:
+def files_left(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -116,7 +116,7 @@ def test_a_file_comes_whole_and_says_how_far_it_is(server: Server, tmp_path: Pat
     assert download.needed(folder)
     fetch(download, folder, PAGE)
     assert (folder / "log.bin").read_bytes() == BODY
-    assert left(folder) == ["log.bin"]
+    assert files_left(folder) == ["log.bin"]
     assert not download.needed(folder)
     out, err = capfd.readouterr()
     assert out == "" and "log.bin: done after" in err
@@ -127,7 +127,7 @@ def test_a_file_comes_whole_and_says_how_far_it_is(server: Server, tmp_path: Pat
 def test_a_wrong_checksum_keeps_nothing(server: Server, tmp_path: Path) -> None:
     message = refused(Download(server.url, "log.bin", "md5:" + "0" * 32), tmp_path)
     assert "has not the md5 000" in message and "its publisher has changed it" in message and PAGE in message
-    assert left(tmp_path) == []
+    assert files_left(tmp_path) == []
 
 
 def test_a_cut_connection_goes_on_from_there(server: Server, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_cut_connection_goes_on_from_there(server: Server, tmp_path: Path) -> 
     assert (tmp_path / "log.bin").read_bytes() == BODY
     assert server.starts() == [None, "bytes=100000-", "bytes=150000-", "bytes=150000-"]
     assert server.how.asked[1]["If-Range"] == '"one"'
-    assert left(tmp_path) == ["log.bin"]
+    assert files_left(tmp_path) == ["log.bin"]
 
 
 def test_a_later_run_goes_on_where_a_dead_one_stopped(server: Server, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_an_answer_that_is_no_file(server: Server, tmp_path: Path, status: int, 
     server.how.status = status
     message = refused(Download(server.url, "log.bin", MD5), tmp_path)
     assert said in message and server.url in message and PAGE in message
-    assert len(server.how.asked) == 1 and left(tmp_path) == []
+    assert len(server.how.asked) == 1 and files_left(tmp_path) == []
 
 
 def test_a_login_page_is_no_log(server: Server, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_host_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/file"
         message = refused(Download(url, "log.bin", MD5), tmp_path)
     assert message.startswith(f"{url}: 127.0.0.1 cannot be reached; check the connection") and PAGE in message
-    assert left(tmp_path) == []
+    assert files_left(tmp_path) == []
 
 
 def test_without_a_checksum_it_is_sound_by_its_own_and_remembered(server: Server, tmp_path: Path) -> None:
@@ -279,8 +279,8 @@ def test_members_are_unpacked_whole_or_not_at_all(server: Server, tmp_path: Path
     server.how.body = archive(ratings=BODY, movies=b"1,a\n", readme=b"hello")
     wanted = {"ml/ratings.csv": f"sha256:{hashlib.sha256(BODY).hexdigest()}", "ml/movies.csv": None}
     fetch(Download(server.url, "ml.zip", members=wanted), tmp_path, PAGE)
-    assert left(tmp_path) == ["ml", "ml.zip", "ml.zip.sha256"]
-    assert left(tmp_path / "ml") == ["movies.csv", "ratings.csv"]
+    assert files_left(tmp_path) == ["ml", "ml.zip", "ml.zip.sha256"]
+    assert files_left(tmp_path / "ml") == ["movies.csv", "ratings.csv"]
     assert (tmp_path / "ml" / "ratings.csv").read_bytes() == BODY
     # A member that is lost comes back without another request, and the archive may go when all are there.
     (tmp_path / "ml" / "movies.csv").unlink()
@@ -296,7 +296,7 @@ def test_an_archive_that_is_not_as_it_should_be_gives_no_member(server: Server, 
     server.how.body = archive(ratings=BODY, movies=b"1,a\n")
     with pytest.raises(FaultError, match=r"its ml/ratings\.csv has not the sha256 000"):
         fetch(wrong, tmp_path, PAGE)
-    assert left(tmp_path) == []
+    assert files_left(tmp_path) == []
     with pytest.raises(FaultError, match=r"the archive holds no ml/tags\.csv"):
         fetch(Download(server.url, "ml.zip", members={"ml/tags.csv": None}), tmp_path, PAGE)
     damaged = bytearray(archive(ratings=BODY))
@@ -309,7 +309,7 @@ def test_an_archive_that_is_not_as_it_should_be_gives_no_member(server: Server, 
     assert "what came is cut short or damaged" in refused(
         Download(server.url, "cut.zip", members={"ml/ratings.csv": None}), tmp_path
     )
-    assert left(tmp_path) == ["ml.zip"]
+    assert files_left(tmp_path) == ["ml.zip"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(server: Server, tmp_path: Path) -> None:
@@ -331,10 +331,10 @@ def test_a_source_fetches_what_it_lacks_when_asked_and_only_then(server: Server,
     server.how.body = stream.getvalue()
     with pytest.raises(InputError, match=r"holds no ml-1m/ratings\.dat; fetch it with --source\.download"):
         Near(path=str(tmp_path)).scan()
-    assert server.how.asked == [] and left(tmp_path) == []
+    assert server.how.asked == [] and files_left(tmp_path) == []
     asked = Near(path=str(tmp_path), download=True)
     assert asked.scan().frame.collect()["category"].to_list() == ["Drama"]
-    assert left(tmp_path / "ml-1m") == ["movies.dat", "ratings.dat"]
+    assert files_left(tmp_path / "ml-1m") == ["movies.dat", "ratings.dat"]
     assert Near(path=str(tmp_path)).scan().frame.collect().equals(asked.scan().frame.collect())
     assert len(server.how.asked) == 1
     # Named by its file, it is that file and nothing is fetched.

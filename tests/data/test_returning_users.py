@@ -37,7 +37,7 @@ def visits(tmp_path: Path, days: tuple[int, ...], users: int = 90, events: int =
     return prepare_log(Table(frame=frame.select("user", "item", time, category="item")), cache=tmp_path)
 
 
-def said(histories: Histories) -> str:
+def advice_text(histories: Histories) -> str:
     return " ".join(" ".join(description(histories)).split())
 
 
@@ -78,11 +78,11 @@ def test_a_run_asks_as_many(tmp_path: Path) -> None:
 def test_a_log_to_which_nobody_comes_back_is_pointed_to_next_items(tmp_path: Path) -> None:
     once = visits(tmp_path, (0,))
     assert [one.back for one in count_returning_users(once, (1, 3, 7), Timeline())] == [0, 0, 0]
-    text = said(once)
+    text = advice_text(once)
     assert "no horizon has 30 users who come back" in text
     assert "which item a user takes next can be, 84 times within 7 days: target=NextItem()" in text
     often = visits(tmp_path, tuple(range(0, 20, 2)), users=200)
-    assert "next items" not in said(often) and max(map(len, description(often))) <= 80
+    assert "next items" not in advice_text(often) and max(map(len, description(often))) <= 80
 
 
 def test_a_log_of_one_day_is_pointed_to_the_last_event_of_each(tmp_path: Path) -> None:
@@ -91,10 +91,10 @@ def test_a_log_of_one_day_is_pointed_to_the_last_event_of_each(tmp_path: Path) -
         "item": ["i"] * 200,
         "time": [1_600_000_000 + k for k in range(200)],
     }
-    text = said(prepare_log(Table(frame=pl.DataFrame(rows)), cache=tmp_path))
+    text = advice_text(prepare_log(Table(frame=pl.DataFrame(rows)), cache=tmp_path))
     assert "once of each of 40 users: target=NextItem() with timeline=Timeline(protocol='leave_one_out')" in text
     few = {name: values[:9] for name, values in rows.items()}
-    text = said(prepare_log(Table(frame=pl.DataFrame(few)), cache=tmp_path))
+    text = advice_text(prepare_log(Table(frame=pl.DataFrame(few)), cache=tmp_path))
     assert "nor which item comes next, of 0 users with more than 3 events" in text
 
 

@@ -13,7 +13,7 @@ from lab.data.timeline import DAY, Timeline
 from lab.dataset.dataset import Dataset, Split, build_dataset
 from lab.features.category import Category
 from lab.features.habit import Habit
-from lab.running.plan import _held, _wide
+from lab.running.plan import _parameter_memory_text, _wide
 from lab.targets import Interest
 from tests.small_logs import small_histories, small_view
 
@@ -39,7 +39,7 @@ def view_of(events: list[tuple]) -> FoldView:
     return small_view(small_histories(ANCHOR + events, behaviours=KINDS), 22, 27, (2, 5), 2)
 
 
-def made(events: list[tuple], shape: tuple[int, int], causal: bool = True) -> Dataset:
+def build(events: list[tuple], shape: tuple[int, int], causal: bool = True) -> Dataset:
     return build_dataset(view_of(events), TIMELINE, Interest(), [Category(), Habit()], *shape, causal)
 
 
@@ -116,7 +116,7 @@ def test_ordinary_lengths_leave_less_than_a_twentieth_empty() -> None:
 @settings(max_examples=50, deadline=None)
 @given(events=EVENTS, shape=SHAPES, causal=CAUSAL)
 def test_rows_hold_each_segment_whole_and_start_it(events: list[tuple], shape: tuple[int, int], causal: bool) -> None:
-    data = made(events, shape, causal)
+    data = build(events, shape, causal)
     for split in data.splits.values():
         steps = steps_of(split, data.view)
         segments = segments_of(steps, shape, causal)
@@ -138,7 +138,7 @@ def test_rows_hold_each_segment_whole_and_start_it(events: list[tuple], shape: t
 
 
 def test_a_row_longer_than_all_it_holds_is_told() -> None:
-    fitting, wide = (made([], (length, 2)).splits["train"].packed for length in (6, 600))
+    fitting, wide = (build([], (length, 2)).splits["train"].packed for length in (6, 600))
     assert list(_wide(fitting)) == []
     (line,) = _wide(wide)
     held = int(wide.segments.length.sum())
@@ -160,7 +160,7 @@ def c_id(view: FoldView, event: int) -> int:
 def test_queries_and_labels_stand_where_they_are_asked(
     events: list[tuple], shape: tuple[int, int], causal: bool
 ) -> None:
-    data = made(events, shape, causal)
+    data = build(events, shape, causal)
     for split in data.splits.values():
         rows = split.rows
         assert np.array_equal(np.sort(split.slot[split.slot >= 0]), np.arange(len(split.queries)))
@@ -189,7 +189,7 @@ def test_queries_and_labels_stand_where_they_are_asked(
 def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(
     events: list[tuple], shape: tuple[int, int], causal: bool
 ) -> None:
-    data = made(events, shape, causal)
+    data = build(events, shape, causal)
     log = data.view.histories
     for split in data.splits.values():
         rows, entry = split.rows, split.rows.entry
@@ -225,7 +225,7 @@ def test_seen_is_touched_by_something_that_counts(events: list[tuple]) -> None:
 
 
 def test_a_plan_tells_what_large_parameters_take() -> None:
-    assert _held(10**7) == "" and _held(10**9) == " (at least 16 GB)"
+    assert _parameter_memory_text(10**7) == "" and _parameter_memory_text(10**9) == " (at least 16 GB)"
 
 
 def steps_asked(lengths: list[int], asked: np.ndarray) -> Steps:

@@ -26,7 +26,7 @@ TIMELINES = st.builds(
 )
 
 
-def laid(events: list[tuple], timeline: Timeline, split: str) -> tuple[FoldView, Steps]:
+def lay(events: list[tuple], timeline: Timeline, split: str) -> tuple[FoldView, Steps]:
     log = small_histories(events, users=USERS)
     view = small_view(log, 8, 10, (2,), timeline.query_every)
     return view, lay_steps(view, timeline, split)
@@ -59,7 +59,7 @@ def by_hand(view: FoldView, timeline: Timeline, split: str) -> list[tuple[int, l
 @settings(max_examples=60, deadline=None)
 @given(events=EVENTS, timeline=TIMELINES)
 def test_steps_are_those_of_a_plain_loop(split: str, events: list[tuple], timeline: Timeline) -> None:
-    view, steps = laid(events, timeline, split)
+    view, steps = lay(events, timeline, split)
     expected = by_hand(view, timeline, split)
     assert steps.user.tolist() == [user for user, _ in expected]
     for w, (_, own) in enumerate(expected):
@@ -75,7 +75,7 @@ def test_steps_are_those_of_a_plain_loop(split: str, events: list[tuple], timeli
 
 def test_an_event_at_the_cutoff_is_known_and_one_after_it_is_not() -> None:
     events = [(0, "i", "a", 8), (1, "i", "a", 8 + 1e-9), (2, "i", "a", 7)]
-    _, steps = laid(events, Timeline(query_every=1, min_events=1, active_days=1), "valid")
+    _, steps = lay(events, Timeline(query_every=1, min_events=1, active_days=1), "valid")
     # User 2's event is a whole day old: an active day is (cutoff - 1 day, cutoff].
     assert steps.user.tolist() == [0]
     assert steps.is_event.tolist() == [True, False] and steps.asked.tolist() == [1]
@@ -89,8 +89,8 @@ def test_a_calendar_without_ticks_asks_nobody() -> None:
 def test_many_users_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     events = [(int(u), "i", "a", float(d)) for u, d in zip(rng.integers(0, 4, 60), rng.uniform(0, 10, 60), strict=True)]
-    _, whole = laid(events, Timeline(query_every=1), "train")
+    _, whole = lay(events, Timeline(query_every=1), "train")
     monkeypatch.setattr("lab.data.rows.steps._USERS_AT_ONCE", 3)
-    _, blocks = laid(events, Timeline(query_every=1), "train")
+    _, blocks = lay(events, Timeline(query_every=1), "train")
     for name in ("offsets", "user", "event", "tick", "time", "asked"):
         assert np.array_equal(getattr(whole, name), getattr(blocks, name))

@@ -23,7 +23,7 @@ def written(pattern: str) -> pl.Series:
     return pl.Series("time", [moment.strftime(pattern) for moment in MOMENTS])
 
 
-def cut(moments: list[int], unit: str) -> list[int]:
+def truncate(moments: list[int], unit: str) -> list[int]:
     size = {"s": 1, "m": 60, "h": 3600, "d": 86_400}[unit] * 1_000_000
     return [moment // size * size for moment in moments]
 
@@ -64,7 +64,7 @@ def test_each_form_is_told_from_the_values(pattern: str, kind: str, unit: str, z
     assert found.kind == kind
     named = any(end in pattern for end in ("UTC", "GMT", "+0000"))
     shift = 0 if zone == "UTC" or named else 9 * 3_600_000_000
-    assert found.parse(text).to_list() == [moment - shift for moment in cut(MICROSECONDS, unit)]
+    assert found.parse(text).to_list() == [moment - shift for moment in truncate(MICROSECONDS, unit)]
 
 
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64])
@@ -72,7 +72,7 @@ def test_each_form_is_told_from_the_values(pattern: str, kind: str, unit: str, z
 def test_dates_that_are_read_as_numbers_are_dates(dtype: pl.DataType, pattern: str, unit: str) -> None:
     numbers = written(pattern).cast(pl.Int64).cast(dtype)
     assert detect_time_format(numbers, "UTC").kind == pattern
-    assert detect_time_format(numbers, "UTC").parse(numbers).to_list() == cut(MICROSECONDS, unit)
+    assert detect_time_format(numbers, "UTC").parse(numbers).to_list() == truncate(MICROSECONDS, unit)
 
 
 def test_a_few_values_that_stand_for_no_time_do_not_make_dates_numbers() -> None:

@@ -21,7 +21,7 @@ from lab.features import Habit
 from lab.models import GRU, LSTM
 from lab.targets import Interest
 from lab.training.settings import Training
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 
 def cell(experiment: Experiment, model: str = "LSTM width=8", features: str = "more", data: str = "data") -> Cell:
@@ -30,7 +30,7 @@ def cell(experiment: Experiment, model: str = "LSTM width=8", features: str = "m
     return found
 
 
-HERE = asked()
+HERE = small_experiment()
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ HERE = asked()
     ],
 )
 def test_a_cell_moves_with_what_its_numbers_depend_on(changes: dict[str, Any]) -> None:
-    assert cell(asked(**changes)).id != cell(HERE).id
+    assert cell(small_experiment(**changes)).id != cell(HERE).id
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_a_cell_moves_with_what_its_numbers_depend_on(changes: dict[str, Any]) -
     ],
 )
 def test_a_cell_stays_when_only_others_change(changes: dict[str, Any]) -> None:
-    assert cell(asked(**changes)).id == cell(HERE).id
+    assert cell(small_experiment(**changes)).id == cell(HERE).id
 
 
 def test_every_cell_has_a_name_of_its_own() -> None:
-    names = [c.id for c in grid(asked(timeline=Timeline(folds=2)), "data", True)]
+    names = [c.id for c in grid(small_experiment(timeline=Timeline(folds=2)), "data", True)]
     assert len(set(names)) == len(names) == 2 * 2 * (1 + 6) + 2 * 2 * 2 * 2 * 2
     assert cell(HERE, data="other").id != cell(HERE).id
     assert all(len(name) <= 93 and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.=_-") for name in names)

@@ -9,7 +9,7 @@ from lab.core.errors import InputError
 from lab.experiment.experiment import settings_label
 from lab.features import Habit, Price
 from lab.models import LSTM
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ from tests.small_experiment import asked
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        asked(**changes)
+        small_experiment(**changes)
 
 
 def test_groups_by_name_have_the_experiments_settings() -> None:
-    experiment = asked(groups=(Habit(days=(2,)),))
+    experiment = small_experiment(groups=(Habit(days=(2,)),))
     assert experiment.group("habit") == Habit(days=(2,))
     assert experiment.group_names() == ("behaviour", "category", "habit")
 

@@ -22,15 +22,15 @@ from lab.results.summary import summarise
 from lab.results.tables import write_tables
 from lab.running.row_groups import group_by_rows
 from lab.training.settings import Training
-from tests.results.made import kept, metrics, record, same_everywhere
-from tests.small_experiment import asked
+from tests.results.made import evaluation, metrics, record, same_everywhere
+from tests.small_experiment import small_experiment
 
 DAYS = {"7 days": {"timeline.history_days": 7}, "all": {}}
 RATES = {"slow": {"training.learning_rate": 1e-4, "training.dropout": 0.0}, "fast": {"training.learning_rate": 1e-2}}
 
 
 def small(**changes: Any) -> Any:
-    return asked(**({"horizons": (7,), "seeds": 1, "baselines": (LastCategory(),)} | changes))
+    return small_experiment(**({"horizons": (7,), "seeds": 1, "baselines": (LastCategory(),)} | changes))
 
 
 @pytest.mark.parametrize(
@@ -66,38 +66,38 @@ def small(**changes: Any) -> Any:
 )
 def test_what_no_variant_may_change_is_named(variants: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        asked(variants=variants)
+        small_experiment(variants=variants)
 
 
 def test_a_variant_is_the_experiment_with_its_settings_replaced() -> None:
     wide = {"groups.habit.days": [1, 7], "training.steps": 9, "timeline.query_every": 3}
-    one = variants_of(asked(variants={"x": wide, "y": {}}))
+    one = variants_of(small_experiment(variants={"x": wide, "y": {}}))
     assert one["x"].training == Training(steps=9) and one["x"].timeline.query_every == 3
-    assert one["x"].group("habit") == Habit(days=(1, 7)) and one["y"] == asked()
+    assert one["x"].group("habit") == Habit(days=(1, 7)) and one["y"] == small_experiment()
 
 
 def test_an_experiment_without_variants_names_none() -> None:
-    cells = grid(asked(), "data", oracle=True)
+    cells = grid(small_experiment(), "data", oracle=True)
     assert {cell.variant for cell in cells} == {""}
     alone = to_json(cells[-1].record("missing"))
     assert "variant" not in alone and from_json(alone | {"files": {}}).variant == ""
-    with_one = grid(asked(variants={"x": {}}), "data", oracle=True)
+    with_one = grid(small_experiment(variants={"x": {}}), "data", oracle=True)
     # What they compute is the same: their configs agree, to the letter.
     assert [cell.config for cell in cells] == [cell.config for cell in with_one]
 
 
-def named(cells: list[Cell], kind: str) -> list[str]:
+def names_of(cells: list[Cell], kind: str) -> list[str]:
     return [cell.variant for cell in cells if cell.kind == kind and cell.horizon == 7.0]
 
 
 def test_what_is_the_same_to_all_variants_is_one_cell() -> None:
     cells = grid(small(variants=DAYS), "data", oracle=True)
-    assert named(cells, "oracle") == [""] and named(cells, "baseline") == ["7 days", "all"]
-    assert set(named(cells, "model")) == set(DAYS) and len(named(cells, "model")) == 2 * 2 * 2
+    assert names_of(cells, "oracle") == [""] and names_of(cells, "baseline") == ["7 days", "all"]
+    assert set(names_of(cells, "model")) == set(DAYS) and len(names_of(cells, "model")) == 2 * 2 * 2
     cells = grid(small(variants=RATES), "data", oracle=True)
-    assert named(cells, "baseline") == [""] and set(named(cells, "model")) == set(RATES)
+    assert names_of(cells, "baseline") == [""] and set(names_of(cells, "model")) == set(RATES)
     shares = {"half": {"training.share": 0.5}, "all": {}}
-    assert named(grid(small(variants=shares), "data", oracle=True), "baseline") == list(shares)
+    assert names_of(grid(small(variants=shares), "data", oracle=True), "baseline") == list(shares)
     assert len({cell.id for cell in cells}) == len(cells)
     assert next(cell.id for cell in cells if cell.variant == "slow").startswith("lstm_width=8-ids-slow-h7-f0-s0-")
 
@@ -140,7 +140,7 @@ def test_a_flag_that_every_variant_overrules_is_a_mistake() -> None:
 def stored(store: Store, name: str, value: float, **changes: Any) -> CellRecord:
     table = same_everywhere(value, noise=0.1)
     one = record(name, metrics=metrics(table), **changes)
-    store.write(one, judged=kept(table))
+    store.write(one, judged=evaluation(table))
     return one
 
 

@@ -18,7 +18,7 @@ from lab.targets import Interest
 from lab.training.fit import train
 from lab.training.settings import Training
 from tests.quick import quick
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 from tests.whole_path import GROUPS, HORIZONS, TIMELINE, fold_of, prepared, shop_events
 
 pytestmark = pytest.mark.usefixtures("broadcasting")
@@ -101,7 +101,7 @@ def test_a_cell_does_not_depend_on_the_feature_sets_beside_it(cache: Path) -> No
 def trained(histories: Histories, features: dict[str, tuple[str, ...]]) -> dict[str, Any]:
     """The parameters of the cell of the set "few" after some steps."""
     training = Training(steps=6, evaluate_every=6, batch=4, row_length=16, overlap=4)
-    experiment = asked(
+    experiment = small_experiment(
         features=features, horizons=HORIZONS, models=(RNN(width=8),), timeline=TIMELINE, training=training, seeds=1
     )
     data = fold_of(histories, experiment.group_names())

@@ -41,7 +41,7 @@ def view_of(events: list[tuple]) -> FoldView:
     return small_view(small_histories(ANCHOR + events, behaviours=KINDS), 22, 27, (2, 5), 2)
 
 
-def counted(view: FoldView, user: int, candidate: int, last: int, moment: int) -> np.ndarray:
+def count_by_hand(view: FoldView, user: int, candidate: int, last: int, moment: int) -> np.ndarray:
     """float64[K, S]: the counts known at a moment of what a user did on a candidate up to the event `last`."""
     log = view.histories
     state, before = np.zeros((len(KINDS), len(SCALES))), None
@@ -67,7 +67,7 @@ def test_decayed_counts_are_those_of_a_double_loop(events: list[tuple]) -> None:
     assert counts.dtype == np.float32
     for e in range(log.events):
         candidate = int(view.candidate[e])
-        wanted = 0 if candidate < 0 else counted(view, int(log.user_of_event[e]), candidate, e, int(log.time[e]))
+        wanted = 0 if candidate < 0 else count_by_hand(view, int(log.user_of_event[e]), candidate, e, int(log.time[e]))
         assert np.allclose(counts[e], wanted, rtol=1e-6, atol=1e-7)
 
 
@@ -85,7 +85,7 @@ def test_the_network_decays_counts_to_the_query(events: list[tuple]) -> None:
         for place in np.flatnonzero((entry.first[row] <= position) & (position < entry.stop[row])):
             candidate = int(entry.candidate[row, place])
             last = int(np.searchsorted(log.time[log.offsets[user] : log.offsets[user + 1]], cutoff, "right"))
-            wanted = counted(view, int(user), candidate, int(log.offsets[user]) + last - 1, int(cutoff))
+            wanted = count_by_hand(view, int(user), candidate, int(log.offsets[user]) + last - 1, int(cutoff))
             assert np.allclose(at_queries[row, slot, place], wanted, rtol=1e-4, atol=1e-6)
 
 

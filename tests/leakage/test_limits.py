@@ -121,7 +121,7 @@ def row_of(histories: Histories, user: str) -> int:
     return histories.user_names.tolist().index(user)
 
 
-def drawn(histories: Histories, share: float, seed: int = 0, until: float = VALID) -> set[str]:
+def drawn_users(histories: Histories, share: float, seed: int = 0, until: float = VALID) -> set[str]:
     """Names of the users that are learned from."""
     mask = Limits(share=share, seed=seed).sample_users(histories, _day(until))
     assert mask is not None
@@ -133,11 +133,11 @@ def drawn(histories: Histories, share: float, seed: int = 0, until: float = VALI
 def test_shares_are_nested_and_drawn_from_what_is_known(caches: Path, seed: int, future: int) -> None:
     events = shop_events(seed, users=40, each=5)
     log, other = (prepared(e, caches) for e in (events, with_another_future(events, VALID, future)))
-    shares = [drawn(log, share) for share in (0.05, 0.1, 0.3, 0.99)]
+    shares = [drawn_users(log, share) for share in (0.05, 0.1, 0.3, 0.99)]
     assert all(small < large for small, large in pairwise(shares))
-    assert len(shares[1]) == round(0.1 * len(drawn(log, 0.9999)))
-    assert shares == [drawn(other, share) for share in (0.05, 0.1, 0.3, 0.99)]
-    assert drawn(log, 0.3, seed=1) != shares[2]
+    assert len(shares[1]) == round(0.1 * len(drawn_users(log, 0.9999)))
+    assert shares == [drawn_users(other, share) for share in (0.05, 0.1, 0.3, 0.99)]
+    assert drawn_users(log, 0.3, seed=1) != shares[2]
     assert Limits().sample_users(log, _day(VALID)) is None
 
 
@@ -146,11 +146,11 @@ def test_shares_are_nested_and_drawn_from_what_is_known(caches: Path, seed: int,
 def test_nothing_of_users_outside_the_share_is_learned(caches: Path, seed: int, deal: int) -> None:
     events = without_cancellations(seed, users=16)
     log = prepared(events, caches)
-    outside = everyone(events) - drawn(log, SOME.share)
+    outside = everyone(events) - drawn_users(log, SOME.share)
     other = dealt_anew(events, VALID, outside, deal)
     before, after = (fold_of(h, GROUPS, limits=SOME) for h in (log, prepared(other, caches)))
     assert_same_inputs(before, after, ("train", "valid"))
-    assert {name for name, _ in asked_of(log, before.splits["train"].queries)} <= drawn(log, SOME.share)
+    assert {name for name, _ in asked_of(log, before.splits["train"].queries)} <= drawn_users(log, SOME.share)
     whole = fold_of(log, GROUPS).splits["test"].queries
     assert asked_of(log, before.splits["test"].queries) == asked_of(log, whole)
 
@@ -160,7 +160,7 @@ def test_nothing_of_users_outside_the_share_is_learned(caches: Path, seed: int, 
 def test_a_baseline_learns_nothing_of_users_outside_the_share(caches: Path, seed: int, deal: int) -> None:
     events = without_cancellations(seed, users=16)
     log = prepared(events, caches)
-    inside = drawn(log, SOME.share)
+    inside = drawn_users(log, SOME.share)
     other = dealt_anew(events, VALID, everyone(events) - inside, deal)
     told = []
     for histories in (log, prepared(other, caches)):
@@ -181,7 +181,7 @@ def test_shards_hold_the_users_of_the_share_alone(caches: Path) -> None:
     for view, rows in zip(data.view.rest, data.rest, strict=True):
         assert view.sample is not None and view.history == microseconds(7)
         found |= set() if rows is None else {(name, 0) for name in rows.view.histories.user_names.tolist()}
-    assert {name for name, _ in found} <= drawn(log, 0.5)
+    assert {name for name, _ in found} <= drawn_users(log, 0.5)
 
 
 @pytest.mark.parametrize("limits", [WEEK, SOME])

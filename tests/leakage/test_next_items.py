@@ -71,7 +71,7 @@ def view_of(log: Sequence[Event], limits: Limits = Limits()) -> FoldView:  # noq
     return build_view(target.arrange(histories, TIMELINE), fold, target.categories, limits=limits)[0]
 
 
-def laid(view: FoldView, row_length: int = 8) -> Dataset:
+def lay_out(view: FoldView, row_length: int = 8) -> Dataset:
     return build_dataset(view, TIMELINE, NextItem(), along(), row_length, row_length // 4)
 
 
@@ -133,7 +133,7 @@ def test_nothing_behind_a_query_moves_a_bit_of_what_it_sees(
 ) -> None:
     log = ANCHORS + log
     view = view_of(log, limits)
-    before = laid(view)
+    before = lay_out(view)
     some = places(before)
     if not some:
         return
@@ -144,7 +144,7 @@ def test_nothing_behind_a_query_moves_a_bit_of_what_it_sees(
     # One of its own follows in any case, since it must be asked.
     after_view = view_of([*known, (place.user, "v", "a", own, "view", 1.0, 1.0), *later], limits)
     assert after_view.names.tolist() == view.names.tolist()
-    after = laid(after_view)
+    after = lay_out(after_view)
     for a, b in zip(seen_at(before, place), seen_at(after, place), strict=True):
         assert a.tobytes() == b.tobytes() and a.shape == b.shape
     for a, b in zip(told_at(view, place), told_at(after_view, place), strict=True):
@@ -154,7 +154,7 @@ def test_nothing_behind_a_query_moves_a_bit_of_what_it_sees(
 def weekday(more: list[str]) -> np.ndarray:
     """The time group's numbers at an event of day 17, where the same user does more on that day."""
     log = [*ANCHORS, *((1, item, "a", day) for day in (14, 15) for item in "vw"), (1, "x", "a", 17.0)]
-    data = laid(view_of([*log, *((1, item, "b", 17.0) for item in more), (1, "v", "a", 18)]))
+    data = lay_out(view_of([*log, *((1, item, "b", 17.0) for item in more), (1, "v", "a", 18)]))
     events = data.splits["test"].packed.steps.event
     log = data.view.histories
     mine = (log.user_of_event == 1) & (log.clock == 17 * DAY) & (log.item_names[log.item] == "x")
@@ -179,7 +179,7 @@ def test_later_events_do_not_decide_from_where_a_query_is_read(split: str, opens
     lengths = []
     for late in (0, 8, 40):
         log = [*ANCHORS, *early, *((1, "vwxyz"[k % 5], "a", opens + 1 + k / 100) for k in range(late + 1))]
-        lengths.append(len(seen_at(laid(view_of(log), 16), Place(split, 1, known))[0]))
+        lengths.append(len(seen_at(lay_out(view_of(log), 16), Place(split, 1, known))[0]))
     # Rows of 16 that repeat 4: the 95th event is read from the 85th on.
     assert lengths == [seen] * 3
 
@@ -200,7 +200,7 @@ def test_a_limit_in_days_goes_by_the_clock(followers: int) -> None:
     log = [*ANCHORS, (1, "w", "a", 13.0), (1, "v", "a", 14.0), (1, "w", "a", 14.0), (1, "y", "b", 15.0),
            (1, "x", "a", 17.0), *((1, item, "b", 17.0) for item in "yz"[:followers]), (1, "v", "a", 18.0)]  # fmt: skip
     view = view_of(log, Limits(history_days=3))
-    data, place = laid(view), Place("test", 1, 5)
+    data, place = lay_out(view), Place("test", 1, 5)
     own = told_at(view, place)
     assert [view.names[c] for c in own[0]] == ["y", "x"] and own[1].tolist() == [2, 0]
     # The two events, and the tick that asks.

@@ -33,7 +33,7 @@ from lab.report.page import _reproduce
 from lab.targets import NextItem
 from lab.targets.interest.measures import MEASURES
 from lab.training.settings import Training
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "pins" / "tiny.json"
@@ -45,7 +45,7 @@ def back(experiment: Experiment) -> Experiment:
 
 def test_every_shipped_class_comes_back_from_a_pin() -> None:
     groups = tuple(cls() for cls in shipped("feature group").values())
-    everything = asked(
+    everything = small_experiment(
         models=tuple(cls() for cls in shipped("model").values()),
         groups=groups,
         features={"zz first": tuple(group.name for group in groups), "aa second": (groups[0].name,)},
@@ -58,11 +58,11 @@ def test_every_shipped_class_comes_back_from_a_pin() -> None:
 @pytest.mark.parametrize("name", sorted(shipped("source")))
 def test_every_shipped_source_comes_back(name: str) -> None:
     source = shipped("source")[name]()
-    assert back(asked(source=source)).source == source
+    assert back(small_experiment(source=source)).source == source
 
 
 def test_changed_settings_come_back_with_their_types_and_their_order() -> None:
-    experiment = asked(
+    experiment = small_experiment(
         source=Table(path=("a.csv", "b.csv"), behaviours={"z": "view", "a": "purchase"}, separator="/"),
         timeline=Timeline(end="2022-08-31", query_every=2.0, active_days=None, folds=3),
         cleaning=Cleaning(item_min_events=4),
@@ -76,7 +76,7 @@ def test_changed_settings_come_back_with_their_types_and_their_order() -> None:
 
 
 def test_no_folder_of_the_machine_is_kept() -> None:
-    said = json.dumps(settings_of(asked(source=Table(path="/home/someone/private/log.csv"))))
+    said = json.dumps(settings_of(small_experiment(source=Table(path="/home/someone/private/log.csv"))))
     assert "log.csv" in said and "someone" not in said
     assert without_paths("/home/someone/log.csv: is damaged (see ~/x/y.txt), 3 km/h") == (
         "log.csv: is damaged (see y.txt), 3 km/h"
@@ -96,16 +96,16 @@ def test_no_folder_of_the_machine_is_kept() -> None:
     ],
 )  # fmt: skip
 def test_the_page_says_what_else_a_pin_needs(source: Source, line: str) -> None:
-    pin = {"experiment": json.loads(json.dumps(settings_of(asked(source=source))))}
+    pin = {"experiment": json.loads(json.dumps(settings_of(small_experiment(source=source))))}
     assert _reproduce(pin) == f"python -m lab.reproduce {line}"
 
 
 def test_a_class_that_does_not_ship_asks_for_its_file() -> None:
-    settings = settings_of(asked())
+    settings = settings_of(small_experiment())
     settings["models"][0]["type"] = "Fade"
     with pytest.raises(InputError, match=r"models: the class 'Fade' does not ship .* --with FILE"):
         experiment_from_settings(settings)
-    settings = settings_of(asked())
+    settings = settings_of(small_experiment())
     settings["training"]["stepz"] = 1
     with pytest.raises(InputError, match="Training has no setting 'stepz'"):
         experiment_from_settings(settings)
@@ -125,7 +125,7 @@ def test_a_class_that_does_not_ship_asks_for_its_file() -> None:
     ],
 )
 def test_a_value_of_another_kind_is_named(part: str | None, setting: str, value: Any, said: str) -> None:
-    settings = json.loads(json.dumps(settings_of(asked())))
+    settings = json.loads(json.dumps(settings_of(small_experiment())))
     (settings[part] if part else settings)[setting] = value
     with pytest.raises(InputError, match=said):
         experiment_from_settings(settings)

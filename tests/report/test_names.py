@@ -32,7 +32,7 @@ from lab.results.tables import print_tables, write_tables
 from lab.running.plan import print_line
 from lab.tracking.tracker import Tracker, Tracking
 from lab.tracking.wandb_file import records
-from tests.results.made import BINS, kept, metrics, record, same_everywhere
+from tests.results.made import BINS, evaluation, metrics, record, same_everywhere
 
 FEATURES = ["$10 to $20", r"$\write18{touch taken}$", "a^b~c\\d_e", "two\nlines \\input{x}", "\x1b[31mred\x1b[0m"]
 MODELS = ["=1+1", "@SUM(A1)", "<script>x</script>", "[/bold] a|b", "-x & 50 % #1 {"]
@@ -52,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[CellRecor
             numbers = (*metrics(table), Metric("test", "all", "calibration_error", 0.1))
             name: dict[str, Any] = {"model": model, "features": features, "variant": VARIANT if place else ""}
             cell = record(f"c{place}-{horizon:g}", horizon=horizon, metrics=numbers, **name)
-            store.write(cell, judged=kept(table, reliability=BINS), curve=curve)
+            store.write(cell, judged=evaluation(table, reliability=BINS), curve=curve)
             planned.append(replace(cell, status="missing", metrics=()))
     planned.append(record("failed", model="=2", features="x\ny", status="failed", reason="no \x1b[2J memory | $x$"))
     store.write(planned[-1])

@@ -20,7 +20,7 @@ from lab.results.store import Store
 from lab.results.table_layout import short
 from lab.results.tables import write_tables
 from lab.targets.interest.measures import MEASURES
-from tests.results.made import kept, metrics, record, same_everywhere
+from tests.results.made import evaluation, metrics, record, same_everywhere
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -51,12 +51,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 others = (Metric("test", "all", name, (place + index / 100) / 10) for index, name in enumerate(NAMES))
                 cell = record(f"m{place}-{horizon:g}-{seed}", model=model, features=features, horizon=horizon)
                 cell = replace(cell, seed=seed, parameters=10_000 * (place + 1), timing=TIMING)
-                store.write(replace(cell, metrics=(*metrics(table), *others)), judged=kept(table), curve=curve)
+                store.write(replace(cell, metrics=(*metrics(table), *others)), judged=evaluation(table), curve=curve)
                 planned.append(cell)
         for place, name in enumerate(("popularity", "last")):
             cell = record(f"{name}-{horizon:g}", kind="baseline", model=name, features="", horizon=horizon, seed=None)
             table = same_everywhere(0.1 + place / 10, noise=0.2)
-            store.write(replace(cell, metrics=metrics(table), timing={"total": 0.5}), judged=kept(table))
+            store.write(replace(cell, metrics=metrics(table), timing={"total": 0.5}), judged=evaluation(table))
             planned.append(cell)
     write_tables(store, planned)
     (root / "pin.json").write_text(json.dumps(PIN))

@@ -41,7 +41,7 @@ from lab.results.line import Line
 from lab.results.store import Store
 from lab.results.tables import write_tables
 from lab.targets import NextItem
-from tests.results.made import BINS, kept, metrics, record, same_everywhere, users
+from tests.results.made import BINS, evaluation, metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>document.title = 'taken'</script>"
@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     cell = replace(cell, status="failed", reason=f"out of memory {HOSTILE}")
                     store.write(cell)
                 elif cell.id != "lstm-30-1":
-                    left = kept(table, reliability=BINS)
+                    left = evaluation(table, reliability=BINS)
                     store.write(replace(cell, metrics=metrics(table)), judged=left, curve=curve)
                 planned.append(replace(cell, status="missing"))
     write_tables(store, planned)
@@ -210,7 +210,7 @@ def test_over_horizons_every_point_has_its_interval_and_every_slice_its_scale(tm
         cell = record(f"{model}-{horizon:g}", model=model, horizon=horizon)
         values = 0.5 + 0.2 * np.random.default_rng(0).random(20)
         table = users({"all": values, "repeat": values + 0.1, "novel": values / 10})
-        store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
+        store.write(replace(cell, metrics=metrics(table)), judged=evaluation(table))
         planned.append(cell)
     write_tables(store, planned)
     contents = read_contents(tmp_path)
@@ -354,7 +354,7 @@ def test_a_folder_without_results_is_refused_in_words(tmp_path: Path, made: bool
 def test_what_is_in_the_way_of_a_report_is_named_and_no_flag_that_it_has_not(tmp_path: Path) -> None:
     store = Store(tmp_path)
     table = same_everywhere(0.3)
-    store.write(replace(record(), metrics=metrics(table)), judged=kept(table))
+    store.write(replace(record(), metrics=metrics(table)), judged=evaluation(table))
     (tmp_path / "figures").write_text("")
     with pytest.raises(FaultError) as refused:
         write_report(tmp_path)
@@ -371,7 +371,7 @@ def test_variants_have_a_figure_of_their_own(tmp_path: Path) -> None:
             cell = record(f"{model}-{value:g}", kind=kind, model=model, features=features, variant=variant)
             planned.append(cell)
             table = same_everywhere(value, noise=0.2)
-            store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
+            store.write(replace(cell, metrics=metrics(table)), judged=evaluation(table))
     write_tables(store, planned)
     page = write_report(tmp_path).read_text()
     drawn = {path.stem for path in (tmp_path / "figures").glob("*.svg")}
@@ -388,7 +388,7 @@ def test_novel_against_repeat_shows_lines_in_its_legend_where_it_joins_horizons(
     for horizon in horizons:
         cell = record(f"lstm-{horizon:g}", horizon=horizon)
         table = same_everywhere(0.3, noise=0.2)
-        store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
+        store.write(replace(cell, metrics=metrics(table)), judged=evaluation(table))
         planned.append(cell)
     write_tables(store, planned)
     contents = read_contents(tmp_path)
@@ -413,7 +413,9 @@ def last_events(tmp_path_factory: pytest.TempPathFactory) -> Path:
             told = {"queries": 20.0, "hr@10": value, "recall@10": value, "coverage@10": 0.123, "cold": 3.0}
             numbers = (*metrics(table), *(Metric("test", "all", *one) for one in told.items()))
             cell = record(f"{name}-{seed}", model=name, features=LONG, seed=seed, target="next_item", horizon=0.0)
-            store.write(replace(cell, metrics=numbers, measures=NextItem().measures()), judged=kept(table), curve=curve)
+            store.write(
+                replace(cell, metrics=numbers, measures=NextItem().measures()), judged=evaluation(table), curve=curve
+            )
     (root / "pin.json").write_text(json.dumps(PIN))
     write_report(root)
     return root

@@ -49,7 +49,7 @@ def users(values: dict[str, np.ndarray], first: int = 0) -> dict[str, np.ndarray
     }
 
 
-def kept(table: dict[str, np.ndarray], **tables: dict[str, np.ndarray]) -> CellEvaluation:
+def evaluation(table: dict[str, np.ndarray], **tables: dict[str, np.ndarray]) -> CellEvaluation:
     """What a judge leaves of these values per query, for a store to keep."""
     return CellEvaluation(metrics(table) if "ndcg@10" in table else (), table, tables=tables)
 

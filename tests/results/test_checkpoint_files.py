@@ -12,7 +12,7 @@ from lab.running.resuming import group_by_checkpoint
 from tests.results.made import record
 
 
-def told(states: CheckpointFiles) -> tuple[dict[int, bytes], list[str]]:
+def read_and_complaints(states: CheckpointFiles) -> tuple[dict[int, bytes], list[str]]:
     damage: list[FaultError] = []
     found = states.read_intact(damage.append)
     return found, [str(error) for error in damage]
@@ -20,10 +20,10 @@ def told(states: CheckpointFiles) -> tuple[dict[int, bytes], list[str]]:
 
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
     states = CheckpointFiles(tmp_path / "cell", "unfinished")
-    assert told(states) == ({}, [])
+    assert read_and_complaints(states) == ({}, [])
     for number in (1, 2, 9, 10):
         states.write(number, b"state %d" % number)
-    assert told(states) == ({10: b"state 10", 9: b"state 9"}, [])
+    assert read_and_complaints(states) == ({10: b"state 10", 9: b"state 9"}, [])
     assert len(os.listdir(tmp_path / "cell")) == 2
     states.clear()
     assert not os.listdir(tmp_path / "cell")
@@ -40,7 +40,7 @@ def test_a_damaged_one_is_told_of_and_makes_room(tmp_path: Path, damage: str) ->
     if place:
         content[place] ^= 16
     path.write_bytes(content if place else content[:-1] if damage == "cut" else b"")
-    assert told(states) == ({3: bytes(1000)}, [f"{path}: is damaged."])
+    assert read_and_complaints(states) == ({3: bytes(1000)}, [f"{path}: is damaged."])
     assert states.numbers() == [3]
     with pytest.raises(FaultError, match="cannot be read"):
         states.read(4)

@@ -15,7 +15,7 @@ from lab.results.store import Store
 from lab.results.summary import summarise
 from lab.results.tables import write_tables
 from lab.statistics.permutation import holm
-from tests.results.made import kept, metrics, record, users
+from tests.results.made import evaluation, metrics, record, users
 
 BASE = np.array([0.1, 0.5, 0.3, 0.2])
 
@@ -24,7 +24,7 @@ def put(store: Store, cell: str, values: np.ndarray, reverse: bool = False, **ch
     table = users({"all": values})
     if reverse:
         table = {name: column[::-1] for name, column in table.items()}
-    store.write(replace(record(cell, **changes), metrics=metrics(table)), judged=kept(table))
+    store.write(replace(record(cell, **changes), metrics=metrics(table)), judged=evaluation(table))
 
 
 def baseline(store: Store, name: str = "popularity", reverse: bool = False, **changes: object) -> None:
@@ -32,7 +32,7 @@ def baseline(store: Store, name: str = "popularity", reverse: bool = False, **ch
     put(store, f"{name}-{settings.get('fold', 0)}", BASE, reverse, **settings)
 
 
-def found(store: Store) -> tuple[Comparison, ...]:
+def all_comparisons(store: Store) -> tuple[Comparison, ...]:
     return comparisons(store, summarise(store))
 
 
@@ -41,7 +41,7 @@ def test_a_model_and_a_baseline_by_hand(tmp_path: Path) -> None:
     for seed in range(3):
         put(store, f"a{seed}", BASE + 0.1 * (seed + 1), seed=seed)
     baseline(store)
-    (one,) = found(store)
+    (one,) = all_comparisons(store)
     assert (one.a, one.b, one.slice, one.queries, one.users) == ("lstm · full", "popularity", "all", 4, 4)
     assert one.difference == pytest.approx(0.2)
     assert one.users_p == one.holm_p == 2 / 2**4 * (1 + 14 / 4)  # two patterns of 16, and what 4 users hide
@@ -56,7 +56,7 @@ def test_queries_are_paired_whatever_their_order(tmp_path: Path) -> None:
         store = Store(tmp_path / str(reverse))
         put(store, "a", BASE + np.array([0.1, -0.1, 0.2, 0.3]))
         baseline(store, reverse=reverse)
-        rows.append(found(store))
+        rows.append(all_comparisons(store))
     assert rows[0] == rows[1] and rows[0][0].difference == pytest.approx(0.125)
 
 
@@ -69,8 +69,10 @@ def test_the_family_is_every_two_lines_of_a_target_and_horizon_but_the_oracle(tm
     put(store, "oracle", BASE + 0.4, kind="oracle", model="oracle", features="", seed=None)
     put(store, "far", BASE, model="gru", horizon=30.0)
     names = ["gru · full", "lstm · full", "lstm · time", "last", "popularity"]
-    assert [(one.a, one.b) for one in found(store)] == list(combinations(names, 2))
-    assert [one.holm_p for one in found(store)] == pytest.approx(holm([one.users_p for one in found(store)]))
+    assert [(one.a, one.b) for one in all_comparisons(store)] == list(combinations(names, 2))
+    assert [one.holm_p for one in all_comparisons(store)] == pytest.approx(
+        holm([one.users_p for one in all_comparisons(store)])
+    )
 
 
 @pytest.mark.parametrize(("novel", "slices"), [(BASE, ["all"]), (BASE[::-1], ["all", "novel"])])
@@ -80,8 +82,8 @@ def test_a_slice_that_is_all_over_again_is_no_part_of_the_family(
     store = Store(tmp_path)
     for model, more in (("gru", 0.0), ("lstm", 0.1), ("rnn", 0.3)):
         table = users({"all": BASE + more, "novel": novel + more})
-        store.write(replace(record(model, model=model), metrics=metrics(table)), judged=kept(table))
-    every = found(store)
+        store.write(replace(record(model, model=model), metrics=metrics(table)), judged=evaluation(table))
+    every = all_comparisons(store)
     assert [one.slice for one in every if (one.a, one.b) == ("gru · full", "lstm · full")] == slices
     assert [one.holm_p for one in every] == pytest.approx(holm([one.users_p for one in every]))
 
@@ -94,8 +96,8 @@ def test_comparisons_drawn_together_have_the_p_they_have_alone(tmp_path: Path) -
         for store in (together, alone):
             put(store, model, values, model=model)
     put(together, "rnn", rng.random(40), model="rnn")
-    (one,) = found(alone)
-    other = next(c for c in found(together) if (c.a, c.b) == (one.a, one.b))
+    (one,) = all_comparisons(alone)
+    other = next(c for c in all_comparisons(together) if (c.a, c.b) == (one.a, one.b))
     assert replace(one, holm_p=0) == replace(other, holm_p=0)
 
 
@@ -104,7 +106,7 @@ def test_turned_around_a_comparison_says_the_same(tmp_path: Path) -> None:
     for seed in range(3):
         put(store, f"a{seed}", BASE + np.array([0.1, -0.2, 0.2, 0.3]) * (seed + 1), seed=seed, model="a")
         put(store, f"b{seed}", BASE[::-1].copy(), seed=seed, model="b")
-    (one,) = found(store)
+    (one,) = all_comparisons(store)
     assert one.reversed.difference == -one.difference and one.reversed.reversed == one
     assert one.users_high is not None and one.reversed.users_low == -one.users_high
 
@@ -114,7 +116,7 @@ def test_cells_of_one_row_that_answer_different_queries_are_refused_by_name(tmp_
     put(store, "a0", BASE, seed=0)
     store.write(record("a1", seed=1, metrics=metrics(users({"all": BASE}))))
     with pytest.raises(FaultError, match=r"cell a1 of the row lstm · full has no users.parquet, which a0 has"):
-        found(store)
+        all_comparisons(store)
 
 
 def test_an_incomplete_line_is_not_compared(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_an_incomplete_line_is_not_compared(tmp_path: Path) -> None:
     put(store, "a0", BASE, seed=0)
     store.write(record("a1", seed=1, status="failed", reason="Out of memory."))
     baseline(store)
-    assert found(store) == ()
+    assert all_comparisons(store) == ()
 
 
 def test_the_file_has_a_row_a_comparison_and_blanks_for_what_cannot_be_said(tmp_path: Path) -> None:
@@ -135,5 +137,5 @@ def test_the_file_has_a_row_a_comparison_and_blanks_for_what_cannot_be_said(tmp_
     (row,) = csv.DictReader(io.StringIO((tmp_path / "comparisons.csv").read_text()))
     assert tuple(row) == COLUMNS and row["horizon"] == "7" and row["queries"] == "8" and row["users"] == "4"
     assert row["seeds"] == "1" and row["seeds_low"] == "" and row["smallest_seeds_p"] == "1.0"
-    assert [from_row(row)] == list(found(store))
+    assert [from_row(row)] == list(all_comparisons(store))
     assert comparisons_csv(()).decode() == ",".join(COLUMNS) + "\n"

@@ -18,10 +18,10 @@ from lab.results.stale_cells import with_stale
 from lab.results.store import Store
 from lab.results.summary import summarise
 from lab.results.tables import print_tables, write_tables
-from tests.results.made import kept, metrics, record, same_everywhere
+from tests.results.made import evaluation, metrics, record, same_everywhere
 
 
-def asked(model: str, seed: int, steps: int = 300, code: str = "new") -> CellRecord:
+def planned_record(model: str, seed: int, steps: int = 300, code: str = "new") -> CellRecord:
     config = {"training": {"steps": steps}, "fold": 0, "seed": seed}
     prints = {"data": "log", "code": code, "packages": "jax=1"}
     return record(f"{model}-{seed}-{steps}-{code}", model=model, seed=seed, config=config, fingerprints=prints)
@@ -29,18 +29,18 @@ def asked(model: str, seed: int, steps: int = 300, code: str = "new") -> CellRec
 
 def keep(store: Store, cell: CellRecord, value: float = 0.3, queries: int = 20) -> None:
     table = same_everywhere(value, queries, noise=0.2, seed=int(cell.seed or 0))
-    store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
+    store.write(replace(cell, metrics=metrics(table)), judged=evaluation(table))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> tuple[Store, list[CellRecord]]:
     """A grid of which the gru is whole, and the lstm has one of three seeds; three others of older code lie about."""
     store = Store(tmp_path / "made")
-    planned = [asked(model, seed) for model in ("lstm", "gru") for seed in range(3)]
+    planned = [planned_record(model, seed) for model in ("lstm", "gru") for seed in range(3)]
     for cell in (*planned[3:], planned[0]):
         keep(store, cell)
     for seed in range(3):
-        keep(store, asked("lstm", seed, code="old"), 0.9, queries=30)
+        keep(store, planned_record("lstm", seed, code="old"), 0.9, queries=30)
     return store, [replace(cell, status="missing") for cell in planned]
 
 
@@ -52,24 +52,24 @@ def test_only_places_that_nothing_fresh_is_kept_of_are_stale(folder: tuple[Store
 
 
 def test_of_several_generations_the_nearest_and_then_the_newest_stands_alone(tmp_path: Path) -> None:
-    store, planned = Store(tmp_path), [replace(asked("lstm", seed), status="missing") for seed in range(3)]
+    store, planned = Store(tmp_path), [replace(planned_record("lstm", seed), status="missing") for seed in range(3)]
     for age, cell in enumerate(
         [
-            *(asked("lstm", seed, 200, "old") for seed in range(3)),
-            *(asked("lstm", seed, code="older") for seed in range(3)),
-            *(asked("lstm", seed, code="old") for seed in range(2)),
+            *(planned_record("lstm", seed, 200, "old") for seed in range(3)),
+            *(planned_record("lstm", seed, code="older") for seed in range(3)),
+            *(planned_record("lstm", seed, code="old") for seed in range(2)),
         ]
     ):
         keep(store, cell)
         os.utime(store.folder(cell.id) / "cell.json", (age, age))
     assert [one.id for one in with_stale(store, planned)[3:]] == ["lstm-0-300-old", "lstm-1-300-old"]
-    nearer = asked("lstm", 2, steps=299)
+    nearer = planned_record("lstm", 2, steps=299)
     keep(store, nearer)
     os.utime(store.folder(nearer.id) / "cell.json", (99, 99))
     assert [(one.id, one.stale) for one in with_stale(store, planned)[3:]] == [(nearer.id, ("training.steps",))]
 
 
-def said(store: Store, planned: list[CellRecord]) -> list[str]:
+def stale_lines(store: Store, planned: list[CellRecord]) -> list[str]:
     console = Console(file=io.StringIO(), width=80)
     print_tables(write_tables(store, planned), console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
@@ -77,9 +77,9 @@ def said(store: Store, planned: list[CellRecord]) -> list[str]:
 
 def test_a_stale_row_is_marked_and_moves_no_other(folder: tuple[Store, list[CellRecord]]) -> None:
     store, planned = folder
-    fresh = said(store, planned)
+    fresh = stale_lines(store, planned)
     compared = (store.root / "comparisons.csv").read_bytes()
-    text = said(store, with_stale(store, planned))
+    text = stale_lines(store, with_stale(store, planned))
 
     # Nothing but the row and its note came to it: it is no best, and what it has, of more queries too, moves no number.
     def squeezed(lines: list[str]) -> list[str]:
@@ -126,16 +126,19 @@ def test_a_report_shows_stale_cells_on_request_alone(folder: tuple[Store, list[C
 @pytest.mark.parametrize(
     ("other", "named"),
     [
-        (asked("lstm", 1, steps=200), "lstm-0-300-new and lstm-1-200-new differ in training.steps"),
-        (asked("lstm", 1, code="old"), "differ in code"),
-        (replace(asked("rnn", 0), fingerprints={"data": "other", "code": "", "packages": "jax=1"}), "differ in data"),
+        (planned_record("lstm", 1, steps=200), "lstm-0-300-new and lstm-1-200-new differ in training.steps"),
+        (planned_record("lstm", 1, code="old"), "differ in code"),
+        (
+            replace(planned_record("rnn", 0), fingerprints={"data": "other", "code": "", "packages": "jax=1"}),
+            "differ in data",
+        ),
     ],
     ids=["settings", "code", "data of another line"],
 )
 def test_a_folder_that_does_not_tell_which_are_stale_is_refused(tmp_path: Path, other: CellRecord, named: str) -> None:
     store = Store(tmp_path)
-    keep(store, asked("lstm", 0))
-    keep(store, replace(asked("gru", 1), fingerprints={"data": "log", "code": "own", "packages": "jax=1"}))
+    keep(store, planned_record("lstm", 0))
+    keep(store, replace(planned_record("gru", 1), fingerprints={"data": "log", "code": "own", "packages": "jax=1"}))
     summarise(store)  # a class of the user's own may be in the code of one line, and not of another
     keep(store, other)
     with pytest.raises(InputError, match=f"{named}; one of them is stale"):

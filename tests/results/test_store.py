@@ -24,7 +24,7 @@ from lab.report.write import draw_report, write_report
 from lab.results.cell_files import CHECKPOINT, CURVE, USERS
 from lab.results.damage import find_damage
 from lab.results.store import Store
-from tests.results.made import kept, metrics, record, same_everywhere
+from tests.results.made import evaluation, metrics, record, same_everywhere
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ CURVE_COLUMNS = {
 def write(store: Store, cell: CellRecord, value: float = 0.3) -> CellRecord:
     users = same_everywhere(value)
     cell = replace(cell, metrics=metrics(users))
-    store.write(cell, curve=CURVE_COLUMNS, judged=kept(users), checkpoint=b"\x00weights")
+    store.write(cell, curve=CURVE_COLUMNS, judged=evaluation(users), checkpoint=b"\x00weights")
     return cell
 
 
@@ -154,7 +154,7 @@ def whole_cell(root: Path) -> tuple[Store, str]:
     store = Store(root)
     config = {"steps": 3, "rate": 0.5, "sets": ["a", "b"]}
     cell = record(config=config, fingerprints={"data": "a"}, modules={"m": "1"}, measures=None)
-    judged = kept(same_everywhere(0.3, queries=3), reliability={"low": np.zeros(2)})
+    judged = evaluation(same_everywhere(0.3, queries=3), reliability={"low": np.zeros(2)})
     store.write(cell, curve=CURVE_COLUMNS, judged=judged, checkpoint=b"weights")
     return store, cell.id
 
@@ -222,7 +222,7 @@ def test_a_record_of_an_earlier_version_is_told_apart_from_a_damaged_one(tmp_pat
 
 def test_raw_ids_are_kept_out() -> None:
     with pytest.raises(ValueError, match="row numbers"):
-        Store(Path("nowhere")).write(record(), judged=kept({"user": np.array(["alice"])}))
+        Store(Path("nowhere")).write(record(), judged=evaluation({"user": np.array(["alice"])}))
     with pytest.raises(ValueError, match="cell id"):
         Store(Path("nowhere")).folder("../escape")
 
@@ -231,13 +231,13 @@ WRITER = """
 import sys
 from pathlib import Path
 from lab.results.store import Store
-from tests.results.made import kept, metrics, record, same_everywhere
+from tests.results.made import evaluation, metrics, record, same_everywhere
 from dataclasses import replace
 store = Store(Path(sys.argv[1]))
 for i in range(100_000):
     value = 2.0 ** -(i % 1_000)  # a power of two, so that the mean of equal values is the value to the last bit
     users = same_everywhere(value)
-    store.write(replace(record(), metrics=metrics(users)), judged=kept(users), checkpoint=str(value).encode())
+    store.write(replace(record(), metrics=metrics(users)), judged=evaluation(users), checkpoint=str(value).encode())
     if i == 0:
         print("ready", flush=True)
 """

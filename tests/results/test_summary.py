@@ -11,15 +11,16 @@ from scipy import stats
 from lab.core.errors import FaultError, InputError
 from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord
+from lab.results.line import group_lines
 from lab.results.store import Store
 from lab.results.summary import Estimate, Summary, summarise
 from lab.statistics.intervals import over_users
-from tests.results.made import kept, metrics, record, same_everywhere, users
+from tests.results.made import evaluation, metrics, record, same_everywhere, users
 
 
 def write(store: Store, cell: CellRecord, table: dict[str, np.ndarray], extra: tuple[Metric, ...] = ()) -> CellRecord:
     cell = replace(cell, metrics=metrics(table) + extra)
-    store.write(cell, judged=kept(table))
+    store.write(cell, judged=evaluation(table))
     return cell
 
 

@@ -20,7 +20,7 @@ from lab.results.store import Store
 from lab.results.table_layout import short
 from lab.results.tables import print_tables, write_tables
 from lab.targets import NextItem
-from tests.results.made import kept, metrics, record, same_everywhere, users
+from tests.results.made import evaluation, metrics, record, same_everywhere, users
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +49,7 @@ def _end(store: Store, cell: CellRecord, value: float) -> CellRecord:
     else:
         table = same_everywhere(value, queries=40, noise=0.2, seed=cell.seed or 0)
         cell = replace(cell, metrics=metrics(table))
-        store.write(cell, judged=kept(table))
+        store.write(cell, judged=evaluation(table))
     return cell
 
 
@@ -77,7 +77,7 @@ def test_one_query_has_no_interval_and_a_tie_of_all_lines_no_best(tmp_path: Path
     store, table = Store(tmp_path), same_everywhere(1.0, queries=1)
     for name in ("popularity", "last"):
         cell = record(name, kind="baseline", model=name, features="", seed=None, metrics=metrics(table))
-        store.write(cell, judged=kept(table))
+        store.write(cell, judged=evaluation(table))
     (shown,) = write_tables(store)
     assert not any(entry.best for row in shown.sections[0].rows for entry in row.entries)
     assert shown.caption.endswith("over users. One user alone has no interval.")
@@ -103,7 +103,7 @@ def asked_next(store: Store, values: dict[str, np.ndarray], cold: int = 0, horiz
     counts = (Metric("test", "all", "queries", float(len(values["all"]))), Metric("test", "all", "cold", float(cold)))
     cell = record(f"last-{horizon:g}", kind="baseline", model="last", features="", seed=None, horizon=horizon)
     asked = replace(cell, metrics=(*metrics(table), *counts), measures=NextItem().measures())
-    store.write(asked, judged=kept(table))
+    store.write(asked, judged=evaluation(table))
 
 
 @pytest.mark.parametrize(
@@ -231,6 +231,6 @@ def test_a_line_that_is_not_whole_stays_on_one_line_of_80_columns(tmp_path: Path
     planned = [record(f"t{seed}", model="Transformer", features="full", seed=seed) for seed in range(5)]
     for cell in planned[:4]:
         table = same_everywhere(0.5, noise=0.8, seed=int(cell.seed or 0))
-        store.write(replace(cell, metrics=metrics(table)), judged=kept(table))
+        store.write(replace(cell, metrics=metrics(table)), judged=evaluation(table))
     planned[4] = replace(planned[4], status="missing")
     assert any(line.startswith("Transformer · full 4/5") and line.count("±") == 6 for line in printed(store, planned))

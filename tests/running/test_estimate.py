@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.estimates import seconds_of, told
+from benchmarks.estimates import estimated_seconds, seconds_of
 from lab.core.progress import duration
 from lab.data.fold.view import build_view
 from lab.data.log.cache import prepare_log
@@ -17,7 +17,7 @@ from lab.running.assembly import assemblies
 from lab.running.estimate import SHARE, Budget, Estimator, guessed
 from lab.running.guesses import closing_seconds
 from lab.training.settings import Training
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0.1, 10)), max_size=20), st.floats(0, 5))
@@ -46,7 +46,7 @@ def test_a_budget_follows_what_is_measured() -> None:
 @pytest.fixture(scope="module")
 def small(broadcasting: None, tmp_path_factory: pytest.TempPathFactory) -> tuple:
     """An experiment, its data, its programs and its cells."""
-    experiment = asked(
+    experiment = small_experiment(
         source=SyntheticShop(users=60, days=120, categories=8, items=40),
         horizons=(7,),
         models=(RNN(width=8), GRU(width=16)),
@@ -87,8 +87,8 @@ def test_where_there_is_time_for_one_program_the_other_goes_by_it(small: tuple) 
 @pytest.mark.parametrize("seconds", [0, 45, 200, 3599, 3600, 7500])
 def test_the_benchmark_reads_what_durations_say(seconds: int) -> None:
     assert seconds_of(duration(seconds)) == seconds
-    assert told(f"many: cells:  42 %, {duration(seconds)} left · LSTM") == seconds
-    assert told("many: cells: at least 3 s left") is None
+    assert estimated_seconds(f"many: cells:  42 %, {duration(seconds)} left · LSTM") == seconds
+    assert estimated_seconds("many: cells: at least 3 s left") is None
 
 
 def test_page_and_wandb_are_counted() -> None:

@@ -61,7 +61,7 @@ from lab.targets import NextItem
 from lab.tracking.tracker import Tracking
 from lab.training.checkpoints import to_bytes
 from lab.training.settings import Training
-from tests.small_experiment import asked
+from tests.small_experiment import small_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(lab.__path__[0])
@@ -73,9 +73,9 @@ def every_cell() -> list[Cell]:
     """A cell of each shipped model, feature group, target, source and baseline."""
     groups = {name: ("category", name) for name in EVERYTHING if name != "category"}
     models = tuple(cls() for cls in shipped("model").values())
-    ticks = asked(models=models, features=groups, seeds=1, horizons=(7,))
+    ticks = small_experiment(models=models, features=groups, seeds=1, horizons=(7,))
     steps = {name: ("behaviour", name) for name in ("item", "time", "price")}
-    events = asked(target=NextItem(), models=models, features=steps, seeds=1, horizons=(7,))
+    events = small_experiment(target=NextItem(), models=models, features=steps, seeds=1, horizons=(7,))
     return [*grid(ticks, "data", oracle=True), *grid(events, "data", oracle=False)]
 
 
@@ -151,7 +151,7 @@ APART: tuple[Any, ...] = (
 tells how far it is, looks whether it fits memory, and keeps what came out."""
 
 
-def _apart(module: str, name: str) -> bool:
+def _is_apart(module: str, name: str) -> bool:
     return any(
         module == one.__name__ if isinstance(one, ModuleType) else (module, name) == (one.__module__, one.__qualname__)
         for one in APART
@@ -207,7 +207,7 @@ def covered(code: CodeUsed) -> set[tuple[str, str]]:
 @pytest.mark.parametrize(
     "experiment",
     [
-        asked(
+        small_experiment(
             source=SyntheticShop(users=60, days=90),
             horizons=(7,),
             models=(LSTM(width=4),),
@@ -215,7 +215,7 @@ def covered(code: CodeUsed) -> set[tuple[str, str]]:
             seeds=1,
             training=Training(steps=4, batch=4, row_length=32, overlap=8, evaluate_every=2, share=0.9),
         ),
-        asked(
+        small_experiment(
             source=SyntheticShop(users=60, days=90),
             target=NextItem(objective="sampled", negatives=4),
             horizons=(7,),
@@ -247,11 +247,11 @@ def test_all_that_runs_for_a_cell_is_in_its_fingerprint(
         known = covered(cell.code)
         assert run.store.read(cell.id).status == "done"
         assert len(executed.found[cell.id]) > 5
-        lacking = {name for name in executed.found[cell.id] - known if not _apart(*name)}
+        lacking = {name for name in executed.found[cell.id] - known if not _is_apart(*name)}
         assert lacking == set(), (
             f"{cell.id}: ran and is not in its fingerprint; mark it with @computes_cells, or name it"
         )
-    assert {name for name in executed.found["data"] - everyone if not _apart(*name)} - DATA_WORDS == set()
+    assert {name for name in executed.found["data"] - everyone if not _is_apart(*name)} - DATA_WORDS == set()
 
 
 DATA_WORDS = {(f.__module__, f.__name__) for f in (date_text, days_text, span_text)}
@@ -298,7 +298,7 @@ def test_packages_that_import_lazily_say_the_same_to_type_checkers() -> None:
 
 def test_the_grid_of_a_large_experiment_is_named_at_once() -> None:
     begun = os.times()
-    cells = [*every_cell(), *grid(asked(seeds=100), "data", oracle=False)]
+    cells = [*every_cell(), *grid(small_experiment(seeds=100), "data", oracle=False)]
     assert len({cell.id for cell in cells}) == len(cells) > 400
     took = os.times()
     assert took.user + took.system - begun.user - begun.system < 5

@@ -77,7 +77,7 @@ def cells(folder: Path) -> dict[str, Path]:
     return {path.parent.name: path.parent for path in folder.glob("cells/*/cell.json")}
 
 
-def kept(folder: Path) -> dict[str, bytes]:
+def cell_files(folder: Path) -> dict[str, bytes]:
     """Everything that may not differ by a bit between two runs."""
     names = ("cells.csv", "summary.csv", "summary.md", "summary.tex")
     return {name: (folder / name).read_bytes() for name in names} | {
@@ -105,7 +105,7 @@ def test_a_run_leaves_cells_and_tables(home: Path, first: Ended) -> None:
         == {"cell.json", "curve.csv", "users.parquet", "reliability.csv", "checkpoint"}
         for place in trained
     )
-    assert set(kept(home / "results" / "tiny")) >= {"cells.csv", "summary.csv", "summary.md", "summary.tex"}
+    assert set(cell_files(home / "results" / "tiny")) >= {"cells.csv", "summary.csv", "summary.md", "summary.tex"}
     assert "RNN width=8 · more" in said and "oracle" in said
     assert max(map(len, said.splitlines())) <= 80
 
@@ -138,12 +138,12 @@ def test_a_report_that_cannot_be_written_costs_no_number(home: Path, commands: H
 def test_a_second_run_computes_nothing(home: Path, commands: Home, first: Ended) -> None:
     folder = home / "results" / "tiny"
     before, stamps = (
-        kept(folder),
+        cell_files(folder),
         {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()},
     )
     code, said, _ = commands.run("lab.run", "tiny.py", "--no-report", hash_seed=2)
     assert code == 0 and f"{CELLS} of {CELLS} cells are there already." in said
-    assert kept(folder) == before
+    assert cell_files(folder) == before
     assert {cell: (place / "cell.json").stat().st_mtime_ns for cell, place in cells(folder).items()} == stamps
 
 
@@ -170,7 +170,7 @@ def test_damaged_cells_are_all_named_and_the_rest_is_kept(home: Path, commands: 
         shutil.rmtree(place)
     code, said, complained = commands.run("lab.run", "tiny.py", *few)
     assert (code, complained) == (0, "") and f"{CELLS - 2} of {CELLS} cells are there already." in said
-    assert kept(folder) == kept(home / "results" / "tiny")
+    assert cell_files(folder) == cell_files(home / "results" / "tiny")
 
 
 def test_stale_cells_are_shown_on_request_and_nothing_is_computed(home: Path, commands: Home, first: Ended) -> None:
@@ -220,7 +220,7 @@ def test_stopped_twice_and_gone_on_with_it_is_the_same_to_the_bit(home: Path, co
     interrupt(commands, folder, signal.SIGTERM, 3, *arguments)
     assert len(cells(folder)) < CELLS
     assert commands.run("lab.run", *arguments, "--no-report")[0] == 0
-    assert kept(folder) == kept(home / "results" / "tiny")
+    assert cell_files(folder) == cell_files(home / "results" / "tiny")
 
 
 @pytest.mark.parametrize(("times", "pause"), [(1, 0.2), (4, 0.2), (300, 0.01)])
@@ -246,7 +246,7 @@ def test_two_processes_share_a_grid_and_write_each_cell_once(home: Path, command
     ended = [process.ended() for process in pair]
     assert [code for code, *_ in ended] == [0, 0], ended
     assert {cell: len(found) for cell, found in stamps.items()} == dict.fromkeys(cells(folder), 1)
-    assert kept(folder) == kept(home / "results" / "tiny")
+    assert cell_files(folder) == cell_files(home / "results" / "tiny")
     assert not list((folder / "claims").iterdir())
 
 
@@ -259,7 +259,7 @@ def test_the_claims_of_a_killed_process_are_taken_over(home: Path, commands: Hom
     assert process.wait() == -signal.SIGKILL
     assert list(folder.glob("claims/rnn*"))
     assert commands.run("lab.run", "tiny.py", "--out", "killed", "--no-report")[0] == 0
-    assert kept(folder) == kept(home / "results" / "tiny")
+    assert cell_files(folder) == cell_files(home / "results" / "tiny")
     assert not list((folder / "claims").iterdir())
 
 

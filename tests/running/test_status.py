@@ -24,17 +24,17 @@ from lab.training.settings import Training
 from lab.training.state import TrainState
 from lab.training.step import StepMetrics
 from lab.training.visits import Position
-from tests.results.made import kept, same_everywhere
-from tests.small_experiment import asked
+from tests.results.made import evaluation, same_everywhere
+from tests.small_experiment import small_experiment
 
 FIVE = Training(steps=5)
 
 
 def cells_of(data: str = "data", **changed: object) -> list[Cell]:
-    return grid(replace(asked(), **changed), data, oracle=False)  # type: ignore[arg-type]
+    return grid(replace(small_experiment(), **changed), data, oracle=False)  # type: ignore[arg-type]
 
 
-def said(store: Store, cells: list[Cell]) -> str:
+def status_text(store: Store, cells: list[Cell]) -> str:
     console = Console(file=StringIO(), width=80)
     print_states(states(store, cells), store, console)
     return console.file.getvalue()  # type: ignore[attr-defined]
@@ -65,21 +65,21 @@ def test_what_was_stopped_in_its_training_is_told_with_its_newest_whole_step(tmp
         store.checkpoints(cell.id).write(step, in_training(step, loss))
     newest = store.folder(cells[0].id) / "unfinished.004100"
     newest.write_bytes(b"torn")
-    text = said(store, cells)
+    text = status_text(store, cells)
     lines = " ".join(text.split())
     assert "stopped at step 50: 1 cell after 25 s, valid loss 0.9000; a run goes on from there." in lines
     assert "stopped at step 4,000: 2 cells after 33 min 20 s, valid loss 0.7500 to 0.8125; a run" in lines
     with Claims(tmp_path) as claims:
         assert claims.take(cells[2].id)
         assert [one.state for one in states(store, cells)][:4] == ["stopped", "stopped", "running", "missing"]
-        assert "running, at step 50 or beyond: 1 cell after 25 s, valid loss 0.9000." in said(store, cells)
+        assert "running, at step 50 or beyond: 1 cell after 25 s, valid loss 0.9000." in status_text(store, cells)
     assert newest.exists()
 
 
 def test_of_the_next_event_there_are_no_days(tmp_path: Path) -> None:
     cells = cells_of()
-    assert "days" in said(Store(tmp_path), cells)
-    text = said(Store(tmp_path), [replace(cell, horizon=LAST_EVENT) for cell in cells])
+    assert "days" in status_text(Store(tmp_path), cells)
+    text = status_text(Store(tmp_path), [replace(cell, horizon=LAST_EVENT) for cell in cells])
     assert "days" not in text and text.split("\n")[0].split() == [state for state in STATES if state not in SELDOM]
 
 
@@ -108,7 +108,7 @@ def test_code_and_packages_that_moved_are_named(tmp_path: Path, name: str) -> No
     record = cells[-1].record("done")
     store.write(replace(record, id="older", fingerprints={**record.fingerprints, name: "as it was"}))
     assert [one.moved for one in states(store, cells) if one.state == "stale"] == [(name,)]
-    text = said(store, cells)
+    text = status_text(store, cells)
     assert f"stale in {name}: 1 cell on disk; a run computes what is stale anew." in text
     assert max(map(len, text.splitlines())) <= 80
 
@@ -116,14 +116,14 @@ def test_code_and_packages_that_moved_are_named(tmp_path: Path, name: str) -> No
 def test_damaged_cells_are_counted_and_all_named_and_the_others_are_told(tmp_path: Path) -> None:
     store, cells = Store(tmp_path), cells_of()
     for cell in cells[:4]:
-        store.write(cell.record("done"), judged=kept(same_everywhere(0.3)))
-    assert "damaged" not in said(store, cells)
+        store.write(cell.record("done"), judged=evaluation(same_everywhere(0.3)))
+    assert "damaged" not in status_text(store, cells)
     one, cut, gone = (store.folder(cell.id) for cell in cells[1:4])
     (one / "cell.json").write_text('{"id": ')
     (cut / USERS).write_bytes((cut / USERS).read_bytes()[:-8])
     (gone / USERS).unlink()
     assert [one.state for one in states(store, cells)][:5] == ["done", *3 * ["damaged"], "missing"]
-    lines = said(store, cells).splitlines()
+    lines = status_text(store, cells).splitlines()
     assert lines[0].split() == ["days", "done", "running", "damaged", "missing"]
     # No name is broken over two lines.
     assert {line.split("  ")[0] for line in lines[1:-5]} >= {f"{m} width=8 · more" for m in ("LSTM", "GRU")}

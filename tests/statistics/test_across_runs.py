@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
-from benchmarks.shared.truths import MIDDLE, between, runs
+from benchmarks.shared.truths import MIDDLE, lies_within, runs
 from lab.statistics.across_runs import improvement, interquartile_mean, over_runs
 
 
@@ -28,7 +28,7 @@ def test_a_task_weighs_the_same_however_often_it_was_run() -> None:
 def test_coverage_over_runs() -> None:
     rng = np.random.default_rng(1)
     found = [over_runs(list(runs(rng, 5)), rng) for _ in range(3_000)]
-    assert between(sum(i is not None and i.low <= MIDDLE <= i.high for i in found), 3_000)
+    assert lies_within(sum(i is not None and i.low <= MIDDLE <= i.high for i in found), 3_000)
 
 
 def test_too_few_runs_or_tasks_have_no_interval() -> None:

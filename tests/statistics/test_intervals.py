@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from benchmarks.shared.truths import Sample, between, lopsided, often, paired, rarely
+from benchmarks.shared.truths import Sample, lies_within, lopsided, often, paired, rarely
 from lab.statistics.intervals import _poisson, over_seeds, over_users, over_users_each
 
 
@@ -13,7 +13,7 @@ from lab.statistics.intervals import _poisson, over_seeds, over_users, over_user
 def test_coverage_over_users(users: int) -> None:
     rng = np.random.default_rng(users)
     found = [one for _ in range(60) for one in over_users_each([often(rng, users) for _ in range(100)], rng)]
-    assert between(sum(i is not None and i.low <= 0.25 <= i.high for i in found), 6_000)
+    assert lies_within(sum(i is not None and i.low <= 0.25 <= i.high for i in found), 6_000)
 
 
 @pytest.mark.parametrize("users", [20, 60])
@@ -21,7 +21,7 @@ def test_coverage_where_few_users_have_all(users: int) -> None:
     """Percentiles as they are cover 90 % and 93 % here."""
     rng = np.random.default_rng(users)
     found = [one for _ in range(60) for one in over_users_each([rarely(rng, users) for _ in range(100)], rng)]
-    assert between(sum(i is not None and i.low <= 0.1 <= i.high for i in found), 6_000)
+    assert lies_within(sum(i is not None and i.low <= 0.1 <= i.high for i in found), 6_000)
 
 
 @pytest.mark.parametrize("draw", [paired, lopsided])
@@ -33,7 +33,7 @@ def test_coverage_of_a_paired_difference_over_users(users: int, draw: Callable[.
         differences, user = draw(rng, users, 100)
         found = over_users_each(((one, user) for one in differences), rng, bca=False)
         covered += sum(one is not None and one.low <= 0 <= one.high for one in found)
-    assert between(covered, 6_000)
+    assert lies_within(covered, 6_000)
 
 
 def test_groups_of_users_leave_the_width() -> None:
@@ -94,7 +94,7 @@ def test_coverage_over_seeds() -> None:
     """Exact by construction where the means of seeds are normal."""
     rng = np.random.default_rng(4)
     intervals = [over_seeds(rng.normal(0.3, 0.01, 5)) for _ in range(20_000)]
-    assert between(sum(i is not None and i.low <= 0.3 <= i.high for i in intervals), 20_000, 0.94, 0.96)
+    assert lies_within(sum(i is not None and i.low <= 0.3 <= i.high for i in intervals), 20_000, 0.94, 0.96)
 
 
 def test_samples_drawn_together_have_the_intervals_they_have_alone() -> None:

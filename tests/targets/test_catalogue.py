@@ -20,7 +20,7 @@ from tests.quick import quick
 N, C, D = 23, 11, 4
 
 
-def drawn(seed: int = 0, labels: int = N) -> tuple[Factors, Any, Any]:
+def draw_factors(seed: int = 0, labels: int = N) -> tuple[Factors, Any, Any]:
     """Factors of random logits, labels, and weights of which some are 0."""
     rng = np.random.default_rng(seed)
     hidden, kernel, bias = (rng.normal(size=shape).astype(np.float32) for shape in ((labels, D), (C, D), (C,)))
@@ -43,7 +43,7 @@ def test_softmax_in_blocks_is_softmax_and_so_is_its_gradient(
 ) -> None:
     monkeypatch.setattr(catalogue_loss, "LOGITS_AT_ONCE", at_once * C)
     monkeypatch.setattr(catalogue_loss, "ROWS_AT_LEAST", 1)
-    factors, id, weight = drawn()
+    factors, id, weight = draw_factors()
     smooth = jnp.float32(smoothing)
     own = quick(jax.value_and_grad(lambda h, k, b: softmax_loss(h, k, b, id, weight, smooth) * 3, (0, 1, 2)))
     theirs = quick(jax.value_and_grad(lambda h, k, b: dense(h, k, b, id, weight, smoothing) * 3, (0, 1, 2)))
@@ -79,7 +79,7 @@ def test_no_loss_has_all_its_scores_in_memory_at_once(loss: str) -> None:
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("by_popularity", [True, False])
 def test_sampled_softmax_estimates_the_sum_over_all_others(shared: bool, by_popularity: bool) -> None:
-    factors, id, weight = drawn()
+    factors, id, weight = draw_factors()
     wanted = dense(*factors[:3], id, weight, 0.0)
 
     def estimated(count: int) -> Any:
@@ -95,7 +95,7 @@ def test_sampled_softmax_estimates_the_sum_over_all_others(shared: bool, by_popu
 @pytest.mark.usefixtures("broadcasting")
 def test_negatives_of_one_block_are_those_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks bound memory: each label is still held against as many of its own, whose mean loss is the same."""
-    factors, id, weight = drawn(labels=400)
+    factors, id, weight = draw_factors(labels=400)
     found = []
     for at_once in (1 << 21, 64 * D * 10):
         monkeypatch.setattr(catalogue_loss, "LOGITS_AT_ONCE", at_once)
@@ -107,7 +107,7 @@ def test_negatives_of_one_block_are_those_of_many(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("broadcasting")
 @pytest.mark.parametrize("calibration", [0.0, 0.75, 1.0])
 def test_gbce_is_its_formula(calibration: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    factors, id, weight = drawn()
+    factors, id, weight = draw_factors()
     against = np.array([1, 4, 4, 7])
     monkeypatch.setattr(catalogue_loss, "_draw", lambda *_: jnp.asarray(against))
     loss = quick(lambda key: gbce(factors, id, weight, Negatives(4, True, False), calibration, key))
@@ -123,7 +123,7 @@ def test_gbce_is_its_formula(calibration: float, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("broadcasting")
 def test_without_calibration_it_is_plain_binary_cross_entropy() -> None:
-    factors, id, _ = drawn(labels=1)
+    factors, id, _ = draw_factors(labels=1)
     key, weight = jax.random.key(0), jnp.ones(1)
     found = quick(lambda key: gbce(factors, jnp.asarray(id), weight, Negatives(64, True, False), 0.0, key))(key)
     logits = np.asarray(factors.hidden @ factors.kernel.T + factors.bias[None], np.float64)[0]
@@ -197,7 +197,7 @@ def test_ranks_are_those_of_all_scores_with_ties_against_the_label(
     queries: int, candidates: int, seed: int, leave_out: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    factors, label, _ = drawn(seed)
+    factors, label, _ = draw_factors(seed)
     # Small whole numbers: many scores are equal, and exactly so.
     hidden, kernel = (np.round(np.asarray(part)) for part in factors[:2])
     label = np.where(rng.random(N) < 0.2, -1, label)

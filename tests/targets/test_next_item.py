@@ -44,7 +44,7 @@ def seen(histories: Histories, target: NextItem, horizons: tuple[int, ...] = (2,
     return build_view(target.arrange(histories, Timeline()), fold, target.categories)[0]
 
 
-def asked(view: FoldView, target: NextItem, split: str, **timeline) -> tuple[Steps, tuple[Labels, ...]]:
+def lay_and_label(view: FoldView, target: NextItem, split: str, **timeline) -> tuple[Steps, tuple[Labels, ...]]:
     steps = target.lay_steps(view, Timeline(min_events=1, **timeline), split)
     return target.add_labels(view, steps, split)
 
@@ -85,7 +85,7 @@ def test_labels_are_the_next_events_that_count(events: list, behaviours: tuple[s
     view = seen(small_histories(known + events, behaviours=KINDS, users=range(4)), target)
     fold = view.fold
     for split, opens in (("train", -(10**18)), ("valid", fold.valid_cutoff), ("test", fold.test_cutoff)):
-        steps, labels = asked(view, target, split)
+        steps, labels = lay_and_label(view, target, split)
         for horizon, own in zip(fold.horizons, labels, strict=True):
             end = fold.valid_cutoff if split == "train" else opens + horizon
             wanted = by_hand(view, target, opens, end)
@@ -117,7 +117,9 @@ def test_what_follows_moves_nothing_but_its_own_label(events: list) -> None:
         seen(small_histories(some, behaviours=KINDS, users=range(4)), target) for some in (known + events, every)
     )
     assert one.names.tolist() == other.names.tolist()
-    for mine, theirs in zip(asked(one, target, "train")[1], asked(other, target, "train")[1], strict=True):
+    for mine, theirs in zip(
+        lay_and_label(one, target, "train")[1], lay_and_label(other, target, "train")[1], strict=True
+    ):
         assert mine.ids.tolist() == theirs.ids.tolist() and mine.offsets.tolist() == theirs.offsets.tolist()
     steps = [target.lay_steps(view, Timeline(min_events=1), "train") for view in (one, other)]
     assert steps[0].time.tolist() == steps[1].time.tolist() and steps[0].asked.tolist() == steps[1].asked.tolist()
@@ -127,15 +129,15 @@ def test_what_follows_moves_nothing_but_its_own_label(events: list) -> None:
 def test_who_was_silent_for_long_is_asked_when_they_are_back() -> None:
     log = small_histories([(0, i, None, d) for i, d in zip("abcab", (0, 1, 2, 7, 7.5), strict=True)])
     view = seen(log, NextItem())
-    steps = asked(view, NextItem(), "valid", active_days=30)[0]
+    steps = lay_and_label(view, NextItem(), "valid", active_days=30)[0]
     assert steps.event[steps.asked].tolist() == [2, 3, 4]
-    assert asked(view, NextItem(), "valid", active_days=3)[0].asked.tolist() == [3, 4]
+    assert lay_and_label(view, NextItem(), "valid", active_days=3)[0].asked.tolist() == [3, 4]
 
 
 def test_an_item_unknown_at_the_valid_cutoff_is_counted_and_no_label() -> None:
     log = small_histories([(0, i, None, d) for i, d in zip("ababza", (0, 1, 2, 3, 7, 8), strict=True)])
     view = seen(log, NextItem(), (2,))
-    (labels,) = asked(view, NextItem(), "valid")[1]
+    (labels,) = lay_and_label(view, NextItem(), "valid")[1]
     assert labels.cold == 1 and view.names[labels.ids].tolist() == ["a"]
 
 
@@ -149,7 +151,7 @@ def test_a_share_of_the_users_is_learned_from_and_everyone_tested() -> None:
     log = small_histories([(u, i, None, d) for u in range(8) for i, d in zip("abab", (0, 1, 7, 10), strict=True)])
     fold = Fold(0, 0, 6 * DAY, 9 * DAY, (2 * DAY,), DAY)
     view, _ = build_view(NextItem().arrange(log, Timeline()), fold, Categories(rule="item"), limits=Limits(share=0.5))
-    users = {split: len(asked(view, NextItem(), split)[0].user) for split in ("train", "valid", "test")}
+    users = {split: len(lay_and_label(view, NextItem(), split)[0].user) for split in ("train", "valid", "test")}
     assert users == {"train": 4, "valid": 4, "test": 8}
 
 
@@ -174,7 +176,7 @@ def test_leave_one_out_tests_the_last_event_and_validates_the_one_before() -> No
     view = cut_at_the_last(log, NextItem())
     found = {}
     for split in ("train", "valid", "test"):
-        steps, (labels,) = asked(view, NextItem(), split)
+        steps, (labels,) = lay_and_label(view, NextItem(), split)
         named = {int(view.histories.user_of_event[e]): view.names[c]
                  for e, c in sorted(label_events(view, steps, labels).items())}  # fmt: skip
         found[split] = named
@@ -201,7 +203,7 @@ def test_leave_one_out_asks_for_the_last_event_that_counts(events: list, behavio
     log = small_histories(known + events, behaviours=KINDS)
     view, sign = cut_at_the_last(log, target), log.sign[log.behaviour]
     for split, place in (("test", -1), ("valid", -2)):
-        steps, (labels,) = asked(view, target, split, protocol="leave_one_out")
+        steps, (labels,) = lay_and_label(view, target, split, protocol="leave_one_out")
         wanted = {}
         for u in range(log.users):
             mine = range(log.offsets[u], log.offsets[u + 1])
@@ -284,7 +286,7 @@ def test_one_purchase_that_answers_many_queries_is_one_independent_label() -> No
     for behaviours, wanted in ((("purchase",), 1), ((), 5)):
         target = NextItem(behaviours=behaviours)
         view = seen(histories, target)
-        steps, (labels, _) = asked(view, target, "train")
+        steps, (labels, _) = lay_and_label(view, target, "train")
         assert labels.answered.sum() == 5
         assert target.independent_windows(view, steps.queries[labels.answered], 0) == wanted
 
@@ -298,9 +300,9 @@ def test_more_negatives_than_candidates_are_refused(drawn: dict) -> None:
     with pytest.raises(
         InputError, match=r"target\.negatives: 3 are to be drawn of 2 candidates; use fewer, or target\.o"
     ):
-        asked(seen(log, target), target, "train")
+        lay_and_label(seen(log, target), target, "train")
     fewer = NextItem(negatives=2, **drawn)
-    assert len(asked(seen(log, fewer), fewer, "train")[1][0].ids) == 1
+    assert len(lay_and_label(seen(log, fewer), fewer, "train")[1][0].ids) == 1
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
     facts["files"] = [file.name for file in scan.files]
     facts["blank_lines"] = held.blank if held is not None else 0
     facts["quarantine"] = count_quarantined(quarantine)
-    log, removed = _cleaned(log, scan, cleaning, timeline, horizons, facts)
+    log, removed = _clean(log, scan, cleaning, timeline, horizons, facts)
     facts["rules"] = [asdict(rule) for rule in removed]
     return encode_log(log, scan, quarantine, facts)
 
@@ -59,12 +59,12 @@ def _refuse_clock(facts: Mapping[str, Any], cleaning: Cleaning, timeline: Timeli
             raise InputError(f"{name}: {value} says nothing of a log in order, which has no times; leave it out.")
 
 
-def _cleaned(
+def _clean(
     log: Log, scan: Scan, cleaning: Cleaning, timeline: Timeline, horizons: tuple[float, ...], facts: dict[str, Any]
 ) -> tuple[Log, list[Removal]]:
     span = stated_range(cleaning, scan.since, scan.until)
     log, removed = row_rules(log, cleaning, span)
-    log = _ended(log, timeline, removed)
+    log = _cut_at_end(log, timeline, removed)
     _require_events(log, scan, removed)
     log, more, facts["repeats"] = drop_duplicates(log.without("fault").sorted(), cleaning.duplicates, scan)
     removed += more
@@ -83,7 +83,7 @@ def _cleaned(
     return log, removed
 
 
-def _ended(log: Log, timeline: Timeline, removed: list[Removal]) -> Log:
+def _cut_at_end(log: Log, timeline: Timeline, removed: list[Removal]) -> Log:
     if timeline.end is None:
         return log
     kept = log["time"] <= instant(timeline.end)

@@ -134,7 +134,7 @@ def repeat_remarks(facts: Mapping[str, Any]) -> Iterator[str]:
         )
     if found.get("differing"):
         yield (
-            f"{_rows_equal(found['differing'])} {_mapped(facts)}, and not in {_named(found['columns'])}: "
+            f"{_rows_equal(found['differing'])} {_mapped(facts)}, and not in {_column_names_text(found['columns'])}: "
             f"kept{_cure(facts)}"
         )
 
@@ -148,7 +148,7 @@ def _mapped(facts: Mapping[str, Any]) -> str:
     return ", ".join(columns) or "what the lab reads"
 
 
-def _named(columns: list[str]) -> str:
+def _column_names_text(columns: list[str]) -> str:
     shown = ", ".join(repr(name) for name in columns[:NAMED])
     return (shown or "other columns") + (" and more" if len(columns) > NAMED else "")
 

@@ -21,7 +21,7 @@ def loose_rows(lines: Iterable[bytes], most: int, line: int, head: Head, style: 
     quotations = Quotations(head, style)
     allow_long_fields()
     reader = csv.reader(
-        _kept(lines, held),
+        _decode_and_hold(lines, held),
         delimiter=style.separator,
         quotechar=style.quote,
         skipinitialspace=head.padded,
@@ -42,7 +42,7 @@ def loose_rows(lines: Iterable[bytes], most: int, line: int, head: Head, style: 
         yield [field.replace(_RETURN, "\r") for field in row]
 
 
-def _kept(lines: Iterable[bytes], held: list[str]) -> Iterator[str]:
+def _decode_and_hold(lines: Iterable[bytes], held: list[str]) -> Iterator[str]:
     """The lines as text that csv takes, each of which is held as well."""
     for line in lines:
         held.append(line.decode().removesuffix("\r").replace("\r", _RETURN) + "\n")

@@ -60,7 +60,7 @@ class NumberFormat:
         return plain.scatter(places, self._parse(text.gather(places)))
 
     def _parse(self, text: pl.Series) -> pl.Series:
-        parts = _parted(text)
+        parts = _split_number(text)
         minus = pl.any_horizontal(pl.col("open").is_in(["-", "−"]), pl.col("inner") != "", pl.col("open") == "(")
         closed = (pl.col("open") == "(") == (pl.col("close") == ")")
         once = (pl.col("open") == "") | (pl.col("inner") == "")
@@ -83,7 +83,7 @@ class NumberFormat:
 
 def detect_number_format(sample: pl.Series) -> NumberFormat:
     """How the numbers of a column are written, from its first values."""
-    parts = _parted(sample.drop_nulls().cast(pl.String).str.strip_chars())
+    parts = _split_number(sample.drop_nulls().cast(pl.String).str.strip_chars())
     digits = parts["digits"].drop_nulls()
     point, comma = (int(digits.str.contains(pattern).sum()) for pattern in (_POINT, _COMMA))
     grouped = bool(point) or bool(digits.str.contains(_THOUSANDS).any())
@@ -95,7 +95,7 @@ def detect_number_format(sample: pl.Series) -> NumberFormat:
     return NumberFormat("," if comma > point else ".", grouped, currency)
 
 
-def _parted(text: pl.Series) -> pl.DataFrame:
+def _split_number(text: pl.Series) -> pl.DataFrame:
     """open, currency, inner, digits, close; null where a text is no number of any kind."""
     groups = text.to_frame("text").select(pl.col("text").str.extract_groups(_VALUE).alias("parts")).unnest("parts")
     before, after = pl.col("2").fill_null(""), pl.col("5").fill_null("")

@@ -81,14 +81,14 @@ def visits(shop: ShopSettings, shelves: Catalogue, crowd: People) -> Visits:
         aside = np.full(len(stray), shop.interests)
         found.append((np.concatenate([user, stray]), np.concatenate([interest, aside]), category, carted, bought))
         if day + 1 < shop.days:
-            at = _moved(shop, shelves, crowd, paths, day, at, settled, here)
+            at = _move_interests(shop, shelves, crowd, paths, day, at, settled, here)
     user, interest, category, carted, bought = (np.concatenate(parts) for parts in zip(*found, strict=True))
     when = np.repeat(np.arange(shop.days), [len(parts[0]) for parts in found])
     second = np.interp(stream(shop, "hours").random(len(user)), HOURS_CDF, HOUR_SECONDS)
     return Visits(trail, user, interest, when, second, category, carted, bought)
 
 
-def _moved(
+def _move_interests(
     shop: ShopSettings,
     shelves: Catalogue,
     crowd: People,

@@ -95,7 +95,7 @@ class InterestMetrics:
 
     def result(self) -> InterestResult:
         """The metrics of all queries added so far."""
-        per_query = {name: _joined(blocks) for name, blocks in self._per_query.items()}
+        per_query = {name: _join_blocks(blocks) for name, blocks in self._per_query.items()}
         values = []
         for name in SLICES:
             values.append((name, "queries", float(self._reliability[name].queries)))
@@ -117,5 +117,5 @@ def _rows_of(labels: Labels, rows: slice) -> Labels:
     return Labels(offsets - offsets[0], labels.ids[own], labels.weights[own])
 
 
-def _joined(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _join_blocks(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([np.empty(0), *(block[name] for block in blocks)]) for name in PER_QUERY}
