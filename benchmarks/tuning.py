@@ -1,7 +1,7 @@
 """What tuning an experiment's baselines costs and gives.
 
 A line for each baseline and horizon: seconds of fitting and tuning it and of
-scoring the test, its NDCG@10 there by slice, and what was chosen, by its value
+scoring the test, its leading metric there by slice, and what was chosen, by its value
 on how many valid queries. With --at-most, that many valid queries are all that
 there are to choose by, evenly spaced: fewer take less time and choose worse.
 
@@ -24,7 +24,6 @@ from benchmarks.shared.command import command, require
 from lab.baselines.fitted import Fitted
 from lab.dataset.dataset import Dataset
 from lab.evaluation.familiarity import SLICES
-from lab.evaluation.tuning_metric import METRIC
 from lab.experiment.experiment import Experiment
 from lab.results.conclusions import span
 from lab.running.judging import fit_baseline, judge_fitted
@@ -59,6 +58,7 @@ def main(asked: Asked) -> None:
 
 def lines(experiment: Experiment, data: Dataset, place: int) -> Iterator[str]:
     """A line for each baseline at one of the horizons."""
+    leading = experiment.target.measures().leading
     for baseline in experiment.baselines:
         begun = time.perf_counter()
         fitted = fit_baseline(data, experiment.target, baseline, place)
@@ -67,8 +67,9 @@ def lines(experiment: Experiment, data: Dataset, place: int) -> Iterator[str]:
         metrics = judge_fitted(data, experiment.target, baseline.name, fitted, place).result().metrics
         judged = time.perf_counter()
         found = {(one.slice, one.metric): one.value for one in metrics}
-        values = "".join(f"{found[part, METRIC]:8.4f}" for part in SLICES)
-        yield f"{baseline.name:12s}{tuned - begun:10.2f}{judged - tuned:9.2f}{values}  {fitted.words()}"
+        values = "".join(f"{found[part, leading]:8.4f}" for part in SLICES)
+        assert fitted.tuning is not None
+        yield f"{baseline.name:12s}{tuned - begun:10.2f}{judged - tuned:9.2f}{values}  {fitted.tuning.words()}"
 
 
 def thinned(data: Dataset, most: int) -> Dataset:

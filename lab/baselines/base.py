@@ -6,14 +6,14 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from lab.baselines.asked import Asked
-from lab.baselines.fitted import Fitted, Scorer
+from lab.baselines.fitted import Fitted, Scorer, Tuning, chosen_settings
 from lab.baselines.smoothing import calibrated
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView, Queries
 
 
 class Predictor(Protocol):
-    """A fitted baseline of numbers. Its fields are what was fitted."""
+    """A fitted baseline of numbers. Its fields are what was fitted; it may have `choices`, as a scorer may."""
 
     def predict(self, view: FoldView, queries: Queries) -> np.ndarray:
         """float[Q, K], as the target's answers; at each query from events with time <= its cutoff alone."""
@@ -26,6 +26,8 @@ class FittedNumbers:
 
     name: str
     predictor: Predictor
+    tuning: Tuning | None = None
+    """How it was tuned, where it has settings that are chosen on valid."""
 
     def numbers(self, view: FoldView, queries: Queries) -> np.ndarray:
         """float[Q, K]. Raises InputError where a number is not finite, or the rows are not the queries."""
@@ -85,8 +87,13 @@ class Baseline:
         return calibrated(self.name, self.fit_scorer(view, _closed(view, train, horizon), valid, horizon), view, valid)
 
     def predictor(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> FittedNumbers:
-        """The same for a baseline that predicts numbers."""
-        return FittedNumbers(self.name, self.fit_numbers(view, _closed(view, train, horizon), valid, horizon))
+        """The same for a baseline that predicts numbers, which is handed the valid queries without a label too."""
+        found = self.fit_numbers(view, _closed(view, train, horizon), valid, horizon)
+        last, answered = next(reversed(getattr(found, "choices", ())), None), int(valid.labels.answered.sum())
+        if last is None:
+            return FittedNumbers(self.name, found)
+        tuning = Tuning(chosen_settings(found), valid.by.spec.name, last.value, last.queries, answered)
+        return FittedNumbers(self.name, found, tuning)
 
     def fit_scorer(self, view: FoldView, train: Asked, valid: Asked, horizon: int) -> Scorer:
         """The same but for the probabilities; `valid` are all answered queries, too many to be scored at once."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.baselines.asked import Asked
-from lab.baselines.fitted import Fitted, Scorer, checked, shares
+from lab.baselines.fitted import Fitted, Scorer, Tuning, checked, chosen_settings, shares
 from lab.baselines.tuning import FIRST, Axis, blocks, spread
 from lab.data.fold.queries import FoldView
+from lab.evaluation.judge import mean
 
 SMOOTHINGS = Axis("smoothing", (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4), "share")
 """Shares of the uniform distribution to begin with."""
@@ -47,10 +48,12 @@ def calibrated(name: str, scorer: Scorer, view: FoldView, valid: Asked) -> Fitte
     for some, asked in blocks(view, valid, spread(len(valid))[:queries]):
         scores = bare.scores(view, asked.queries)
         chances = checked(name, bare.chances(scores), len(asked), view.candidates)
-        values[some] = asked.metric(view)(scores)
+        values[some] = asked.metric(view, bare.chances)(scores)
         parts.append(_labelled(view, asked, shares(chances)))
     joined = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Fitted(scorer, best_smoothing(Labelled(view.candidates, *joined)), float(values.mean()), queries, len(valid))
+    smoothing = best_smoothing(Labelled(view.candidates, *joined))
+    settings = chosen_settings(scorer) | {"smoothing": smoothing}
+    return Fitted(scorer, smoothing, Tuning(settings, valid.by.spec.name, mean(values), queries, len(valid)))
 
 
 def _labelled(view: FoldView, asked: Asked, of_all: np.ndarray) -> tuple[np.ndarray, ...]:

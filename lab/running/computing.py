@@ -13,7 +13,6 @@ import numpy as np
 from flax import serialization
 
 from lab.baselines.base import Baseline
-from lab.baselines.fitted import Fitted
 from lab.core.errors import FaultError, LabError
 from lab.core.marks import computes
 from lab.core.progress import Progress
@@ -130,8 +129,8 @@ class Computation:
         assert isinstance(cell.settings, Baseline)
         asked = self.data, self.experiment.target
         fitted = fit_baseline(*asked, cell.settings, horizon)
-        if isinstance(fitted, Fitted):
-            said = f"{cell.title}, next {span(cell.horizon)}: {fitted.words()}"
+        if fitted.tuning is not None:
+            said = f"{cell.title}, next {span(cell.horizon)}: {fitted.tuning.words()}"
             for line in wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False):
                 self.progress.say(line)
         return judge_fitted(*asked, cell.settings.name, fitted, horizon), tuned(fitted)

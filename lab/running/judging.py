@@ -10,9 +10,10 @@ from lab.baselines.fitted import Fitted, checked
 from lab.core.marks import computes
 from lab.dataset.dataset import Dataset
 from lab.evaluation.judge import Judge
-from lab.evaluation.measures import ALL, Metric
-from lab.evaluation.tuning_metric import METRIC
+from lab.evaluation.measures import ALL, ANSWERED, QUERIES, Metric
+from lab.evaluation.tuning_metric import TuningMetric, tuned_by
 from lab.targets.base import Target, Truth
+from lab.targets.rankings import of_ranks
 
 SCORES_AT_ONCE = 1 << 23
 """Scores of a baseline held in memory at once."""
@@ -30,10 +31,18 @@ def judge_of_test(data: Dataset, target: Target, horizon: int) -> Judge:
 @computes("baseline")
 def fit_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> Fitted | FittedNumbers:
     """Fit a baseline on the training and valid splits."""
-    split, repeats = data.splits, not target.leaves_taken_out
-    train, valid = (Asked(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
+    split, repeats, by = data.splits, not target.leaves_taken_out, tuning_metric(data, target, horizon)
+    train, valid = (Asked(split[s].queries, split[s].labels[horizon], repeats, by) for s in ("train", "valid"))
     fit = baseline.predictor if baseline.predicts == "numbers" else baseline.fit
     return fit(data.view, train, valid, data.view.fold.horizons[horizon])
+
+
+@computes("baseline")
+def tuning_metric(data: Dataset, target: Target, horizon: int) -> TuningMetric:
+    """What the settings of a target's baselines are chosen by: the metric that its tables go by."""
+    spec = tuned_by(target.measures())
+    quick = of_ranks(judge_of_test(data, target, horizon), spec.name) if target.ranks else None
+    return TuningMetric(spec, quick, target.judge, target.ranks)
 
 
 @computes("baseline")
@@ -58,10 +67,11 @@ def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: i
 @computes("baseline")
 def tuned(fitted: Fitted | FittedNumbers) -> tuple[Metric, ...]:
     """How a baseline was tuned, for its cell's record: its settings, their value on valid, and on how many queries."""
-    if isinstance(fitted, FittedNumbers):
+    tuning = fitted.tuning
+    if tuning is None:
         return ()
-    named = {METRIC: fitted.value, "queries": float(fitted.queries)} | fitted.chosen
-    return tuple(Metric("valid", ALL, name, value) for name, value in named.items())
+    on = {tuning.metric: tuning.value, QUERIES: float(tuning.queries), ANSWERED: float(tuning.answered)}
+    return tuple(Metric("valid", ALL, name, value) for name, value in (on | dict(tuning.settings)).items())
 
 
 @computes("oracle")
