@@ -20,7 +20,7 @@ def tuning_notes(summary: Summary) -> tuple[str, ...]:
 
 
 def _tuned(line: Line, measures: Measures) -> Iterator[str]:
-    """`7 days: tau_days 3 to 14, smoothing 0.1 (recall@10 .512 on 1,163 queries)`; nothing where cells keep no value."""
+    """`7 days: tau_days 3 to 14, smoothing 1 (recall@10 .512 on 1,163 queries)`; nothing where cells keep no value."""
     declared = {one.name for one in measures.metrics}
     cells = [own for cell in line.done if declared & (own := _on_valid(cell.metrics)).keys()]
     if not cells:

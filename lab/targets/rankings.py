@@ -1,14 +1,11 @@
 """Which metrics of the lab's own judges of rankings follow from the ranks of the labels alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from lab.evaluation.judge import Judge
 from lab.evaluation.tuning_metric import OfRanks, ndcg, recall
-from lab.targets.interest.judge import InterestJudge
-from lab.targets.next_item.judge import NextItemJudge
-from lab.targets.next_item.metrics import CUTS
 
 
 def reciprocal(query: np.ndarray, rank: np.ndarray, queries: int) -> np.ndarray:
@@ -16,14 +13,15 @@ def reciprocal(query: np.ndarray, rank: np.ndarray, queries: int) -> np.ndarray:
     return 1 / (rank + 1)
 
 
-OF_RANKS: Mapping[type, Mapping[str, OfRanks]] = {
-    InterestJudge: {"ndcg@5": ndcg(5), "ndcg@10": ndcg(10), "recall@10": recall(10)},
-    NextItemJudge: {
-        "mrr": reciprocal,
-        **{f"ndcg@{k}": ndcg(k) for k in CUTS},
-        **{f"{name}@{k}": recall(k) for name in ("hr", "recall") for k in CUTS},
-    },
+# By name, so that baselines of one target do not depend on the judges of all.
+CUT: Mapping[str, Mapping[str, Callable[[int], OfRanks]]] = {
+    "InterestJudge": {"ndcg": ndcg, "recall": recall},
+    "NextItemJudge": {"ndcg": ndcg, "recall": recall, "hr": recall},
 }
+"""Judge -> what stands before `@k` in a metric's name -> the metric by k."""
+
+UNCUT: Mapping[str, Mapping[str, OfRanks]] = {"NextItemJudge": {"mrr": reciprocal}}
+"""Judge -> a metric's name -> the metric."""
 
 
 def of_ranks(judge: Judge, metric: str) -> OfRanks | None:
@@ -31,4 +29,11 @@ def of_ranks(judge: Judge, metric: str) -> OfRanks | None:
 
     A class of somebody's own that extends one of these judges may mean something else by the name.
     """
-    return OF_RANKS.get(type(judge), {}).get(metric)
+    kind = type(judge)
+    if not kind.__module__.startswith("lab.targets."):
+        return None
+    name, _, cut = metric.partition("@")
+    if not cut:
+        return UNCUT.get(kind.__name__, {}).get(name)
+    by_cut = CUT.get(kind.__name__, {}).get(name)
+    return by_cut(int(cut)) if by_cut else None

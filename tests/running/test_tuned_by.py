@@ -23,7 +23,7 @@ from lab.models.head import Head
 from lab.running.judging import fit_baseline, judge_of_test, tuned, tuning_metric
 from lab.targets import Interest, NextItem, Target
 from lab.targets.interest.judge import InterestJudge
-from lab.targets.rankings import OF_RANKS, of_ranks
+from lab.targets.rankings import of_ranks
 from tests.running.own_targets import events_within
 from tests.whole_path import fold_of, prepared, shop_events
 
@@ -69,7 +69,11 @@ def test_what_is_found_without_the_judge_is_what_the_judge_says(data: Dataset, t
     judge = target.judge(data.view, valid.queries, valid.labels)
     judge.scores(np.arange(len(valid)), scores, scores)
     table = judge.result().queries
-    for name in OF_RANKS[type(judge)]:
+    known = [one.name for one in target.measures().metrics if of_ranks(judge, one.name)]
+    cuts = {"ndcg": (5, 10, 20), "hr": (5, 10, 20), "recall": (5, 10, 20)}
+    next_ones = [f"{name}@{k}" for name, own in cuts.items() for k in own] + ["mrr"]
+    assert known == (["ndcg@5", "ndcg@10", "recall@10"] if type(target) is Interest else next_ones)
+    for name in known:
         by = replace(valid.by, of_ranks=of_ranks(judge, name))
         found = replace(valid, by=by).metric(data.view)(scores)
         assert found.tolist() == table[name][table["slice"] == "all"].tolist(), name
