@@ -1,7 +1,7 @@
 """What tuning an experiment's baselines costs and gives.
 
 A line for each baseline and horizon: seconds of fitting and tuning it and of
-scoring the test, its NDCG@10 there by slice, and what was chosen, by its value
+scoring the test, its leading metric there by slice, and what was chosen, by its value
 on how many valid queries. With --at-most, that many valid queries are all that
 there are to choose by, evenly spaced: fewer take less time and choose worse.
 
@@ -24,14 +24,13 @@ from benchmarks.shared.command import command, require
 from lab.baselines.calibrated_scorer import CalibratedScorer
 from lab.dataset.dataset import Dataset
 from lab.evaluation.familiarity import SLICES
-from lab.evaluation.tuning_metric import METRIC
 from lab.experiment.experiment import Experiment
 from lab.results.conclusions import span
 from lab.running.judging import fit_baseline, judge_fitted_baseline
 
 
 @dataclass(frozen=True)
-class Asked:
+class LabelledQueries:
     """Which experiment's baselines to tune."""
 
     experiment: tyro.conf.Positional[Path] = Path("experiments/lstm_vs_transformer.py")
@@ -45,7 +44,7 @@ class Asked:
         require(self, at_most=1)
 
 
-def main(asked: Asked) -> None:
+def main(asked: LabelledQueries) -> None:
     """Print the table."""
     experiment = asked_for(asked)
     data = dataset(replace(experiment, groups=(), features={"ids": (experiment.group_names()[0],)}))
@@ -59,6 +58,7 @@ def main(asked: Asked) -> None:
 
 def lines(experiment: Experiment, data: Dataset, place: int) -> Iterator[str]:
     """A line for each baseline at one of the horizons."""
+    leading = experiment.target.measures().leading
     for baseline in experiment.baselines:
         begun = time.perf_counter()
         fitted = fit_baseline(data, experiment.target, baseline, place)
@@ -67,8 +67,9 @@ def lines(experiment: Experiment, data: Dataset, place: int) -> Iterator[str]:
         metrics = judge_fitted_baseline(data, experiment.target, baseline.name, fitted, place).result().metrics
         judged = time.perf_counter()
         found = {(one.slice, one.metric): one.value for one in metrics}
-        values = "".join(f"{found[part, METRIC]:8.4f}" for part in SLICES)
-        yield f"{baseline.name:12s}{tuned - begun:10.2f}{judged - tuned:9.2f}{values}  {fitted.tuning_text()}"
+        values = "".join(f"{found[part, leading]:8.4f}" for part in SLICES)
+        assert fitted.tuning is not None
+        yield f"{baseline.name:12s}{tuned - begun:10.2f}{judged - tuned:9.2f}{values}  {fitted.tuning.text()}"
 
 
 def thinned(data: Dataset, most: int) -> Dataset:
@@ -81,4 +82,4 @@ def thinned(data: Dataset, most: int) -> Dataset:
 
 
 if __name__ == "__main__":
-    command("tuning", Asked, main, __doc__)
+    command("tuning", LabelledQueries, main, __doc__)

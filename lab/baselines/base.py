@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from lab.baselines.calibrated_scorer import CalibratedScorer, Scorer
+from lab.baselines.calibrated_scorer import CalibratedScorer, Scorer, Tuning, chosen_settings
 from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.smoothing import calibrate
 from lab.core.errors import InputError
@@ -13,7 +13,7 @@ from lab.data.fold.queries import FoldView, Queries
 
 
 class Predictor(Protocol):
-    """A fitted baseline of numbers. Its fields are what was fitted."""
+    """A fitted baseline of numbers. Its fields are what was fitted; it may have `choices`, as a scorer may."""
 
     def predict(self, view: FoldView, queries: Queries) -> np.ndarray:
         """float[Q, K], as the target's answers; at each query from events with time <= its cutoff alone."""
@@ -26,6 +26,8 @@ class FittedNumbers:
 
     name: str
     predictor: Predictor
+    tuning: Tuning | None = None
+    """How it was tuned, where it has settings that are chosen on valid."""
 
     def numbers(self, view: FoldView, queries: Queries) -> np.ndarray:
         """float[Q, K]. Raises InputError where a number is not finite, or the rows are not the queries."""
@@ -87,8 +89,13 @@ class Baseline:
         )
 
     def predictor(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> FittedNumbers:
-        """The same for a baseline that predicts numbers."""
-        return FittedNumbers(self.name, self.fit_numbers(view, _closed_windows(view, train, horizon), valid, horizon))
+        """The same for a baseline that predicts numbers, which is handed the valid queries without a label too."""
+        found = self.fit_numbers(view, _closed_windows(view, train, horizon), valid, horizon)
+        last, answered = next(reversed(getattr(found, "choices", ())), None), int(valid.labels.answered.sum())
+        if last is None:
+            return FittedNumbers(self.name, found)
+        tuning = Tuning(chosen_settings(found), valid.by.spec.name, last.value, last.queries, answered)
+        return FittedNumbers(self.name, found, tuning)
 
     def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> Scorer:
         """The same but for the probabilities; `valid` are all answered queries, too many to be scored at once."""

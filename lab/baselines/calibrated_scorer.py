@@ -1,13 +1,13 @@
 """A fitted baseline: its scores, what was chosen for it, and how scores become probabilities."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView, Queries
-from lab.evaluation.tuning_metric import METRIC
 
 
 class Scorer(Protocol):
@@ -26,31 +26,40 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """What was chosen on valid, and by what."""
+
+    settings: Mapping[str, float]
+    metric: str
+    """The metric that they were chosen by."""
+    value: float
+    """Its mean over the valid queries that they were chosen on."""
+    queries: int
+    """How many these are."""
+    answered: int
+    """Of how many that have a label."""
+
+    def text(self) -> str:
+        """In a line: `popularity_days 30, smoothing 0.1: recall@10 0.1877 on 1,163 valid queries`."""
+        settings = ", ".join(f"{name} {value:.6g}" for name, value in self.settings.items())
+        of = "" if self.queries == self.answered else f" of the {self.answered:,}"
+        return f"{settings}: {self.metric} {self.value:.4f} on {self.queries:,}{of} valid queries"
+
+
+def chosen_settings(fitted: Any) -> dict[str, float]:
+    """The settings of a scorer or predictor that were chosen on valid, by name."""
+    return {name: value for choice in getattr(fitted, "choices", ()) for name, value in choice.settings.items()}
+
+
+@dataclass(frozen=True)
 class CalibratedScorer:
     """A fitted baseline and how its scores become probabilities."""
 
     scorer: Scorer
     smoothing: float
     """The share of the uniform distribution in the probabilities, chosen on valid by log loss."""
-    value: float = np.nan
-    """Its mean METRIC over the valid queries that it was tuned on."""
-    queries: int = 0
-    """How many these are."""
-    answered: int = 0
-    """Of how many that have a label."""
-
-    @property
-    def chosen_settings(self) -> dict[str, float]:
-        """The settings chosen on valid, by name."""
-        choices = getattr(self.scorer, "choices", ())
-        named = {name: value for choice in choices for name, value in choice.settings.items()}
-        return named | {"smoothing": self.smoothing}
-
-    def tuning_text(self) -> str:
-        """How it was tuned, in a line: `popularity_days 30, smoothing 0.1: ndcg@10 0.1877 on 1,163 valid queries`."""
-        settings = ", ".join(f"{name} {value:.6g}" for name, value in self.chosen_settings.items())
-        of = "" if self.queries == self.answered else f" of the {self.answered:,}"
-        return f"{settings}: {METRIC} {self.value:.4f} on {self.queries:,}{of} valid queries"
+    tuning: Tuning | None = None
+    """How it was tuned, the smoothing included."""
 
     def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
         """float32[Q, C], higher is better."""

@@ -1,13 +1,17 @@
 """What a baseline is handed to learn from and to choose by: queries with their answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lab.baselines.calibrated_scorer import shares, smooth
 from lab.data.fold.queries import FoldView, Labels, Queries
 from lab.data.fold.seen_candidates import seen_candidates
-from lab.evaluation.tuning_metric import tuning_metric
+from lab.evaluation.tuning_metric import OF_RANKINGS, TuningMetric
+
+SMOOTHING = 0.01
+"""The share of the uniform distribution in probabilities while settings are chosen by a metric that reads these."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +22,15 @@ class LabelledQueries:
     labels: Labels
     repeats: bool = True
     """Whether what a user has taken is ranked like all else; if not, the test leaves it out, unless it is a label."""
+    by: TuningMetric = OF_RANKINGS
+    """What settings are chosen by."""
 
     def __len__(self) -> int:
         return len(self.queries)
 
     def __getitem__(self, rows: np.ndarray) -> "LabelledQueries":
         """Those of the given rows, in their order."""
-        return LabelledQueries(self.queries[rows], self.labels.take(rows), self.repeats)
+        return replace(self, queries=self.queries[rows], labels=self.labels.take(rows))
 
     @property
     def with_labels(self) -> "LabelledQueries":
@@ -50,13 +56,27 @@ class LabelledQueries:
         out[self.label_pairs] = False
         return out
 
-    def metric(self, view: FoldView) -> Callable[[np.ndarray], np.ndarray]:
+    def metric(
+        self, view: FoldView, chances: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> Callable[[np.ndarray], np.ndarray]:
         """What settings are chosen by: from scores float32[Q, C] to the metric of each query, float64[Q].
 
-        It is that which tables of rankings go by, more being better, of candidates ranked as the test ranks them. Every
-        query has a label. Of many queries or candidates ask for some at a time, as `lab.baselines.tuning` does.
+        It is that which the target's tables go by, of candidates ranked as the test ranks them; of a target that
+        predicts numbers, from numbers [Q, K]. Which way it is better, `by.merits` knows. Every query has a label.
+        `chances` tell what is proportional to the probabilities that scores stand for (default: the scores). Of many
+        queries or candidates ask for some at a time, as `lab.baselines.tuning` does.
         """
+        if self.by.of_ranks is None:
+            return lambda said: self._judged(view, said, chances)
         out = self.excluded(view)
-        return lambda scores: tuning_metric(
+        return lambda scores: self.by.by_ranks(
             scores if out is None else np.where(out, -np.inf, scores), *self.label_pairs
         )
+
+    def _judged(
+        self, view: FoldView, said: np.ndarray, chances: Callable[[np.ndarray], np.ndarray] | None
+    ) -> np.ndarray:
+        likely = None
+        if self.by.ranks:
+            likely = np.log(smooth(shares(said if chances is None else chances(said)), SMOOTHING)).astype(np.float32)
+        return self.by.by_judge(view, self.queries, self.labels, said, likely)

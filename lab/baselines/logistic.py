@@ -1,6 +1,9 @@
 """A classical learner: logistic regression on what is known of each (query, candidate) pair."""
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,6 +12,7 @@ from lab.baselines.base import Baseline
 from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.markov import Transitions, count_transitions
 from lab.baselines.past_events import past, popularity_at
+from lab.baselines.tuning import Axis, Choice, choose
 from lab.core.errors import InputError
 from lab.data.fold.queries import FoldView, Queries
 
@@ -18,6 +22,10 @@ PAIRS = 1 << 20
 FLOOR = 1e-6
 """Added to shares before their logarithm is taken."""
 
+TOLERANCE = 1e-9
+"""Gradient of the mean loss at which a fit has converged. Labels are rare among pairs, and with them the mean loss is
+small: at scikit-learn's default of 1e-4 a fit ends half-way."""
+
 
 @dataclass(frozen=True)
 class LogisticScorer:
@@ -26,18 +34,26 @@ class LogisticScorer:
     windows: tuple[float, ...]
     coefficients: np.ndarray
     """float64[F + 1], the intercept last, of features as `pair_features` gives them."""
+    choices: tuple[Choice, ...] = ()
 
     def scores(self, view: FoldView, queries: Queries) -> np.ndarray:
         scores = np.empty((len(queries), view.candidates), np.float32)
         rows = max(1, PAIRS // view.candidates)
         for begin in range(0, len(queries), rows):
             some = slice(begin, begin + rows)
-            features = pair_features(view, queries[some], self.transitions, self.scales, self.windows)
-            logits = features @ self.coefficients[:-1].astype(np.float32) + np.float32(self.coefficients[-1])
-            scores[some] = logits
+            scores[some] = self.of_features(self.features(view, queries[some]))
         return scores
 
-    def chances(self, scores: np.ndarray) -> np.ndarray:
+    def features(self, view: FoldView, queries: Queries) -> np.ndarray:
+        """float32[Q, C, F]."""
+        return pair_features(view, queries, self.transitions, self.scales, self.windows)
+
+    def of_features(self, features: np.ndarray) -> np.ndarray:
+        """float32[Q, C]: the scores by the features."""
+        return features @ self.coefficients[:-1].astype(np.float32) + np.float32(self.coefficients[-1])
+
+    @staticmethod
+    def chances(scores: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-np.clip(scores, -60, 60)))
 
 
@@ -54,7 +70,8 @@ class Logistic(Baseline):
     Trained on up to `cutoffs` training cutoffs, the latest whose windows do not overlap and close by the
     valid cutoff, with transitions counted up to each of them. Every label and every touched candidate is a
     training pair; of the others a seeded sample with weights that make up for it (King and Zeng 2001).
-    scikit-learn's LogisticRegression with its default penalty on standardised features. On logs known here
+    scikit-learn's LogisticRegression on standardised features, to its optimum, with the penalty l / 2 * |w|^2
+    beside the sum of the weighted losses; l is chosen on valid by the target's leading metric. On logs known here
     it ranks better than gradient boosting on the same features, at a tenth of the time.
     """
 
@@ -71,16 +88,27 @@ class Logistic(Baseline):
     """Training queries to use at most, evenly spaced."""
     sampled: int = 60
     """Untouched candidates sampled for each training query, on average."""
+    penalties: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0, 1000.0)
+    """Strengths of the penalty to choose from, l; of several, where the search begins."""
     seed: int = 0
     """Seed of that sample."""
 
     def fit_scorer(
         self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int
     ) -> LogisticScorer:
-        features, is_label, weight = self._training_pairs(view, self._chosen(train, horizon))
-        coefficients = _fit_logistic(features, is_label, weight)
+        fitted = _fits(*self._training_pairs(view, self._chosen(train, horizon)))
         transitions = count_transitions(view, view.fold.valid_cutoff)
-        return LogisticScorer(transitions, self.scales, self.windows, coefficients)
+
+        @cache
+        def scorer(penalty: float) -> LogisticScorer:
+            return LogisticScorer(transitions, self.scales, self.windows, fitted(penalty))
+
+        def ranked(queries: Queries) -> Callable[[float], np.ndarray]:
+            features = scorer(self.penalties[0]).features(view, queries)
+            return lambda penalty: scorer(penalty).of_features(features)
+
+        found = choose(view, valid, (Axis("penalty", self.penalties),), ranked, chances=LogisticScorer.chances)
+        return replace(scorer(found["penalty"]), choices=(found,))
 
     def _chosen(self, train: LabelledQueries, horizon: int) -> LabelledQueries:
         """The training queries to learn from: those with labels, at cutoffs a horizon apart, thinned."""
@@ -145,18 +173,43 @@ def _log_share(share: np.ndarray) -> np.ndarray:
     return np.log1p(share / FLOOR)
 
 
-def _fit_logistic(features: np.ndarray, is_label: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """float64[F + 1]: coefficients for the features as they come, fitted on standardised ones."""
+def _fits(features: np.ndarray, is_label: np.ndarray, weight: np.ndarray) -> Callable[[float], np.ndarray]:
+    """From a penalty to float64[F + 1]: coefficients for the features as they come, fitted on standardised ones.
+
+    Each fit begins where the one before it ended.
+    """
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
     if is_label.all():
         raise InputError("baseline logistic: every candidate is a label of every training query; there is no choice.")
     centre, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 0, scale, 1)
+    standard = (features - centre) / scale
+    # By Newton's method, whose steps are few and cheap where features are: see TOLERANCE.
+    learner: Any = LogisticRegression(solver="newton-cholesky", tol=TOLERANCE, warm_start=True)
+
+    def fit(penalty: float) -> np.ndarray:
+        if penalty == np.inf:
+            share = np.average(is_label, weights=weight)
+            return np.append(np.zeros(len(scale)), np.log(share / (1 - share)))
+        learner.set_params(C=1 / penalty)
+        _quietly(learner, standard, is_label, weight)
+        slope = learner.coef_[0] / scale
+        return np.append(slope, learner.intercept_[0] - slope @ centre)
+
+    return fit
+
+
+def _quietly(learner: Any, *data: np.ndarray) -> None:
+    """Fit on features, labels and weights, in one thread, without the solver's warnings."""
+    from scipy.linalg import LinAlgWarning
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    features, is_label, weight = data
     # One thread: the order of partial sums, and with it the last bits, depends on how many run.
-    with threadpool_limits(1):
-        learner: Any = LogisticRegression(max_iter=500)
-        learner.fit((features - centre) / scale, is_label, sample_weight=weight)
-    slope = learner.coef_[0] / scale
-    return np.append(slope, learner.intercept_[0] - slope @ centre)
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Where features are copies of one another and the penalty is next to nothing, the solver goes on by descent.
+        warnings.simplefilter("ignore", LinAlgWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        learner.fit(features, is_label, sample_weight=weight)

@@ -79,7 +79,7 @@ class Markov(WindowedBaseline):
 
     P(b | a) = (n(a, b) + k * popularity(b)) / (n(a) + k): first-order transitions between consecutive
     distinct candidates, counted over all users up to the valid cutoff, shrunk to recent popularity. d and k
-    are chosen on valid by NDCG@10, both together. First-order chains as in Rendle et al.,
+    are chosen on valid by the target's leading metric, both together. First-order chains as in Rendle et al.,
     "Factorizing Personalized Markov Chains" (WWW 2010), not factorised.
     """
 

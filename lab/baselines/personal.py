@@ -70,9 +70,9 @@ class DecayedScorer:
 class DecayedPersonal(WindowedBaseline):
     """score(c) = a * (share of c among the user's events, each weighing exp(-age / tau)) + (1 - a) * popularity.
 
-    tau and a are chosen on valid by NDCG@10, both together; a = 0, which is popularity, is always among them.
-    Time-decayed counts are those of Hu et al. (SIGIR 2020) and of the recency-aware baselines of Li et al., "A Next
-    Basket Recommendation Reality Check" (TOIS 2023), with the decay in time instead of in baskets.
+    tau and a are chosen on valid by the target's leading metric, both together; a = 0, which is popularity, is always
+    among them. Time-decayed counts are those of Hu et al. (SIGIR 2020) and of the recency-aware baselines of Li et
+    al., "A Next Basket Recommendation Reality Check" (TOIS 2023), with the decay in time instead of in baskets.
     """
 
     name: ClassVar[str] = "decayed"

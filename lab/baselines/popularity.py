@@ -26,7 +26,7 @@ class WindowedBaseline(Baseline):
     """A baseline that leans on recent popularity."""
 
     windows: tuple[float, ...] = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)
-    """Days of popularity to choose from, by the popularity's own NDCG@10 on valid; of several, where the search begins:
+    """Days of popularity to choose from, by the popularity's own value on valid; of several, where the search begins:
     it goes on beyond the first or last while that is better."""
 
     def choose_window(self, view: FoldView, valid: LabelledQueries) -> Choice:
@@ -39,9 +39,9 @@ class WindowedBaseline(Baseline):
 class RecentPopularity(WindowedBaseline):
     """score(c) = share of c among all users' events in the last w days before the cutoff.
 
-    w is chosen on valid by NDCG@10; among candidates that nobody took in the window, all-time counts
-    decide. The non-personal baseline of Ji et al., "A Re-visit of the Popularity Baseline in Recommender
-    Systems" (SIGIR 2020), who show that counting all of the past understates it.
+    w is chosen on valid by the target's leading metric; among candidates that nobody took in the window,
+    all-time counts decide. The non-personal baseline of Ji et al., "A Re-visit of the Popularity Baseline in
+    Recommender Systems" (SIGIR 2020), who show that counting all of the past understates it.
     """
 
     name: ClassVar[str] = "popularity"

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.baselines.calibrated_scorer import CalibratedScorer, Scorer, check_scores, shares
+from lab.baselines.calibrated_scorer import CalibratedScorer, Scorer, Tuning, check_scores, chosen_settings, shares
 from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.tuning import FIRST, Axis, blocks, spread
 from lab.data.fold.queries import FoldView
+from lab.evaluation.judge import mean
 
 SMOOTHINGS = Axis("smoothing", (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4), "share")
 """Shares of the uniform distribution to begin with."""
@@ -47,12 +48,12 @@ def calibrate(name: str, scorer: Scorer, view: FoldView, valid: LabelledQueries)
     for some, asked in blocks(view, valid, spread(len(valid))[:queries]):
         scores = bare.scores(view, asked.queries)
         chances = check_scores(name, bare.chances(scores), len(asked), view.candidates)
-        values[some] = asked.metric(view)(scores)
+        values[some] = asked.metric(view, bare.chances)(scores)
         parts.append(_log_loss_terms(view, asked, shares(chances)))
     joined = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return CalibratedScorer(
-        scorer, best_smoothing(LogLossTerms(view.candidates, *joined)), float(values.mean()), queries, len(valid)
-    )
+    smoothing = best_smoothing(LogLossTerms(view.candidates, *joined))
+    settings = chosen_settings(scorer) | {"smoothing": smoothing}
+    return CalibratedScorer(scorer, smoothing, Tuning(settings, valid.by.spec.name, mean(values), queries, len(valid)))
 
 
 def _log_loss_terms(view: FoldView, asked: LabelledQueries, of_all: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from lab.baselines.labelled_queries import LabelledQueries
 from lab.data.fold.queries import FoldView, Queries
+from lab.evaluation.judge import mean
 
 Settings = tuple[float, ...]
 """A value of each axis."""
@@ -93,13 +94,22 @@ class Choice:
 
 
 def choose(
-    view: FoldView, valid: LabelledQueries, axes: Sequence[Axis], ranked: Ranked, always: Iterable[Settings] = ()
+    view: FoldView,
+    valid: LabelledQueries,
+    axes: Sequence[Axis],
+    ranked: Ranked,
+    always: Iterable[Settings] = (),
+    chances: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Choice:
     """The settings by which the answered valid queries are ranked best, of equal ones the first.
 
-    `always` are settings that stay in the race to its end, so that none that is worse is chosen.
+    Best is by the metric that the target's tables go by. `always` are settings that stay in the race to its end, so
+    that none that is worse is chosen. `chances` tell what is proportional to the probabilities that scores stand for
+    (default: the scores), in case the metric reads these. Of a target that predicts numbers, `ranked` gives numbers
+    [q, K] in place of scores.
     """
-    race, kept = _Race(view, valid, ranked), list(always)
+    valid = valid.with_labels
+    race, kept = _Race(view, valid, ranked, chances), list(always)
     values = [sorted(axis.values) for axis in axes]
     running = list(dict.fromkeys([*kept, *product(*values)]))
     queries = min(FIRST, max(FEWEST, SCORES // (len(running) * view.candidates)), len(valid))
@@ -115,7 +125,7 @@ def choose(
         tied = bool((behind + APART * error)[behind <= APART * error].max() <= CLOSE)
         if more == queries or tied or race.scores + len(running) * (more - queries) * view.candidates > SCORES:
             settings = dict(zip((axis.name for axis in axes), best, strict=True))
-            return Choice(settings, float(race.values[best].mean()), queries)
+            return Choice(settings, mean(race.values[best]), queries)
         queries = more
 
 
@@ -137,8 +147,14 @@ def _beyond(
 class _Race:
     """The metric of each setting at the first of the queries."""
 
-    def __init__(self, view: FoldView, valid: LabelledQueries, ranked: Ranked) -> None:
-        self._view, self._valid, self._ranked = view, valid, ranked
+    def __init__(
+        self,
+        view: FoldView,
+        valid: LabelledQueries,
+        ranked: Ranked,
+        chances: Callable[[np.ndarray], np.ndarray] | None,
+    ) -> None:
+        self._view, self._valid, self._ranked, self._chances = view, valid, ranked, chances
         self._order = spread(len(valid))
         self._users = np.unique(valid.queries.user, return_inverse=True)[1][self._order]
         self.values: dict[Settings, np.ndarray] = {}
@@ -161,23 +177,28 @@ class _Race:
         """float64[settings, q] of some queries."""
         found = np.empty((len(settings), len(rows)))
         for some, asked in blocks(self._view, self._valid, rows):
-            score, metric = self._ranked(asked.queries), asked.metric(self._view)
+            score, metric = self._ranked(asked.queries), asked.metric(self._view, self._chances)
             for place, one in enumerate(settings):
                 found[place, some] = metric(score(*one))
         self.scores += found.size * self._view.candidates
         return found
 
     def best(self, settings: Sequence[Settings]) -> Settings:
-        return max(settings, key=lambda one: self.values[one].mean())
+        return max(settings, key=lambda one: mean(self._merits(one)))
 
     def behind(self, best: Settings, settings: Sequence[Settings]) -> tuple[np.ndarray, np.ndarray]:
         """float64[settings] each: by how much they are worse than the best on the mean, and its standard error."""
-        less = self.values[best] - np.stack([self.values[one] for one in settings])
-        mean, users = less.mean(1), self._users[: less.shape[1]]
+        # Where a query has no value, it has none by any setting.
+        less = np.nan_to_num(self._merits(best) - np.stack([self._merits(one) for one in settings]))
+        worse, users = less.mean(1), self._users[: less.shape[1]]
         # Queries of one user go together: sums over users are what is independent.
-        off = np.stack([np.bincount(users, row) for row in less - mean[:, None]])
+        off = np.stack([np.bincount(users, row) for row in less - worse[:, None]])
         asked = len(np.unique(users))
-        return mean, np.sqrt((off**2).sum(1) * asked / max(asked - 1, 1)) / less.shape[1]
+        return worse, np.sqrt((off**2).sum(1) * asked / max(asked - 1, 1)) / less.shape[1]
+
+    def _merits(self, setting: Settings) -> np.ndarray:
+        """float64[q]: the metric as numbers of which more is better."""
+        return self._valid.by.merits(self.values[setting])
 
 
 def spread(count: int) -> np.ndarray:

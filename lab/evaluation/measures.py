@@ -16,6 +16,9 @@ ALL = "all"
 QUERIES = "queries"
 """The metric that says how many queries a slice has."""
 
+ANSWERED = "answered"
+"""Of a baseline's cell: how many valid queries there were to choose settings on; `queries` of valid are those used."""
+
 Better = Literal["higher", "lower", "nearest", "neither"]
 
 

@@ -40,6 +40,7 @@ def page(contents: Contents, drawings: Sequence[Drawing]) -> str:
         caption=shown.caption,
         notes=shown.notes,
         remarks=shown.remarks if contents.has_cells else (*shown.remarks, ABSENT),
+        tuning=shown.tuning,
         slices=shown.columns,
         several=len({line.target for line, _ in contents.summary.lines}) > 1,
         rows=list(_rows(contents)),

@@ -12,6 +12,7 @@ from lab.results.line import Line
 from lab.results.query_notes import query_notes
 from lab.results.slices import shown_slices
 from lab.results.summary import Estimate, Summary
+from lab.results.tuning_notes import tuning_notes
 from lab.statistics.intervals import Interval
 
 
@@ -51,6 +52,8 @@ class Grid:
     caption: str
     remarks: tuple[str, ...]
     """What is to be known of the queries, a sentence each."""
+    tuning: tuple[str, ...]
+    """How the baselines were tuned, a line each."""
     conclusions: tuple[str, ...]
     """What the table says, a sentence each."""
 
@@ -82,6 +85,7 @@ def _table(summary: Summary, pairs: Found, left_out: Sequence[str], several: boo
         notes=tuple(note for line, _ in summary.lines for note in _notes(line)),
         caption=_caption(summary, spec),
         remarks=query_notes(summary, left_out),
+        tuning=tuning_notes(summary),
         conclusions=tuple(conclusions(summary, pairs)),
     )
 
@@ -182,7 +186,7 @@ def legend(shown: Grid, best: str, tie: str = "~") -> str:
 
 def markdown(shown: Grid) -> str:
     """One table per section, fit to be pasted, and what they say."""
-    said = (f"\n{escape.markdown(one)}" for one in (*shown.remarks, *shown.conclusions))
+    said = (f"\n{escape.markdown(one)}" for one in (*shown.remarks, *shown.conclusions, *shown.tuning))
     under = (f"{shown.caption} {legend(shown, 'in bold', '`~`')}", *said)
     return "\n".join((*_markdown(shown), *under, *(f"\n- {escape.markdown(note)}" for note in shown.notes))) + "\n"
 
@@ -208,7 +212,10 @@ def tex(shown: Grid) -> str:
     return "\n".join(
         (
             f"% {escape.latex_comment(shown.caption)} {legend(shown, 'in bold')} Needs \\usepackage{{booktabs}}.",
-            *(f"% {escape.latex_comment(note)}" for note in (*shown.remarks, *shown.conclusions, *shown.notes)),
+            *(
+                f"% {escape.latex_comment(note)}"
+                for note in (*shown.remarks, *shown.conclusions, *shown.tuning, *shown.notes)
+            ),
             f"\\begin{{tabular}}{{{'l' * width}}}",
             "\\toprule",
             " & ".join(("", *map(escape.latex, shown.columns))) + " \\\\",

@@ -9,7 +9,6 @@ from textwrap import wrap
 from typing import Any
 
 from lab.baselines.base import Baseline
-from lab.baselines.calibrated_scorer import CalibratedScorer
 from lab.core.progress import Progress
 from lab.dataset.dataset import Dataset
 from lab.evaluation.judge import Judge
@@ -97,8 +96,8 @@ class Computation:
         assert isinstance(cell.settings, Baseline)
         asked = self.data, self.experiment.target
         fitted = fit_baseline(*asked, cell.settings, horizon)
-        if isinstance(fitted, CalibratedScorer):
-            said = f"{cell.title}, next {span(cell.horizon)}: {fitted.tuning_text()}"
+        if fitted.tuning is not None:
+            said = f"{cell.title}, next {span(cell.horizon)}: {fitted.tuning.text()}"
             for line in wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False):
                 self.progress.say(line)
         return judge_fitted_baseline(*asked, cell.settings.name, fitted, horizon), tuning_metrics(fitted)

@@ -10,9 +10,10 @@ from lab.baselines.labelled_queries import LabelledQueries
 from lab.core.fingerprint_marks import computes_cells
 from lab.dataset.dataset import Dataset
 from lab.evaluation.judge import Judge
-from lab.evaluation.measures import ALL, Metric
-from lab.evaluation.tuning_metric import METRIC
+from lab.evaluation.measures import ALL, ANSWERED, QUERIES, Metric
+from lab.evaluation.tuning_metric import TuningMetric, tuned_by
 from lab.targets.base import Target, Truth
+from lab.targets.rankings import of_ranks
 
 SCORES_AT_ONCE = 1 << 23
 """Scores of a baseline held in memory at once."""
@@ -30,10 +31,20 @@ def judge_of_test(data: Dataset, target: Target, horizon: int) -> Judge:
 @computes_cells("baseline")
 def fit_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: int) -> CalibratedScorer | FittedNumbers:
     """Fit a baseline on the training and valid splits."""
-    split, repeats = data.splits, not target.excludes_taken
-    train, valid = (LabelledQueries(split[s].queries, split[s].labels[horizon], repeats) for s in ("train", "valid"))
+    split, repeats, by = data.splits, not target.excludes_taken, tuning_metric(data, target, horizon)
+    train, valid = (
+        LabelledQueries(split[s].queries, split[s].labels[horizon], repeats, by) for s in ("train", "valid")
+    )
     fit = baseline.predictor if baseline.predicts == "numbers" else baseline.fit
     return fit(data.view, train, valid, data.view.fold.horizons[horizon])
+
+
+@computes_cells("baseline")
+def tuning_metric(data: Dataset, target: Target, horizon: int) -> TuningMetric:
+    """What the settings of a target's baselines are chosen by: the metric that its tables go by."""
+    spec = tuned_by(target.measures())
+    quick = of_ranks(judge_of_test(data, target, horizon), spec.name) if target.ranks_candidates else None
+    return TuningMetric(spec, quick, target.judge, target.ranks_candidates)
 
 
 @computes_cells("baseline")
@@ -60,10 +71,11 @@ def judge_baseline(data: Dataset, target: Target, baseline: Baseline, horizon: i
 @computes_cells("baseline")
 def tuning_metrics(fitted: CalibratedScorer | FittedNumbers) -> tuple[Metric, ...]:
     """How a baseline was tuned, for its cell's record: its settings, their value on valid, and on how many queries."""
-    if isinstance(fitted, FittedNumbers):
+    tuning = fitted.tuning
+    if tuning is None:
         return ()
-    named = {METRIC: fitted.value, "queries": float(fitted.queries)} | fitted.chosen_settings
-    return tuple(Metric("valid", ALL, name, value) for name, value in named.items())
+    on = {tuning.metric: tuning.value, QUERIES: float(tuning.queries), ANSWERED: float(tuning.answered)}
+    return tuple(Metric("valid", ALL, name, value) for name, value in (on | dict(tuning.settings)).items())
 
 
 @computes_cells("oracle")

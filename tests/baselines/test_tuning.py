@@ -1,6 +1,7 @@
 """How settings are chosen: on queries enough to tell them apart, a block at a time, from grids that go on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from lab.baselines.tuning import FIRST, Axis, choose, spread
 from lab.data.fold.queries import FoldView, Queries
 from lab.data.timeline import DAY, microseconds
 from lab.evaluation.ranking import label_ranks, rank_candidates, ranking_metrics
-from lab.evaluation.tuning_metric import tuning_metric
+from lab.evaluation.tuning_metric import OF_RANKINGS, ndcg, recall
 from tests.baselines.test_baselines import (
     ANCHORS,
     CATEGORIES,
@@ -70,7 +71,9 @@ def test_labels_are_ranked_without_sorting_as_with_it(seed: int, levels: int, si
     for row in is_label:
         row[rng.choice(30, 1 if single else rng.integers(1, 15), replace=False)] = True
     ranks = label_ranks(rank_candidates(scores, is_label, np.zeros_like(is_label)), "all")
-    assert tuning_metric(scores, *np.nonzero(is_label)).tolist() == ranking_metrics(ranks)["ndcg@10"].tolist()
+    for name, of_ranks in {"ndcg@5": ndcg(5), "ndcg@10": ndcg(10), "recall@10": recall(10)}.items():
+        found = replace(OF_RANKINGS, of_ranks=of_ranks).by_ranks(scores, *np.nonzero(is_label))
+        assert found.tolist() == ranking_metrics(ranks)[name].tolist()
 
 
 def test_what_is_clear_at_once_needs_few_queries_and_what_is_close_needs_more(view: FoldView) -> None:
@@ -191,7 +194,9 @@ def test_decayed_is_never_below_popularity_on_valid(known: list[Event]) -> None:
     for baseline in (DecayedPersonal(), RecentPopularity()):
         fitted = baseline.fit(view, valid, valid, microseconds(HORIZON))
         value[baseline.name] = valid.metric(view)(fitted.scores(view, valid.queries)).mean()
-        assert fitted.value == pytest.approx(value[baseline.name]) and fitted.queries == fitted.answered == len(valid)
+        tuning = fitted.tuning
+        assert tuning is not None and tuning.value == pytest.approx(value[baseline.name])
+        assert tuning.queries == tuning.answered == len(valid)
     assert value["decayed"] >= value["popularity"]
 
 
@@ -260,4 +265,4 @@ def test_decayed_is_popularity_where_nobody_takes_the_same_again() -> None:
     view = view_of(log)
     valid = labelled_queries(view, [VALID])
     fitted = DecayedPersonal(windows=(1000.0,), taus=(1.0, 2.0)).fit(view, valid, valid, microseconds(HORIZON))
-    assert fitted.chosen_settings["own_share"] == 0 and fitted.value == 1
+    assert fitted.tuning is not None and fitted.tuning.settings["own_share"] == 0 and fitted.tuning.value == 1

@@ -45,8 +45,10 @@ def test_how_a_baseline_was_tuned_is_told_and_kept(data: Dataset) -> None:
     valid = data.splits["valid"]
     answered = int(valid.labels[0].answered.sum())
     assert {(one.split, one.slice) for one in tuning_metrics(fitted)} == {("valid", "all")}
-    assert list(kept) == ["ndcg@10", "queries", "popularity_days", "own_share", "tau_days", "smoothing"]
-    assert kept["queries"] == answered > 1 and kept["smoothing"] == fitted.smoothing
+    assert list(kept) == [
+        "ndcg@10", "queries", "answered", "popularity_days", "own_share", "tau_days", "smoothing",
+    ]  # fmt: skip
+    assert kept["queries"] == kept["answered"] == answered > 1 and kept["smoothing"] == fitted.smoothing
     scorer = fitted.scorer
     assert isinstance(scorer, DecayedScorer)
     assert (kept["popularity_days"], kept["own_share"], kept["tau_days"]) == (
@@ -55,7 +57,8 @@ def test_how_a_baseline_was_tuned_is_told_and_kept(data: Dataset) -> None:
     asked = LabelledQueries(valid.queries, valid.labels[0]).with_labels
     assert kept["ndcg@10"] == pytest.approx(asked.metric(data.view)(fitted.scores(data.view, asked.queries)).mean())
     said = f"own_share {scorer.own_share:.6g}, tau_days {scorer.days:.6g}, smoothing {fitted.smoothing:.6g}: ndcg@10 "
-    assert said in fitted.tuning_text() and fitted.tuning_text().endswith(f" on {answered} valid queries")
+    assert fitted.tuning is not None
+    assert said in fitted.tuning.text() and fitted.tuning.text().endswith(f" on {answered} valid queries")
 
 
 def test_a_query_s_history_is_its_user_s_events_up_to_the_cutoff(data: Dataset, judge: Judge) -> None:
