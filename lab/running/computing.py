@@ -31,6 +31,7 @@ from lab.running.assembly import Assembly, assemblies, cell_arrays, feed
 from lab.running.checkpoint_schedule import EVERY
 from lab.running.judging import fit_baseline, judge_fitted, judge_of_test, judge_truth, tuned
 from lab.running.resuming import ChunkKeeper, Going, going_on, together
+from lab.running.row_memory import require_feed
 from lab.running.work import JUDGE, kind_of, start_of, units_of
 from lab.tracking.tracker import Tracker
 from lab.training.checkpoints import origin
@@ -86,6 +87,8 @@ class Computation:
     def compute(self, cells: Sequence[Cell]) -> None:
         """Compute and keep those of the cells that no other process has. One that fails is kept as failed."""
         ready = assemblies(self.experiment, self.data, cells)
+        for one in ready:
+            require_feed(one.program, self.data.splits["train"].packed, len(self.data.rest) > 0)
         for cell in cells:
             if cell.kind != "model":
                 if self.open.take([cell]):
@@ -128,6 +131,7 @@ class Computation:
             assert truth is not None
             return judge_truth(self.data, self.experiment.target, truth, horizon), ()
         assert isinstance(cell.settings, Baseline)
+        cell.settings.require_memory(len(self.data.splits["train"].queries), self.data.view.candidates)
         asked = self.data, self.experiment.target
         fitted = fit_baseline(*asked, cell.settings, horizon)
         if isinstance(fitted, Fitted):
