@@ -9,7 +9,7 @@ A list or mapping of numbers has the limits of each of them. None, where it is a
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,8 @@ DAYS = Limit(0, MOST_DAYS, "a number of days", above=True)
 @no_numbers
 def check_numbers(settings: Any, where: str = "") -> None:
     """Raise InputError for the first number of a dataclass that lies outside the limits that its class states."""
-    stated = getattr(type(settings), "number_limits", None)
-    for name, limit in (stated() if callable(stated) else {}).items():
+    stated: Callable[[], Limits] = getattr(type(settings), "number_limits", dict)
+    for name, limit in stated().items():
         for value in _numbers(getattr(settings, name)):
             if not limit.holds(value):
                 said = f"{value:,}" if isinstance(value, int) and abs(value) < 10**15 else f"{value:g}"

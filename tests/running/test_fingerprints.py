@@ -89,7 +89,7 @@ def changes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_what_moves_no_number_makes_nothing_stale(changes: dict[str, Any]) -> None:
     names = ["comments, layout and docstrings", "words of errors", "report", "another of each kind"]
-    names += ["a module renamed", "a package moved", "settings in words"]
+    names += ["a module renamed", "a package moved", "settings in words", "limits of numbers"]
     assert {name: changes["changes"][name]["stale"] for name in names} == {name: [] for name in names}
 
 
