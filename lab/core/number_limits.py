@@ -31,16 +31,22 @@ class Limit:
     high: float
     what: str
     above: bool = False
+    finite: bool = False
+    """Whether only finite numbers are judged: the class itself refuses the others, with better words."""
 
     def holds(self, value: float) -> bool:
         """Whether a number lies within; NaN does not."""
+        if self.finite and not math.isfinite(value):
+            return True
         return (value > self.low if self.above else value >= self.low) and value <= self.high
 
     def __str__(self) -> str:
         if math.isinf(self.low):
-            return f"{self.what} of at most {self.high:,.0f}"
+            return (
+                f"{self.what} of at most {self.high:,.0f}" if self.high < 1e15 else f"{self.what} below {self.high:g}"
+            )
         begin = f"above {self.low:,g}" if self.above else f"from {self.low:,.0f}"
-        return f"{self.what} {begin} {'and at most' if self.above else 'to'} {self.high:,.0f}"
+        return f"{self.what} {begin} {'and at most' if self.above else 'to'} {_shown(self.high)}"
 
 
 Limits = Mapping[str, Limit]
@@ -51,9 +57,9 @@ def whole(low: int, high: int = MOST) -> Limit:
     return Limit(low, high, "a whole number")
 
 
-def at_most(high: float) -> Limit:
-    """Any number of which the class itself checks how small it can be."""
-    return Limit(-math.inf, high, "a number")
+def at_most(high: float, finite: bool = False) -> Limit:
+    """Any number of which the class itself checks how small it can be, and where `finite`, whether it is finite."""
+    return Limit(-math.inf, high, "a number", finite=finite)
 
 
 def number(low: float, high: float = MOST, above: bool = False) -> Limit:
@@ -72,8 +78,13 @@ def check_numbers(settings: Any, where: str = "") -> None:
     for name, limit in stated().items():
         for value in _numbers(getattr(settings, name)):
             if not limit.holds(value):
-                said = f"{value:,}" if isinstance(value, int) and abs(value) < 10**15 else f"{value:g}"
-                raise InputError(f"{where}.{name}".removeprefix(".") + f": {said} is not possible; use {limit}.")
+                raise InputError(
+                    f"{where}.{name}".removeprefix(".") + f": {_shown(value)} is not possible; use {limit}."
+                )
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) < 1e15 and value == int(value) else f"{value:g}"
 
 
 def _numbers(value: Any) -> Iterator[float]:

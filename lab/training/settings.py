@@ -12,10 +12,7 @@ from lab.core.setting_types import check_kinds
 MACHINE = ("cells_at_once", "resident_gib")
 """Settings that decide where numbers are computed and not which."""
 
-LIMITED = (
-    *("batch", "evaluate_every", "valid_rows", "patience", "cells_at_once", "learning_rate", "weight_decay"),
-    *("prior_precision",),
-)
+LIMITED = ("batch", "evaluate_every", "valid_rows", "patience", "cells_at_once", "weight_decay", "prior_precision")
 """Settings that are at most MOST."""
 
 MOST_STEPS = 10_000_000
@@ -76,7 +73,11 @@ class Training:
     @no_numbers
     def number_limits() -> Limits:
         """What each number can be."""
-        return dict.fromkeys(LIMITED, at_most(MOST)) | {"share_seed": at_most(2**63 - 1)}
+        return {
+            **dict.fromkeys(LIMITED, at_most(MOST)),
+            "share_seed": at_most(2**63 - 1),
+            "learning_rate": at_most(3e38, finite=True),  # it is a float32
+        }
 
     def __post_init__(self) -> None:
         check_kinds(self, "training")

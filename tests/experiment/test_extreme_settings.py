@@ -41,6 +41,7 @@ EXTREMES: dict[Any, tuple[Any, ...]] = {
 HARMLESS = {
     "training.batch": "no batch has more rows than there are",
     "training.clip": "it clips nothing",
+    "training.learning_rate": "cells diverge, and are said to",
     "training.evaluate_every": "training ends before that",
     "training.valid_rows": "all rows are looked at",
     "training.patience": "no cell stops early",
