@@ -22,6 +22,7 @@ import lab
 import lab.core.escape
 import lab.core.files
 import lab.core.memory
+import lab.core.number_limits
 import lab.core.pace
 import lab.core.progress
 import lab.core.words
@@ -36,6 +37,7 @@ import lab.running.checkpoint_schedule
 import lab.running.computing
 import lab.running.plan
 import lab.running.resuming
+import lab.running.row_memory
 import lab.running.runner
 import lab.running.training_memory
 import lab.running.work
@@ -128,10 +130,17 @@ print([name for name in sys.modules if name.partition(".")[0] in ("jax", "flax",
 
 
 APART: tuple[Any, ...] = (
-    *(lab.core.escape, lab.core.files, lab.core.memory, lab.core.pace, lab.core.progress, lab.core.words),
+    *(lab.core.escape, lab.core.files, lab.core.memory, lab.core.number_limits, lab.core.pace, lab.core.progress),
+    lab.core.words,
     *(lab.experiment.cell_record, lab.experiment.cells, lab.experiment.experiment, lab.experiment.registry),
     *(lab.results.checkpoint_files, lab.results.claims, lab.results.store),
-    *(lab.running.checkpoint_schedule, lab.running.plan, lab.running.training_memory, lab.running.work),
+    *(
+        lab.running.checkpoint_schedule,
+        lab.running.plan,
+        lab.running.row_memory,
+        lab.running.training_memory,
+        lab.running.work,
+    ),
     *(steps._require_memory, span),
     *(check_kinds, Computation, Run, lab.running.computing.require_labels, lab.running.resuming.ChunkKeeper, to_bytes),
 )
