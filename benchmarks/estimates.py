@@ -30,7 +30,7 @@ def seconds_of(text: str) -> float:
 
 def estimated_seconds(line: str) -> float | None:
     """Seconds that a line of progress says are left; None of another line, or of one that says `at least`."""
-    found = re.search(r" cells: +\d+ %, (.*?) left", line)
+    found = re.search(r"^[\w-]+: +\d+ %, (.*?) left", line)
     return seconds_of(found[1]) if found else None
 
 

@@ -109,12 +109,14 @@ class Statement(ast.NodeTransformer):
 
 
 def change(thing: Any) -> str:
-    """Put a statement more into a function or a class; returns its module."""
+    """Put a statement more into a function, a class or a method; returns its module."""
     path = Path(sys.modules[thing.__module__].__file__ or "")
     tree = ast.parse(path.read_text())
-    found = next(node for node in tree.body if getattr(node, "name", None) == thing.__name__)
-    place = 1 if ast.get_docstring(found) else 0  # type: ignore[arg-type]
-    found.body.insert(place, ast.parse("changed = 1").body[0])  # type: ignore[attr-defined]
+    found: Any = tree
+    for name in thing.__qualname__.split("."):
+        found = next(node for node in found.body if getattr(node, "name", None) == name)
+    place = 1 if ast.get_docstring(found) else 0
+    found.body.insert(place, ast.parse("changed = 1").body[0])
     path.write_text(ast.unparse(ast.fix_missing_locations(tree)))
     return thing.__module__
 
@@ -176,6 +178,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
     "another of each kind": lambda: [add(kind) for kind in PACKAGES] and None,
     "a module renamed": lambda: rename(recur.__module__, f"{recur.__module__}_scan"),
     "settings in words": lambda: change(settings_of),
+    "limits of numbers": lambda: [change(cls.number_limits) for cls in (Habit, Markov, Interest, SyntheticShop)],
     **{
         f"change {thing.__name__}": lambda thing=thing: change(thing)  # type: ignore[attr-defined]
         for thing in (recur, Habit, Markov, Interest, query_metrics, train, folds, SyntheticShop)

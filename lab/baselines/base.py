@@ -9,6 +9,7 @@ from lab.baselines.calibrated_scorer import CalibratedScorer, Scorer, Tuning, ch
 from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.smoothing import calibrate
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
 from lab.data.fold.queries import FoldView, Queries
 
 
@@ -57,6 +58,10 @@ class Baseline:
     """Names of the targets that it serves, where it serves not all that ask for what it predicts."""
     orders_taken: ClassVar[bool] = False
     """Whether it orders what the user took before and nothing else: all the rest it leaves to popularity."""
+
+    @no_numbers
+    def require_memory(self, queries: int, candidates: int) -> None:
+        """Raise InputError where fitting on so many training queries does not fit memory. A subclass says how much."""
 
     def why_unsuited(self, target: Any) -> str:
         """Why it cannot serve a target (`lab.targets.Target`), to stand behind `baseline X`; empty where it can."""

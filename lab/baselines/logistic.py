@@ -14,10 +14,16 @@ from lab.baselines.markov import Transitions, count_transitions
 from lab.baselines.past_events import past, popularity_at
 from lab.baselines.tuning import Axis, Choice, choose
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.memory import Size, require_memory
+from lab.core.number_limits import DAYS, Limits, whole
 from lab.data.fold.queries import FoldView, Queries
 
 PAIRS = 1 << 20
 """Pairs whose features are in memory at once."""
+
+TOUCHED, FEATURE_BYTES = 20, 24
+"""Pairs of a query that are not sampled, about, and bytes of a feature of a pair while coefficients are fitted."""
 
 FLOOR = 1e-6
 """Added to shares before their logarithm is taken."""
@@ -92,6 +98,24 @@ class Logistic(Baseline):
     """Strengths of the penalty to choose from, l; of several, where the search begins."""
     seed: int = 0
     """Seed of that sample."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        counts = {"cutoffs": whole(1), "queries": whole(1), "sampled": whole(0), "seed": whole(0, 2**63 - 1)}
+        return {"scales": DAYS, "windows": DAYS, **counts}
+
+    @no_numbers
+    def require_memory(self, queries: int, candidates: int) -> None:
+        """The pairs of all training queries are held at once."""
+        default = Logistic()
+        sizes = [
+            Size("baselines.logistic.queries", min(self.queries, queries), default.queries),
+            Size("baselines.logistic.sampled", min(self.sampled, candidates), default.sampled),
+        ]
+        features = 4 * len(self.scales) + 2 * len(self.windows) + 8
+        require_memory(sizes, lambda asked, sampled: asked * (sampled + TOUCHED) * features * FEATURE_BYTES)
 
     def fit_scorer(
         self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int

@@ -11,6 +11,8 @@ from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.past_events import past, popularity
 from lab.baselines.popularity import WindowedBaseline
 from lab.baselines.tuning import Axis, Choice, choose
+from lab.core.marks import no_numbers
+from lab.core.number_limits import DAYS, SHARE, Limits
 from lab.data.fold.queries import FoldView, Queries
 
 
@@ -82,6 +84,12 @@ class DecayedPersonal(WindowedBaseline):
     """Time constants to choose from, in days; of several, where the search begins."""
     own_shares: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
     """Shares a of the user's own counts to choose from; of several, where the search begins."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {**Windowed.number_limits(), "taus": DAYS, "own_shares": SHARE}
 
     def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> DecayedScorer:
         window = self.choose_window(view, valid)

@@ -9,6 +9,8 @@ from lab.baselines.base import Baseline
 from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.past_events import popularity
 from lab.baselines.tuning import Axis, Choice, choose
+from lab.core.marks import no_numbers
+from lab.core.number_limits import DAYS, Limits
 from lab.data.fold.queries import FoldView, Queries
 
 
@@ -28,6 +30,12 @@ class WindowedBaseline(Baseline):
     windows: tuple[float, ...] = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)
     """Days of popularity to choose from, by the popularity's own value on valid; of several, where the search begins:
     it goes on beyond the first or last while that is better."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"windows": DAYS}
 
     def choose_window(self, view: FoldView, valid: LabelledQueries) -> Choice:
         """The window, `popularity_days`, by whose popularity the valid queries are ranked best."""

@@ -14,6 +14,8 @@ import tyro
 
 from lab.commands.arguments import choice, read_arguments
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import Limits, check_numbers, number
 from lab.core.spelling import nearest
 from lab.experiment.experiment import Experiment
 from lab.experiment.registry import classes
@@ -57,14 +59,19 @@ class Options:
     tracking: Tracking = field(default_factory=Tracking)
     """Weights & Biases."""
 
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"checkpoint_every": number(0)}
+
     def __post_init__(self) -> None:
         stops = [f"--{name}" for name in ("status", "stale", "dry_run", "estimate") if getattr(self, name)]
         if len(stops) > 1 and stops != ["--dry_run", "--estimate"]:
             raise InputError(
                 f"{' and '.join(stops).replace('_', '-')}: each says something else and stops; ask for one."
             )
-        if not self.checkpoint_every >= 0:
-            raise InputError(f"checkpoint_every: {self.checkpoint_every} is no number of seconds; use 0 or more.")
+        check_numbers(self)
 
 
 def parse(

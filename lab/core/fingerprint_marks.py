@@ -18,5 +18,6 @@ def computes_cells(*kinds: str) -> Callable[[T], T]:
 
 def not_fingerprinted(marked: T) -> T:
     """Mark a function that checks, registers or describes settings: cells hold their settings themselves, so that
-    its code moves none of their numbers. What uses it does not depend on it."""
+    its code moves none of their numbers. What uses it does not depend on it, nor does a class of
+    the lab depend on its methods that are marked so."""
     return marked

@@ -14,6 +14,9 @@ from lab.core.fingerprint_marks import not_fingerprinted
 
 GB = 1e9
 
+SMALLEST = 1e-9
+"""Of a number that is not whole, what is taken for 0."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -56,7 +59,7 @@ def require_memory(sizes: Sequence[Size], need: Callable[..., float], room: floa
 def largest_fitting(size: Size, fits: Callable[[float], bool]) -> float:
     """The largest value of a size that fits, rounded down to two digits; 0 where none does."""
     low, high = 0.0, size.value
-    while high - low > (max(low / 1000, 1) if size.whole else size.value * 1e-6 + low / 1000):
+    while high - low > max(low / 1000, 1 if size.whole else SMALLEST):
         middle = float(int((low + high) / 2)) if size.whole else (low + high) / 2
         low, high = (middle, high) if fits(middle) else (low, middle)
     digits = max(len(str(int(low))) - 2, 0)

@@ -35,12 +35,11 @@ class Progress:
         console: Console | None = None,
         every: float = REDRAW_SECONDS,
         guesses: Mapping[str, float] | None = None,
-        after: float = 0.0,
     ) -> None:
-        """`guesses` and `after`: see `Estimate`."""
+        """`guesses`: see `Estimate`."""
         self._console = console or Console()
         self._describe, self._every = describe, every
-        self._estimate = Estimate(total, guesses, after)
+        self._estimate = Estimate(total, guesses)
         live = self._console.is_terminal and self._console.file.isatty() and not self._console.is_dumb_terminal
         self._bar = _bar(self._console, self._estimate) if live else None
         self._task: TaskID | None = None
@@ -91,15 +90,10 @@ class Estimate:
     guesses what the others will take is the least that is left.
     """
 
-    def __init__(
-        self,
-        total: float | Mapping[str, float],
-        guesses: Mapping[str, float] | None = None,
-        after: float = 0.0,
-    ) -> None:
-        """`guesses`: seconds of one unit of each kind; `after`: seconds of what follows all that is counted."""
+    def __init__(self, total: float | Mapping[str, float], guesses: Mapping[str, float] | None = None) -> None:
+        """`guesses`: seconds of one unit of each kind."""
         self._left = dict(total) if isinstance(total, Mapping) else {"": total}
-        self._pace, self._after = Pace(guesses or {}), after
+        self._pace = Pace(guesses or {})
         self._timed: defaultdict[str, float] = defaultdict(float)
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._whole = sum(self._left.values())
@@ -135,7 +129,7 @@ class Estimate:
         timed = any(self._timed[kind] for kind in left) and self._last > self._start
         if left and not timed and (not known or len(known) < len(left)):
             return None
-        whole = self._after * self._pace.factor("") + sum(known[kind] * left[kind] for kind in known)
+        whole = sum(known[kind] * left[kind] for kind in known)
         return max(self._last + whole - now, 0.0)
 
     def left(self, now: float) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lab.core.errors import InputError
 from lab.core.fingerprint_marks import not_fingerprinted
+from lab.core.number_limits import check_numbers
 
 PLAIN_TYPES: dict[Any, tuple[Any, str]] = {
     bool: (bool, "True or False"),
@@ -40,7 +41,8 @@ def check_types(settings: Any, where: str = "") -> None:
 
     A list where a tuple is meant becomes one; 2 is 2.0 where any number is meant, and 2.0 is 2 where a whole one is. A
     field's own default is not questioned, nor what is annotated by anything but int, float, bool, str, None, Literal,
-    tuples, mappings, dataclasses and unions of these.
+    tuples, mappings, dataclasses and unions of these. Numbers lie within the limits that the class states
+    (`lab.core.number_limits`).
     """
     hints = _hints(type(settings))
     for f in fields(settings):
@@ -49,6 +51,7 @@ def check_types(settings: Any, where: str = "") -> None:
             kept = coerce(value, hints[f.name], f"{where}.{f.name}".removeprefix("."))
             if kept is not value:
                 object.__setattr__(settings, f.name, kept)
+    check_numbers(settings, where)
 
 
 @not_fingerprinted

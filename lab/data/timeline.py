@@ -21,6 +21,8 @@ from typing import Literal
 import numpy as np
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import MOST, MOST_DAYS, Limits, at_most
 from lab.core.setting_types import check_types
 
 DAY = 86_400_000_000
@@ -29,9 +31,6 @@ DAY = 86_400_000_000
 
 LAST_EVENT = 0.0
 """What stands for a horizon in days where each user's last event is what is asked."""
-
-MOST_DAYS = 1_000_000
-"""The longest span that may be asked, longer than any calendar; microseconds of far more do not fit 64 bits."""
 
 MOST_FOLDS = 1_000
 """More than any log has room for, and few enough to list."""
@@ -112,6 +111,12 @@ class Timeline:
     """Events up to the valid cutoff that are laid out in memory at once. The users of a larger log are parted by
     chance into shards of about this size: training goes over all of them in turn; the first is what baselines and
     feature groups are fitted on, and its users are those by whom every model is judged."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"min_events": at_most(MOST), "shard_events": at_most(10**15)}
 
     def __post_init__(self) -> None:
         check_types(self, "timeline")

@@ -14,6 +14,7 @@ from typing import Any
 
 from lab.experiment.source_trees import (
     COMPREHENSIONS,
+    LAB,
     Alias,
     Chain,
     SourceTree,
@@ -151,7 +152,10 @@ class _Reader:
         for part in (_without_marks(node.decorator_list), node.bases, node.keywords):
             self.node(part)
         around, self._in_function = self._in_function, False
-        self.node(_telling(node.body))
+        body = _telling(node.body)
+        if self._package.partition(".")[0] == LAB:  # the marks of somebody's own file are not believed
+            body = [one for one in body if not _is_marked(one, "no_numbers")]
+        self.node(body)
         self._in_function = around
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -215,6 +219,12 @@ def _without_marks(decorators: list[ast.expr]) -> list[ast.expr]:
     """The decorators but for those of `lab.core.fingerprint_marks`, which do nothing."""
     chains = [chain_of(one.func if isinstance(one, ast.Call) else one) for one in decorators]
     return [one for one, chain in zip(decorators, chains, strict=True) if (chain or ("",))[-1] not in MARKS]
+
+
+def _is_marked(statement: ast.stmt, mark: str) -> bool:
+    """Whether it is a function with a mark of `lab.core.marks`."""
+    decorators = getattr(statement, "decorator_list", [])
+    return any((chain_of(one) or ("",))[-1] == mark for one in decorators)
 
 
 def _telling(body: list[ast.stmt]) -> list[ast.stmt]:

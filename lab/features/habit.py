@@ -12,6 +12,8 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import MOST_DAYS, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
 from lab.features.base import FeatureGroup, Shape, State
@@ -125,6 +127,12 @@ class Habit(FeatureGroup):
     days: tuple[float, ...] = ()
     """Time constants in days; the network learns how to mix them. Default: 1/8, 1, 4, 16 and 64 times the shortest
     horizon, since what a log can tell of short spans or of long ones grows with how far ahead it can be asked."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"days": at_most(MOST_DAYS)}
 
     def __post_init__(self) -> None:
         check_types(self, "groups.habit")

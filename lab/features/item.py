@@ -9,6 +9,8 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
 from lab.data.fold.vocabulary import fit_vocabulary
@@ -43,6 +45,12 @@ class Item(FeatureGroup):
     table: int = 8192
     """Largest number of known items that get a vector each; beyond it, names are hashed to this many rows. Where items
     are the candidates, each known one has its own in any case."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"table": at_most(10_000_000)}
 
     def __post_init__(self) -> None:
         check_types(self, "groups.item")

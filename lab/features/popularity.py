@@ -9,6 +9,8 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import MOST, MOST_DAYS, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
@@ -48,6 +50,12 @@ class Popularity(FeatureGroup):
     """Windows in days. Default: 1, 4 and 16 times the shortest horizon."""
     smoothing: float = 20.0
     """Events of the long-run shares that a window's counts are mixed with."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"days": at_most(MOST_DAYS), "smoothing": at_most(MOST)}
 
     def __post_init__(self) -> None:
         check_types(self, "groups.popularity")

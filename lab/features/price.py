@@ -6,6 +6,8 @@ from typing import ClassVar
 import numpy as np
 from flax import linen as nn
 
+from lab.core.marks import no_numbers
+from lab.core.number_limits import Limits, whole
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
 from lab.features.base import FeatureGroup, Shape, State
@@ -34,6 +36,12 @@ class Price(FeatureGroup):
 
     hidden: int = 16
     """Width of the hidden layer that reads the numbers."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"hidden": whole(1, 4_096)}
 
     def fit(self, known: FoldView) -> State:
         price = _log(known.histories.price)

@@ -7,6 +7,8 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from lab.core.marks import no_numbers
+from lab.core.number_limits import Limits, whole
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
 from lab.data.timeline import DAY
@@ -48,6 +50,12 @@ class Time(FeatureGroup):
 
     hidden: int = 32
     """Width of the hidden layer that reads the numbers."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"hidden": whole(1, 4_096)}
 
     def transform(self, view: FoldView, steps: Steps, state: State) -> dict[str, np.ndarray]:
         first = steps.time[steps.offsets[:-1]][steps.owner]

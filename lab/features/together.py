@@ -16,6 +16,8 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import MOST_DAYS, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
@@ -75,6 +77,12 @@ class Together(FeatureGroup):
     """Singular vectors that are kept, R; fewer where the log has fewer categories or users."""
     days: tuple[float, ...] = ()
     """Time constants of the user's counts, in days. Default: 1/8, 1, 4, 16 and 64 times the shortest horizon."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"rank": at_most(10_000), "days": at_most(MOST_DAYS)}
 
     def __post_init__(self) -> None:
         check_types(self, "groups.together")

@@ -20,8 +20,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
+from lab.core.marks import no_numbers
+from lab.core.number_limits import Limits, at_most
 from lab.models.attention import FORBIDDEN, product, visible
-from lab.models.base import Model
+from lab.models.base import MOST_LAYERS, Model
 from lab.models.gru import CELL
 from lab.models.layers import LayerNorm, Linear, dropout
 from lab.models.recurrence import Recurrent
@@ -151,6 +153,12 @@ class HSTU(Model):
     """Layers of a GRU beneath the attention; 0 is HSTU as published."""
     reach: int = 256
     """Up to how many steps back each distance has a bias of its own; what lies farther shares the last."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"recurrent": at_most(MOST_LAYERS), "reach": at_most(100_000)}
 
     def __post_init__(self) -> None:
         super().__post_init__()

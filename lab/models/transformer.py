@@ -13,6 +13,8 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import Limits, at_most
 from lab.models.attention import attend, visible
 from lab.models.base import Model
 from lab.models.layers import LayerNorm, Linear, dropout
@@ -75,6 +77,12 @@ class Transformer(Model):
     """Attention heads; width / heads must be a multiple of 4."""
     mlp_ratio: int = 4
     """Width of the perceptron's hidden layer, as a multiple of `width`."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"mlp_ratio": at_most(1_000)}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,6 +12,7 @@ from lab.core.progress import Progress
 from lab.report.contents import Contents, read_contents
 from lab.report.figures import COMPARED, EXPLAINED, draw, figure_specs
 from lab.report.page import page
+from lab.results.stages import DRAW, READ
 from lab.results.store import Store
 from lab.results.tables import write_tables
 
@@ -21,9 +22,6 @@ FIGURES, PAGE = "figures", "report.html"
 
 NO_FLAG = ""
 """A report is written into the folder that it is of."""
-
-READ, DRAW = "reading", "drawing"
-"""The kinds of work of a report."""
 
 FIGURES_OF_ALL = len(COMPARED) + len(EXPLAINED)
 """Figures of every report; a target may want more."""
@@ -47,9 +45,16 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
         return _draw(root, stale, progress)
 
 
-def draw_report(root: Path, stale: bool = False, console: Console | None = None) -> Path:
-    """Write figures/ and report.html of the cells and tables that are there; the page's path."""
+def draw_report(
+    root: Path, stale: bool = False, console: Console | None = None, progress: Progress | None = None
+) -> Path:
+    """Write figures/ and report.html of the cells and tables that are there; the page's path.
+
+    `progress` counts it among other work; without one it has a bar of its own.
+    """
     Store(root).refuse_links()
+    if progress is not None:
+        return _draw(root, stale, progress)
     with Progress({READ: 1, DRAW: FIGURES_OF_ALL}, "report", console) as progress:
         progress.advance(0, "reading the tables")
         return _draw(root, stale, progress)

@@ -6,7 +6,10 @@ truth.
 """
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from lab.results.stages import DRAW, MIRROR, READ, TABLES
 
 if TYPE_CHECKING:
     from lab.models.base import Model
@@ -33,12 +36,14 @@ FIT = {"logistic": 1.6e-5, "oracle": 4e-6}
 BASELINE = 1e-6
 """Seconds per event to fit and judge a baseline; other names take BASELINE."""
 
-FIGURES = 8
-"""That most reports have."""
-COMPARISON, FIGURE, WRITING = 0.015, 0.8, 3.0
-"""Seconds of a paired comparison of two rows, of a figure, and to begin with both."""
-MIRRORED, MIRROR = 0.25, 4.0
-"""Seconds that a cell's W&B run adds, and the mirror itself."""
+FIGURES = 10
+"""That a report tries, for each of which it has something to draw or not."""
+TABLE, COMPARISON = 1.0, 0.009
+"""Seconds of the tables, and of each paired comparison of two rows in them."""
+WRITING, FIGURE = 3.5, 0.85
+"""Seconds to begin with a page, and of each figure in it."""
+MIRRORING, MIRRORED = 4.0, 0.25
+"""Seconds for which W&B's mirror is waited for, and that each cell's run takes from the cells beside it."""
 
 
 def step_seconds(model: "Model", tokens: float, on_cpu: bool = True) -> float:
@@ -52,10 +57,33 @@ def fit_seconds(name: str, events: float) -> float:
     return 0.03 + FIT.get(name.split()[0], BASELINE) * events
 
 
-def closing_seconds(comparisons: int, figures: int, mirrored: int) -> float:
-    """Tables and comparisons, figures and page where any are drawn, and what W&B's mirror still has to do."""
-    page = WRITING + FIGURE * figures if figures else 0.0
-    return 1.0 + COMPARISON * comparisons + page + (MIRROR + MIRRORED * mirrored if mirrored else 0.0)
+@dataclass(frozen=True)
+class Closing:
+    """What follows the cells: tables, figures and page where any are drawn, and W&B's mirror where there is one."""
+
+    comparisons: int
+    figures: int
+    """0: no page."""
+    mirrored: int
+    """Cells that have W&B runs; 0: none."""
+
+    def units(self) -> dict[str, float]:
+        """Kind of work -> units, in their order."""
+        return {
+            TABLES: 1,
+            **({READ: 1, DRAW: self.figures} if self.figures else {}),
+            **({MIRROR: 1} if self.mirrored else {}),
+        }
+
+    def expected(self) -> dict[str, float]:
+        """Kind of work -> seconds that one unit takes about."""
+        tables = TABLE + COMPARISON * self.comparisons
+        return {TABLES: tables, READ: WRITING, DRAW: FIGURE, MIRROR: MIRRORING}
+
+    def seconds(self) -> float:
+        """All of it, and by how much W&B's runs slow the cells."""
+        each = self.expected()
+        return sum(count * each[kind] for kind, count in self.units().items()) + MIRRORED * self.mirrored
 
 
 def cores() -> int:

@@ -25,6 +25,7 @@ from lab.models.base import Model
 from lab.pins.pin import build_pin, write_pin
 from lab.results.claims import Claims
 from lab.results.damage import refuse_damaged
+from lab.results.stages import MIRROR, TABLES
 from lab.results.stale_cells import outdated_checkpoints, with_stale
 from lab.results.store import Store
 from lab.results.tables import print_tables, write_tables
@@ -32,10 +33,11 @@ from lab.running.assembly import assemblies, dataset_of
 from lab.running.causality import check_encoders
 from lab.running.computing import Computation
 from lab.running.estimate import Budget, Estimator, guessed
-from lab.running.guesses import COMPILING, FIGURES, closing_seconds
+from lab.running.guesses import COMPILING, FIGURES, Closing
 from lab.running.open_cells import OpenCells
 from lab.running.plan import late_end, print_estimate, print_fold, print_line, print_log, print_plan, print_waiting
 from lab.running.row_groups import group_by_rows
+from lab.running.row_memory import require_feed, require_shard
 from lab.running.run_report import print_path, write_run_report
 from lab.running.run_settings import RunSettings
 from lab.running.status import print_states, states
@@ -82,12 +84,14 @@ class Run:
         check_encoders(self.experiment.models)
         missing = self._missing()
         left = [fold for fold in self.folds if any(cell.fold == fold.index for cell in missing)]
-        parts, data_seconds, closing = [], 0.0, self._closing_seconds(self.tracker().active)
+        parts, data_seconds, closing = [], 0.0, self._closing(self.tracker().active).seconds()
         for fold in left:
             for causal, mine in group_by_rows(missing, fold):
                 begun = time.monotonic()
                 data = self.dataset(fold, mine, causal)
                 ready = assemblies(self.experiment, data, mine)
+                for one in ready:
+                    require_feed(one.program, data.splits["train"].packed, len(data.rest) > 0)
                 print_plan(self.console, ready, mine)
                 if estimate and fold is left[0]:
                     data_seconds += time.monotonic() - begun
@@ -101,13 +105,13 @@ class Run:
         if estimate and missing:
             print_estimate(self.console, parts, data_seconds, len(left), closing)
 
-    def _closing_seconds(self, mirrored: bool) -> float:
-        """About what tables, page and W&B take when all cells are there."""
+    def _closing(self, mirrored: bool) -> Closing:
+        """The tables, page and W&B runs that are made when all cells are there."""
         lines = Counter((cell.horizon, cell.title) for cell in self.cells if cell.kind != "oracle")
         each = Counter(horizon for horizon, _ in lines)
         pairs = sum(count * (count - 1) // 2 for count in each.values())
         figures = FIGURES if self.place.report else 0
-        return closing_seconds(len(SLICES) * pairs, figures, len(self.cells) if mirrored else 0)
+        return Closing(len(SLICES) * pairs, figures, len(self.cells) if mirrored else 0)
 
     def show_status(self) -> int:
         """Print how far the grid is, line by line. Returns 0, or 1 where a cell is damaged, which stops a run."""
@@ -146,11 +150,11 @@ class Run:
                 f"{others[0]}{more}: kept in mid-training, of other settings, data, code or packages; not gone on with."
             )
             print_line(self.console, said)
-        with self.tracker() as tracker:
+        with self.tracker() as tracker, self._progress(missing, self._closing(tracker.active)) as progress:
             tracker.missing([cell.id for cell in self.cells if self.store.is_finished(cell.id)])
             try:
                 if missing:
-                    self.compute_cells(missing, tracker)
+                    self.compute_cells(missing, tracker, progress)
             except BaseException:
                 # Why it broke is for the caller to say; what is finished is worth a table all the same.
                 with ignore_stop_signals():
@@ -158,21 +162,29 @@ class Run:
                         self.summarise(draw=False)
                         tracker.summary()
                 raise
-            whole = self.summarise()
+            whole = self.summarise(progress=progress)
             tracker.summary()
+            if tracker.active:
+                progress.advance(0, "W&B")
+                tracker.close(self.place.tracking.patience)
+                progress.advance(1, "W&B", MIRROR)
         ended = [self.store.read(cell.id) for cell in self.cells]
         trained = [record.status for record in ended if record.kind == "model"]
         failed = any(record.status == "failed" for record in ended) or set(trained) == {"diverged"}
         return int(failed or not whole)
 
-    def summarise(self, draw: bool = True) -> bool:
+    def summarise(self, draw: bool = True, progress: Progress | None = None) -> bool:
         """Rewrite tables, pin, figures and page from what is on disk, and print the main table.
 
-        Returns whether all of what was to be written is.
+        `progress` counts what is done of it. Returns whether all of what was to be written is.
         """
         planned = [cell.record("missing") for cell in self.cells]
+        if progress is not None:
+            progress.advance(0, "comparing rows")
         shown = write_tables(self.store, planned, left_out=self._left_out)
         write_pin(self.store.root / "pin.json", self.pin(planned))
+        if progress is not None:
+            progress.advance(1, "tables", TABLES)
         print_tables(shown, self.console)
         if stale := len(with_stale(self.store, planned)) - len(planned):
             print_line(
@@ -180,10 +192,10 @@ class Run:
                 f"Left out: {plural(stale, 'stale cell')} on disk; the same command with --stale shows what they say.",
             )
         print_path(self.console, f"Results: {self.store.root}")
-        return self._report(draw=draw)
+        return self._report(draw=draw, progress=progress)
 
-    def _report(self, stale: bool = False, draw: bool = True) -> bool:
-        return write_run_report(self.store.root, stale, self.console, draw and self.place.report)
+    def _report(self, stale: bool = False, draw: bool = True, progress: Progress | None = None) -> bool:
+        return write_run_report(self.store.root, stale, self.console, draw and self.place.report, progress)
 
     def pin(self, planned: Sequence[CellRecord]) -> dict[str, Any]:
         """Everything from which others can check these results."""
@@ -203,16 +215,24 @@ class Run:
         known = {"group": group, "dataset": data}
         return Tracker(self.store.root, self.place.tracking, lambda line: print_line(self.console, line), known)
 
-    def compute_cells(self, missing: Sequence[Cell], tracker: Tracker) -> None:
-        """Compute some cells of the grid and keep each as soon as it is done."""
+    def _progress(self, missing: Sequence[Cell], closing: Closing | None = None) -> Progress:
+        """A bar of the cells that are missing, and of what follows them."""
         parts = [part for fold in self.folds for _, part in group_by_rows(missing, fold)]
-        guesses, after = expected_seconds(parts, self.histories.events), self._closing_seconds(tracker.active)
-        with (
-            Progress(
-                count_work(parts), f"{self.experiment.name}: cells", self.console, guesses=guesses, after=after
-            ) as progress,
-            Claims(self.store.root, devices=cpu_devices()) as claims,
-        ):
+        units, guesses = count_work(parts), expected_seconds(parts, self.histories.events)
+        if closing is not None:
+            units, guesses = units | closing.units(), guesses | closing.expected()
+        return Progress(units, self.experiment.name, self.console, guesses=guesses)
+
+    def compute_cells(self, missing: Sequence[Cell], tracker: Tracker, progress: Progress | None = None) -> None:
+        """Compute some cells of the grid and keep each as soon as it is done.
+
+        `progress` counts them among other work; without one they have a bar of their own.
+        """
+        if progress is None:
+            with self._progress(missing) as own:
+                self.compute_cells(missing, tracker, own)
+            return
+        with Claims(self.store.root, devices=cpu_devices()) as claims:
             cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})
             left = list(missing)
             while left := [cell for cell in left if cells.is_open(cell)]:
@@ -262,6 +282,7 @@ class Run:
         require_rows(
             [cell.settings for cell in cells if isinstance(cell.settings, Model)], cells[0].experiment.training
         )
+        require_shard(cells[0].experiment.timeline, self.histories.events)
         data, rule = dataset_of(self.histories, fold, cells, causal)
         self._candidates[fold.index] = data.view.candidates
         print_fold(self.console, data, rule, list(dict.fromkeys(cell.variant for cell in cells if cell.variant)))

@@ -21,6 +21,8 @@ from typing import Any, Literal
 
 import lab
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import MOST, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.tracking.ledger import SUMMARY, Ledger
 
@@ -45,6 +47,12 @@ class Tracking:
     """W&B team or user. Default: that of the login."""
     patience: float = 60
     """Seconds to wait for W&B when the run itself is done."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"patience": at_most(MOST)}
 
     def __post_init__(self) -> None:
         check_types(self, "tracking")

@@ -56,6 +56,9 @@ class Runs:
         run = self._start(cell, mode, described | {"config": _config(record)})
         run.define_metric("step")
         run.define_metric("*", step_metric="step")
+        run.define_metric("valid_loss", step_metric="step", summary="min")  # what training stops by
+        for metric, better in directions(record).items():
+            run.define_metric(metric, summary=better)
         sent = self._lineage(run)
         curve = store.curve(cell) if store.has(cell, CURVE) else {}
         for number, row in enumerate(zip(*curve.values(), strict=True)):
@@ -194,6 +197,20 @@ def _quiet() -> Any:
     )
 
 
+def metric_name(split: str, part: str, metric: str) -> str:
+    """What W&B calls a metric of a slice: `test/all/ndcg@10`."""
+    return f"{split}/{part}/{metric}".replace(".", "_")
+
+
+def directions(record: CellRecord) -> dict[str, Literal["min", "max"]]:
+    """Name -> which aggregate is best, of each number that a cell has and that its target calls better one way."""
+    if record.measures is None:
+        return {}
+    found = [(m, record.measures.metric(m.metric).better) for m in record.metrics]
+    aggregates: dict[str, Literal["min", "max"]] = {"lower": "min", "higher": "max"}
+    return {metric_name(m.split, m.slice, m.metric): aggregates[better] for m, better in found if better in aggregates}
+
+
 def _config(record: CellRecord) -> dict[str, Any]:
     names = ("id", "kind", "model", "features", "target", "horizon", "fold", "seed", "parameters")
     names = (*names, "variant") if record.variant else names
@@ -207,5 +224,5 @@ def _tags(record: CellRecord) -> list[str]:
 
 
 def _summary(record: CellRecord) -> dict[str, Any]:
-    metrics = {f"{m.split}/{m.slice}/{m.metric}": m.value for m in record.metrics}
+    metrics = {metric_name(m.split, m.slice, m.metric): m.value for m in record.metrics}
     return flat(metrics | {"timing": record.timing, "status": record.status, "reason": record.reason})

@@ -5,10 +5,15 @@ from math import isfinite
 from typing import Literal
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import MOST, Limits, at_most
 from lab.core.setting_types import check_types
 
 MACHINE = ("cells_at_once", "resident_gib")
 """Settings that decide where numbers are computed and not which."""
+
+LIMITED = ("batch", "evaluate_every", "valid_rows", "patience", "cells_at_once", "weight_decay", "prior_precision")
+"""Settings that are at most MOST."""
 
 MOST_STEPS = 10_000_000
 """Updates beyond what the largest runs take by far."""
@@ -63,6 +68,16 @@ class Training:
     """Cells trained side by side on one device. Default: 1 on a CPU, what fits memory on an accelerator."""
     resident_gib: float = 4.0
     """Rows larger than this stream from the host instead of lying on the device."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {
+            **dict.fromkeys(LIMITED, at_most(MOST)),
+            "share_seed": at_most(2**63 - 1),
+            "learning_rate": at_most(3e38, finite=True),  # it is a float32
+        }
 
     def __post_init__(self) -> None:
         check_types(self, "training")

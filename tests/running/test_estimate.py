@@ -13,9 +13,10 @@ from lab.data.timeline import folds
 from lab.dataset.dataset import build_dataset
 from lab.experiment.cells import grid
 from lab.models import GRU, RNN
+from lab.results.stages import DRAW, MIRROR, READ, TABLES
 from lab.running.assembly import assemblies
 from lab.running.estimate import SHARE, Budget, Estimator, guessed
-from lab.running.guesses import closing_seconds
+from lab.running.guesses import Closing
 from lab.training.settings import Training
 from tests.small_experiment import small_experiment
 
@@ -87,10 +88,13 @@ def test_where_there_is_time_for_one_program_the_other_goes_by_it(small: tuple) 
 @pytest.mark.parametrize("seconds", [0, 45, 200, 3599, 3600, 7500])
 def test_the_benchmark_reads_what_durations_say(seconds: int) -> None:
     assert seconds_of(duration(seconds)) == seconds
-    assert estimated_seconds(f"many: cells:  42 %, {duration(seconds)} left · LSTM") == seconds
-    assert estimated_seconds("many: cells: at least 3 s left") is None
+    assert estimated_seconds(f"many:  42 %, {duration(seconds)} left · LSTM") == seconds
+    assert estimated_seconds("many: at least 3 s left") is None
 
 
 def test_page_and_wandb_are_counted() -> None:
-    alone = closing_seconds(comparisons=30, figures=0, mirrored=0)
-    assert closing_seconds(30, 8, 0) > alone < closing_seconds(30, 0, 10) < closing_seconds(30, 0, 100)
+    alone = Closing(comparisons=30, figures=0, mirrored=0).seconds()
+    with_page, mirrored = Closing(30, 8, 0), Closing(30, 0, 10)
+    assert with_page.seconds() > alone < mirrored.seconds() < Closing(30, 0, 100).seconds()
+    assert list(with_page.units()) == [TABLES, READ, DRAW] and list(mirrored.units()) == [TABLES, MIRROR]
+    assert all(one.expected().keys() >= one.units().keys() for one in (with_page, mirrored))

@@ -22,6 +22,7 @@ import lab
 import lab.core.escape
 import lab.core.files
 import lab.core.memory
+import lab.core.number_limits
 import lab.core.pace
 import lab.core.progress
 import lab.core.words
@@ -40,6 +41,7 @@ import lab.running.failures
 import lab.running.open_cells
 import lab.running.plan
 import lab.running.resuming
+import lab.running.row_memory
 import lab.running.runner
 import lab.running.training_memory
 import lab.running.work
@@ -94,7 +96,7 @@ def changes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_what_moves_no_number_makes_nothing_stale(changes: dict[str, Any]) -> None:
     names = ["comments, layout and docstrings", "words of errors", "report", "another of each kind"]
-    names += ["a module renamed", "a package moved", "settings in words"]
+    names += ["a module renamed", "a package moved", "settings in words", "limits of numbers"]
     assert {name: changes["changes"][name]["stale"] for name in names} == {name: [] for name in names}
 
 
@@ -133,10 +135,17 @@ print([name for name in sys.modules if name.partition(".")[0] in ("jax", "flax",
 
 
 APART: tuple[Any, ...] = (
-    *(lab.core.escape, lab.core.files, lab.core.memory, lab.core.pace, lab.core.progress, lab.core.words),
+    *(lab.core.escape, lab.core.files, lab.core.memory, lab.core.number_limits, lab.core.pace, lab.core.progress),
+    lab.core.words,
     *(lab.experiment.cell_record, lab.experiment.cells, lab.experiment.experiment, lab.experiment.registry),
     *(lab.results.checkpoint_files, lab.results.claims, lab.results.store),
-    *(lab.running.checkpoint_schedule, lab.running.plan, lab.running.training_memory, lab.running.work),
+    *(
+        lab.running.checkpoint_schedule,
+        lab.running.plan,
+        lab.running.row_memory,
+        lab.running.training_memory,
+        lab.running.work,
+    ),
     *(lab.results.cell_files, lab.results.cells_table, lab.running.failures, lab.running.open_cells),
     *(steps._require_memory, span),
     *(

@@ -96,14 +96,20 @@ def test_before_anything_is_timed_the_guess_is_within_a_factor_of_two_of_such_a_
 
 
 def test_what_follows_the_cells_counts_as_left() -> None:
-    estimate = Estimate({"train a": 10, "train b": 10}, {"train a": 1.0, "train b": 3.0}, after=8.0)
+    guesses = {"train a": 1.0, "train b": 3.0, "tables": 2.0, "drawing": 1.0}
+    estimate = Estimate({"train a": 10, "train b": 10, "tables": 1, "drawing": 6}, guesses)
     estimate.begin(0.0)
     assert estimate.left(0.0) == 48 and estimate.text(0.0) == "  0 %, 48 s left"
     estimate.advance(5, 10.0, "train a")  # twice as slow as guessed
     assert estimate.left(10.0) == pytest.approx(5 * 2 + 10 * 6 + 16)
     estimate.advance(5, 20.0, "train a")
     estimate.advance(10, 50.0, "train b")  # as guessed
-    assert estimate.done and estimate.left(50.0) == pytest.approx(8 * 50 / 40)
+    assert not estimate.done and estimate.left(50.0) == pytest.approx(8 * 50 / 40)
+    estimate.advance(1, 56.0, "tables")
+    estimate.advance(2, 57.0, "drawing")  # drawing goes by its own pace from here on
+    assert estimate.left(57.0) == pytest.approx(4 * 0.5)
+    estimate.advance(4, 57.0, "drawing", timed=False)
+    assert estimate.done and estimate.left(57.0) == 0
 
 
 def test_a_kind_goes_by_its_family_and_a_new_family_by_all() -> None:

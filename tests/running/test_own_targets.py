@@ -2,13 +2,18 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from lab.pins.pin_file import measures_of, read_pin
+from lab.results.store import Store
+from lab.tracking.wandb_run import run_name
 from tests.forking import ROOT, Ended, Home, Server
+from tests.tracking.test_online import by_name, environment
+from tests.tracking.wandb_server import Server as WandbServer
 
 OWN = (ROOT / "tests" / "running" / "own_targets.py").read_text()
 
@@ -16,6 +21,7 @@ OWN = (ROOT / "tests" / "running" / "own_targets.py").read_text()
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("own")
+    (home / "online").mkdir()
     (home / "silent.py").write_text(OWN)
     # The same by a metric of whole cells of which more is better, and of another log.
     auc = OWN.replace('LEADING = "log_loss"', 'LEADING = "roc_auc"').replace('name="own"', 'name="auc"')
@@ -32,8 +38,21 @@ def commands(home: Path, forks: Server) -> Home:
 
 
 @pytest.fixture(scope="module")
-def runs(commands: Home) -> dict[str, Ended]:
-    processes = {name: commands.start("lab.run", f"{name}.py") for name in ("silent", "auc", "counts")}
+def wandb_server() -> Iterator[WandbServer]:
+    with WandbServer() as server:
+        yield server
+    assert server.failures == []
+
+
+@pytest.fixture(scope="module")
+def runs(commands: Home, home: Path, forks: Server, wandb_server: WandbServer) -> dict[str, Ended]:
+    """Those of each target; the binary one and the count go online too."""
+    mirrored = Home(forks, home / "online", {"WANDB_MODE": "online"} | environment(wandb_server, home))
+    online = ("--out", "../results", "--tracking.patience", "600")
+    processes = {"auc": commands.start("lab.run", "auc.py")} | {
+        name: mirrored.start("lab.run", f"../{name}.py", "--tracking.project", name, *online)
+        for name in ("silent", "counts")
+    }
     ended = {name: one.ended() for name, one in processes.items()}
     for name, one in ended.items():
         assert one.code == 0 and "Traceback" not in one.complained, (name, one.said, one.complained)
@@ -114,6 +133,52 @@ def test_the_pin_says_how_it_was_judged(home: Path, runs: dict[str, Ended]) -> N
     assert pin["metrics"]["target"] == "silent" and pin["metrics"]["measures"]["leading"] == "log_loss"
     assert [one.better for one in measures_of(pin).metrics] == ["lower", "lower", "higher"]
     assert "ndcg" not in json.dumps(pin)
+
+
+TABLES = ("summary", "comparisons", "cells")
+
+
+@pytest.mark.parametrize(
+    ("project", "name", "directions"),
+    [
+        ("silent", "own", {"log_loss": "min", "brier": "min", "roc_auc": "max"}),
+        ("counts", "counts", {"mae": "min", "deviance": "min"}),
+    ],
+)
+def test_wandb_has_the_target_s_metrics_and_which_way_is_better(
+    home: Path, runs: dict[str, Ended], wandb_server: WandbServer, project: str, name: str, directions: dict[str, str]
+) -> None:
+    mine = {key: run for key, run in by_name(wandb_server, project).items() if key != "summary"}
+    records = {run_name(record): record for record in Store(home / "results" / name).records()}
+    assert mine.keys() == records.keys() and len(mine) == 10
+    for key, record in records.items():
+        run = mine[key]
+        measured = {f"{one.split}/{one.slice}/{one.metric}": one.value for one in record.metrics}
+        assert {one: run.summary[one] for one in measured} == pytest.approx(measured, nan_ok=True)
+        assert {f"test/all/{metric}" for metric in directions} <= measured.keys()
+        assert not any("ndcg" in one or "repeat" in one for one in run.summary)
+        assert run.config["cell/target"]["value"] == records[key].target
+        defined = {one["1"]: one["7"] for one in run.metrics if one.get("1", "").startswith("test/all/") and "7" in one}
+        assert defined == {f"test/all/{metric}": [AGGREGATES[best]] for metric, best in directions.items()}
+
+
+AGGREGATES = {"min": 1, "max": 2}
+"""W&B's numbers of them."""
+
+
+@pytest.mark.parametrize(("project", "name"), [("silent", "own"), ("counts", "counts")])
+def test_wandb_has_the_tables_and_figures_of_such_a_target(
+    home: Path, runs: dict[str, Ended], wandb_server: WandbServer, project: str, name: str
+) -> None:
+    run, root = by_name(wandb_server, project)["summary"], home / "results" / name
+    for table in TABLES:
+        shown = json.loads(run.files[run.history[-1][f"tables/{table}"]["path"]])
+        there = pd.read_csv(root / f"{table}.csv")
+        assert shown["columns"] == list(there.columns) and len(shown["data"]) == len(there) > 0
+        metric = shown["columns"].index("metric")
+        assert [row[metric] for row in shown["data"]] == there.metric.tolist()
+    drawn = {key.removeprefix("figures/") for key in run.history[-1] if key.startswith("figures/")}
+    assert drawn == {path.stem for path in (root / "figures").glob("*.png")} >= {"horizon", "comparisons"}
 
 
 def test_a_report_is_made_again_without_the_file(home: Path, commands: Home, runs: dict[str, Ended]) -> None:

@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from lab.evaluation.measures import Measures, MetricSpec
 from lab.results.cell_files import CHECKPOINT
 from lab.results.store import Store
 from lab.tracking.ledger import SUMMARY, run_id
@@ -62,11 +63,11 @@ def curve(rows: int) -> dict[str, np.ndarray]:
     return {"step": step, "loss": 3.0 - step / 100}
 
 
-def stored(root: Path) -> Store:
-    """A trained cell and a baseline, and tables of them."""
+def stored(root: Path, **changes: Any) -> Store:
+    """A trained cell and a baseline, with `changes` of both, and tables of them."""
     store = Store(root / "shop")
-    store.write(record("a"), curve=curve(3), checkpoint=b"parameters")
-    store.write(record("b", kind="baseline", model="repeat", features="", seed=None))
+    store.write(record("a", **changes), curve=curve(3), checkpoint=b"parameters")
+    store.write(record("b", kind="baseline", model="repeat", features="", seed=None, **changes))
     (store.root / "summary.csv").write_text("model,mean\nlstm,0.25\n")
     (store.root / "figures").mkdir()
     Image.new("RGB", (3, 2)).save(store.root / "figures" / "horizons.png")
@@ -127,8 +128,9 @@ def finished(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 Finished = tuple[Server, Path, list[str]]
 
 
-def by_name(server: Server) -> dict[str, StoredRun]:
-    return {run.fields["displayName"]: run for run in server.runs.values()}
+def by_name(server: Server, project: str | None = None) -> dict[str, StoredRun]:
+    """The runs of a project, or of all, by the names they are shown by."""
+    return {run.fields["displayName"]: run for run in server.runs.values() if project in (None, run.project)}
 
 
 def test_every_cell_has_a_run_of_its_name_in_one_group(finished: Finished) -> None:
@@ -151,10 +153,14 @@ def test_a_history_is_whole_and_has_one_step_metric(finished: Finished) -> None:
     assert [row["_step"] for row in run.history] == list(range(len(curve["step"])))
     for name, column in curve.items():
         assert [row[name] for row in run.history] == pytest.approx(column.tolist(), nan_ok=True)
-    named, others = run.metrics
-    assert (named["1"], others["2"], others["5"]) == ("step", "*", 1)  # all others are drawn over metric no. 1
+    defined = {one.get("1") or one["2"]: one for one in run.metrics}
+    # All others are drawn over the step, which is named by its place, from 1.
+    assert all(run.metrics[defined[one]["5"] - 1]["1"] == "step" for one in ("*", "valid_loss"))
+    assert defined["valid_loss"]["7"] == [1]  # 1: min
+    assert run.summary["valid_loss"] == {"min": pytest.approx(np.nanmin(curve["valid_loss"]))}
     measured = {f"{one.split}/{one.slice}/{one.metric}": one.value for one in cell.metrics}
     assert {name: run.summary[name] for name in measured} == pytest.approx(measured, nan_ok=True)
+    assert defined["test/novel/ndcg@10"]["7"] == [2]  # 2: max
     assert run.config["config/training/steps"]["value"] == 60
 
 
@@ -332,3 +338,21 @@ def test_a_group_is_given_one_workspace_where_the_package_is_there(server: Serve
     assert "shop-1234" in json.dumps(json.loads(view["spec"])["section"]["runSets"][0]["filters"])
     shown = set(re.findall(r"valid_loss|test/\w+/ndcg@10", view["spec"]))
     assert shown == {"valid_loss", "test/all/ndcg@10", "test/repeat/ndcg@10", "test/novel/ndcg@10"}
+    (order,) = order_of(view)
+    assert order == {"key": {"section": "summary", "name": "test/all/ndcg@10"}, "ascending": False}
+
+
+def order_of(view: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the runs of a workspace are sorted by."""
+    return json.loads(view["spec"])["section"]["runSets"][0]["sort"]["keys"]
+
+
+def test_a_workspace_of_a_metric_of_which_less_is_better_begins_with_the_least(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("wandb_workspaces")
+    loss = MetricSpec(name="log_loss", title="log loss", definition="of the chance", better="lower")
+    store = stored(tmp_path, measures=Measures(metrics=(loss,), leading="log_loss"))
+    assert mirrored(store) == ["W&B: 3 runs mirrored online."]
+    (view,) = server.views
+    assert set(re.findall(r"test/\w+/\w+", view["spec"])) == {"test/all/log_loss"} and "log loss, all" in view["spec"]
+    (order,) = order_of(view)
+    assert order == {"key": {"section": "summary", "name": "test/all/log_loss"}, "ascending": True}

@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import Limits, at_most, whole
 from lab.core.setting_types import check_types
 from lab.data.fold.clusters import cluster_by_text, cluster_by_users
 from lab.data.fold.tally import Tally, count_known_events
@@ -33,6 +35,12 @@ class Categories:
     """auto: with at most this many known items and no category column, the item is the category."""
     clusters: int = 100
     """How many clusters text and together make."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"few_items": whole(0), "clusters": at_most(100_000)}
 
     def __post_init__(self) -> None:
         check_types(self, "target.categories")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import MOST, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.log.log import MISSING_TIME, Log
 from lab.data.log.removals import BLANKED, Removal
@@ -49,6 +51,12 @@ class Cleaning:
     """The same of users. Off as it is: eligibility at a query is timeline.min_events."""
     quarantine_share: float = 0.05
     """Stop when more than this share of the rows breaks the schema."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return dict.fromkeys(("outliers", "bots", "item_min_events", "user_min_events"), at_most(MOST))
 
     def __post_init__(self) -> None:
         check_types(self, "cleaning")

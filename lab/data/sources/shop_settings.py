@@ -10,6 +10,7 @@ import numpy as np
 from lab.core.errors import InputError
 from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.memory import Size, require_memory
+from lab.core.number_limits import Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.timeline import DAY
 
@@ -51,6 +52,12 @@ class ShopSettings:
     seed: int = 0
     """Seed of the whole world."""
 
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be: categories are counted in 16 bits."""
+        return {"categories": at_most(np.iinfo(np.int16).max)}
+
     def __post_init__(self) -> None:
         check_types(self, "source")
         least = {"users": 1, "days": 1, "categories": 2, "items": self.categories, "interests": 1, "seed": 0}
@@ -76,8 +83,6 @@ class ShopSettings:
                 f"source.interests: {self.interests} interests need as many categories and there are "
                 f"{self.categories}; use at most that."
             )
-        if max(self.categories, self.interests) > np.iinfo(np.int16).max:
-            raise InputError(f"source.categories: {self.categories} is too many; use at most 32767.")
         _ = self.first_instant
 
     def require_memory(self) -> None:

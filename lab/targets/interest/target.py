@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from lab.core.errors import InputError
+from lab.core.marks import no_numbers
+from lab.core.number_limits import MOST, Limits, at_most
 from lab.core.setting_types import check_distinct, check_types
 from lab.data.fold.queries import FoldView, Labels, Queries
 from lab.data.fold.search import events_until, expand_ranges
@@ -39,6 +41,12 @@ class Interest(Target):
     """With weights=behaviour: weight of each behaviour (1 where not named)."""
     behaviours: tuple[str, ...] = ()
     """Count only these behaviours (default: all)."""
+
+    @staticmethod
+    @no_numbers
+    def number_limits() -> Limits:
+        """What each number can be."""
+        return {"behaviour_weights": at_most(MOST)}
 
     def __post_init__(self) -> None:
         check_types(self, "target")
