@@ -190,8 +190,8 @@ def print_plan(console: Console, assemblies: Sequence[Assembly], cells: Sequence
         shared = " (for the groups of all feature sets)" if len({cell.features for cell in assembly.cells}) > 1 else ""
         print_line(
             console,
-            f"  {assembly.name}: {plural(mine, 'cell')}, {parameters:,} parameters each{shared}{_memory_text(parameters)}, "
-            f"{_layout_text(program.layout)}",
+            f"  {assembly.name}: {plural(mine, 'cell')}, {parameters:,} parameters each{shared}"
+            f"{_memory_text(parameters)}, {_layout_text(program.layout)}",
         )
         looks, batch = len(dispatch_sizes(settings)), f"{plural(program.batch, 'row')} of {settings.row_length}"
         often = "once" if looks == 1 else f"{looks} times"
