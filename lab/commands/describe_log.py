@@ -25,6 +25,8 @@ from lab.data.log.cache import prepare
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.duplicates import repeated_rows
 from lab.data.log.histories import Histories
+from lab.data.log.missed_keys import missed_remarks
+from lab.data.log.remarks import no_rows
 from lab.data.log.removed import removals
 from lab.data.log.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, log_days
@@ -135,7 +137,8 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
         yield from _entry("span", _span(facts))
         yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
         yield from _entry("stray times", stray_times(facts))
-    yield from _entry("rows", f"{facts['rows']:,} read, {counted(facts['events'], 'event')} kept")
+    read = f"{facts['rows']:,} read, {counted(facts['events'], 'event')} kept"
+    yield from _entry("rows", "; ".join([read, *no_rows(facts)]))
     groups = "" if facts["categories"] is None else f", {counted(facts['categories'], 'category', 'categories')}"
     yield from _entry(
         "of", f"{counted(facts['users'], 'user')}, {counted(facts['items'], 'item')}{groups or ', no categories'}"
@@ -147,6 +150,8 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
     yield from _entry("missing values", _missing(facts))
     for line in blank_ids(facts):
         yield from _entry("odd ids", line)
+    for line in missed_remarks(facts):
+        yield from _entry("no match", line)
     yield from _listed("quarantined", _quarantined(facts))
     yield from _listed("left out", _left_out(facts))
     for k, line in enumerate(repeated_rows(facts)):

@@ -13,9 +13,8 @@ from lab.core.progress import duration
 from lab.core.words import counted
 from lab.data.fold.leave_one_out import leave_one_out
 from lab.data.fold.queries import FoldView
-from lab.data.log.blanks import blank_ids
-from lab.data.log.duplicates import repeated_rows
 from lab.data.log.histories import Histories
+from lab.data.log.remarks import remarks
 from lab.data.log.removed import removals
 from lab.data.log.stray import odd_times, stray_times
 from lab.data.rows.layout import Packed
@@ -42,7 +41,7 @@ def print_log(console: Console, histories: Histories, ordered: bool) -> None:
         f"{facts['source']}: {counted(histories.events, 'event')}, {counted(histories.users, 'user')}, "
         f"{counted(len(histories.item_names), 'item')}",
     )
-    for line in (*_times(facts, ordered), *blank_ids(facts), *repeated_rows(facts)):
+    for line in (*_times(facts, ordered), *remarks(facts)):
         say(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:

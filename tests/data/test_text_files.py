@@ -77,6 +77,20 @@ def test_blank_lines_are_counted_apart_from_rows(tmp_path: Path) -> None:
     assert (facts["rows"], facts["blank_lines"]) == (20, 21)
 
 
+def test_blank_lines_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from lab.running.plan import print_log
+
+    path, cache = str(saved(tmp_path, TEXT.replace("\n", "\n\n"))), tmp_path / "cache"
+    assert main([path, "--cache", str(cache)]) == 0
+    assert "20 read, 20 events kept; 21 blank lines left out" in " ".join(capsys.readouterr().out.split())
+    print_log(Console(width=200), prepare(Table(path=path), cache=cache), ordered=False)
+    assert "  21 blank lines left out\n" in capsys.readouterr().out
+    assert main([str(saved(tmp_path, TEXT)), "--cache", str(cache)]) == 0
+    assert "blank" not in capsys.readouterr().out
+
+
 def zipped(content: bytes, name: str = "log.csv") -> bytes:
     from io import BytesIO
 

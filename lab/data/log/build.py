@@ -14,6 +14,7 @@ from lab.data.log.cleaning import Cleaning, fitted_rules, history_rules, row_rul
 from lab.data.log.duplicates import without_duplicates
 from lab.data.log.event_order import require_times
 from lab.data.log.log import MISSING_TIME, Log, read_log, resolution
+from lab.data.log.missed_keys import missed_keys
 from lab.data.log.removed import Removed, left_out
 from lab.data.log.stray import bulk
 from lab.data.schema import Behaviour
@@ -63,9 +64,10 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
     log, quarantine = _set_aside(log, scan, cleaning)
     facts: dict[str, Any] = {"source": source.name, "rows": rows, **scan.facts, "missing": _missing(log)}
     facts["odd"] = odd_ids(log)
-    log = log.without("odd")
+    facts |= {"lookups": missed_keys(log, scan.facts["lookups"])} if "lookups" in scan.facts else {}
+    log = log.without("odd", *(name for name in log.columns if name.startswith("missed")))
     facts["files"] = [file.name for file in scan.files]
-    facts["blank_lines"] = held.blank if held is not None else 0
+    facts["blank_lines"], facts["empty_lists"] = (held.blank, held.empty) if held is not None else (0, 0)
     facts["quarantine"] = _counted(quarantine)
     log, removed = _cleaned(log, scan, cleaning, timeline, horizons, facts)
     facts["rules"] = [asdict(rule) for rule in removed]
@@ -255,7 +257,9 @@ def _encoded(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, An
     facts["categories"] = None if categories is None else len(categories)
     used = np.bincount(arrays["behaviour"], minlength=len(log.behaviours))
     facts["behaviours"] = {behaviour.name: int(n) for behaviour, n in zip(log.behaviours, used, strict=True)}
-    return Built(arrays, items, categories, _users(names["user"], scan), quarantine, log.behaviours, facts)
+    users, missed = _users(names["user"], scan)
+    facts |= {"attributes": {**facts["attributes"], "missed": missed}} if "attributes" in facts else {}
+    return Built(arrays, items, categories, users, quarantine, log.behaviours, facts)
 
 
 def _compact(log: Log, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -289,13 +293,15 @@ def _measured(arrays: Mapping[str, np.ndarray], user: np.ndarray) -> dict[str, A
     return {"tied": float(tied), "resolution": resolution(time), "kept": kept}
 
 
-def _users(names: np.ndarray, scan: Scan) -> pl.DataFrame:
-    """Raw ids and attributes, by row number. Raises InputError when the second table names a user twice."""
+def _users(names: np.ndarray, scan: Scan) -> tuple[pl.DataFrame, int]:
+    """Raw ids and attributes, by row number, and how many users have none. Raises InputError when the second table
+    names a user twice."""
     users = pl.DataFrame({"name": pl.Series(names, dtype=pl.String)})
     if scan.attributes is None:
-        return users
+        return users, 0
     known = scan.attributes.collect().filter(pl.col("user").is_not_null())
     twice = known.filter(known["user"].is_duplicated())
     if len(twice):
         raise InputError(f"source.attributes: the second table has user {twice['user'][0]!r} more than once.")
-    return users.join(known, left_on="name", right_on="user", how="left", maintain_order="left")
+    missed = len(users.join(known, left_on="name", right_on="user", how="anti"))
+    return users.join(known, left_on="name", right_on="user", how="left", maintain_order="left"), missed

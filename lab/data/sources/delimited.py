@@ -26,6 +26,10 @@ class Part:
     frame: pl.DataFrame
     blank: int = 0
     """Blank lines between them, which are no rows."""
+    made: int | None = None
+    """How many rows the lists in them make; None where there are no lists."""
+    empty: int = 0
+    """Rows whose lists are empty and make none."""
 
 
 class Delimited:

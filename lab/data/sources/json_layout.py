@@ -40,7 +40,12 @@ def layout_of(file: Path) -> Layout:
 def rows_of_columns(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of an object of columns: lists, or objects that name their rows as pandas writes them."""
     columns = next(objects(file))
-    first = next(iter(columns.values()))
+    name, first = next(iter(columns.items()))
+    for other, column in columns.items():
+        if isinstance(column, dict) and column.keys() != first.keys():
+            odd = min(column.keys() ^ first.keys())
+            said = f"{file}: of its columns {name!r} and {other!r} one alone has a row {odd!r}"
+            raise ReadError(said, "give each column the same rows")
     values = [column if isinstance(column, list) else [column.get(key) for key in first] for column in columns.values()]
     for row in zip(*values, strict=True):
         yield dict(zip(columns, row, strict=True))
@@ -53,6 +58,9 @@ def _of_objects(file: Path) -> Layout:
         return "objects"
     if _are_columns(first):
         return "columns"
+    if len(first) > 1 and all(isinstance(column, list) for column in first.values()):
+        said = ", ".join(f"{len(column)} in {name!r}" for name, column in first.items())
+        raise ReadError(f"{file}: holds one object of lists that differ in length ({said})", "write all rows of each")
     inner = next((key for key, value in first.items() if _is_table(value)), None)
     if inner is not None and len(first[inner]) > 1:
         said = f"{file}: holds one object, and in it a list of objects, {inner!r}"

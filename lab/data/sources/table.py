@@ -19,7 +19,7 @@ from lab.data.sources.files import Opened, contents, open_files
 from lab.data.sources.frame import frame_digest, frame_rows
 from lab.data.sources.headers import refuse_header
 from lab.data.sources.ids import as_text, identifier
-from lab.data.sources.internal import MARK, ORDER, ROW
+from lab.data.sources.internal import MARK, MISSED, ORDER, ROW
 from lab.data.sources.lookup import Lookup
 from lab.data.sources.mapping import DATE_PARTS, IDS, is_text, map_table, nearest_column, raw_columns
 from lab.data.sources.numbers import NumberFormat, detect_number
@@ -165,8 +165,10 @@ class Table(Source):
         if self.order == "rows":
             table = table.with_columns(pl.col(ROW).cast(pl.Int64).cast(pl.Datetime("us")).alias(ORDER))
         plain = table = table.with_columns(**self.derive)
-        for lookup in self.lookups:
-            table = lookup.join(table)
+        schema = _schema(plain, opened)
+        for k, lookup in enumerate(self.lookups):
+            self._column(lookup.on, "lookups", schema, opened)
+            table = lookup.join(table, f"{MISSED}{k}")
         schema = _schema(table, opened)
         columns = self._columns(schema, opened)
         sample = self._sample(plain, columns, opened)
@@ -186,9 +188,9 @@ class Table(Source):
             quarantine=mapped.quarantine(opened is not None and len(opened.files) > 1),
             attributes=self._attributes(),
             files=opened.files if opened else (),
-            facts=_facts(columns, times, numbers, opened) | ({"timed": False} if self.order == "rows" else {}),
+            facts=_facts(columns, times, numbers, opened) | self._said(),
             explain=opened.explain if opened else None,
-            records=opened.records if opened and not self.nested else None,
+            records=opened.records if opened else None,
             others=self._others(plain, columns, opened),
         )
 
@@ -207,10 +209,18 @@ class Table(Source):
     def paths(self) -> tuple[Path, ...]:
         return find_files(self._path()) if self.frame is None else ()
 
+    def _said(self) -> dict[str, Any]:
+        """Facts of settings alone."""
+        said: dict[str, Any] = {"timed": False} if self.order == "rows" else {}
+        said |= {"lookups": [lookup.facts() for lookup in self.lookups]} if self.lookups else {}
+        return said | ({"attributes": {"file": find_files(self.attributes)[0].name}} if self.attributes else {})
+
     def _rows(self, opened: Opened) -> pl.LazyFrame:
         """The rows of files, one an event."""
         table = opened.frame(self.nested)
         for name in self.nested:
+            # Versions of polars differ in whether an empty list makes a row.
+            table = table.filter(pl.col(name).list.len().fill_null(1) > 0)
             table = table.drop(ROW).explode(name).unnest(name).with_row_index(ROW)
         return table
 
