@@ -8,6 +8,7 @@ results/<experiment>/cells/<cell id>/cell.json       the record; written last, s
                                      checkpoint      its parameters
                                      unfinished.<n>  two of a cell in training, after n dispatches each
 results/<experiment>/cells.csv                       one line per cell, split, slice and metric
+results/<experiment>/tables.json                     its digest
 """
 
 import io
@@ -30,6 +31,7 @@ from lab.evaluation.judge import Judged
 from lab.evaluation.measures import Metric, MetricSpec
 from lab.experiment.cell_record import CellRecord, from_json, in_order, to_json
 from lab.results.checkpoint_files import Generations
+from lab.results.table_files import CELLS, write_table_files
 
 RECORD, CURVE, USERS, CHECKPOINT = "cell.json", "curve.csv", "users.parquet", "checkpoint"
 DRAWS, UNFINISHED = "draws.parquet", "unfinished"
@@ -269,7 +271,7 @@ class Store:
         records = list(records)
         columns = columns_of(records, _CELLS_COLUMNS, after="status")
         rows = ([row[name] for name in columns] for record in records for row in _rows(record))
-        write_whole(self.root / "cells.csv", csv_bytes(columns, rows), flag)
+        write_table_files(self.root, {CELLS: csv_bytes(columns, rows)}, flag)
 
     def _clear(self, folder: Path) -> None:
         """Remove what an earlier writer left, its record first: a cell without one is no cell."""

@@ -34,6 +34,6 @@ def missed_remarks(facts: Mapping[str, Any]) -> Iterator[str]:
     users = facts.get("attributes") or {}
     if users.get("missed"):
         yield (
-            f"{users['file']} has no row for {users['missed']:,} of {counted(facts['users'], 'user')}: their attributes "
-            "are missing"
+            f"{users['file']} has no row for {users['missed']:,} of {counted(facts['users'], 'user')}: their "
+            "attributes are missing"
         )

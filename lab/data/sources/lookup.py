@@ -47,9 +47,9 @@ class Lookup:
 
     def facts(self) -> dict[str, str]:
         """What it is, for a remark: the file's name, the log's column and its own."""
-        files = find_files(self.path)
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        return {"file": f"{files[0].name}{more}", "on": self.on, "key": self.key}
+        first, *others = find_files(self.path)
+        more = f" and {len(others)} more" if others else ""
+        return {"file": f"{first.name}{more}", "on": self.on, "key": self.key}
 
     def join(self, table: pl.LazyFrame, missed: str) -> pl.LazyFrame:
         """The table with the columns beside it, null where nothing is known; rows may come in another order.
@@ -75,7 +75,8 @@ class Lookup:
         schema = found.collect_schema()
         for name in sorted(self._wanted()):
             if name not in schema:
-                said = f"{opened.files[0]} has no column {name!r}; {nearest_column(name, [one for one in schema if not one.startswith(MARK)])}"
+                names = [one for one in schema if not one.startswith(MARK)]
+                said = f"{opened.files[0]} has no column {name!r}; {nearest_column(name, names)}"
                 raise ReadError(said, setting="source.lookups")
         found = found if self.where is None else found.filter(self.where)
         since = {} if self.since is None else {SINCE: self.since}
