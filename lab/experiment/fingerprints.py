@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.experiment.code_used import CodeUsed, code_used, computing
+from lab.core.code_used import CodeUsed, code_used, computing
 
 
 def canonical(value: Any) -> Any:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lab.experiment.source_trees import (
+from lab.core.source_trees import (
     COMPREHENSIONS,
     Alias,
     Chain,
