@@ -26,7 +26,7 @@ from lab.data.log.cleaning import Cleaning
 from lab.data.log.duplicates import repeated_rows
 from lab.data.log.histories import Histories
 from lab.data.log.missed_keys import missed_remarks
-from lab.data.log.remarks import no_rows
+from lab.data.log.remarks import cut_times, no_rows
 from lab.data.log.removed import removals
 from lab.data.log.stray import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, log_days
@@ -136,6 +136,8 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
     if timed:
         yield from _entry("span", _span(facts))
         yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
+        for line in cut_times(facts):
+            yield from _entry("odd times", line)
         yield from _entry("stray times", stray_times(facts))
     read = f"{facts['rows']:,} read, {counted(facts['events'], 'event')} kept"
     yield from _entry("rows", "; ".join([read, *no_rows(facts)]))

@@ -5,6 +5,7 @@ The CSV files themselves stay plain, for whatever else reads them. tables.json c
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def read_table_file(root: Path, name: str) -> str:
     if has_digests(root) and _digest(content) not in read_digests(root).get(name, ()):
         raise InputError(
             f"{path}: is damaged or was edited: its sha256 is not the one in {DIGESTS}. Get it anew from where it came "
-            f"from (in git: git checkout -- {path}), or run the experiment again, which makes the tables from its "
+            f"from (in git: {shlex.join(['git', 'checkout', '--', str(path)])}), or run the experiment again, which makes the tables from its "
             "cells; for a table of your own, edit a copy elsewhere."
         )
     try:

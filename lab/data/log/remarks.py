@@ -12,9 +12,19 @@ from lab.data.log.missed_keys import missed_remarks
 def remarks(facts: Mapping[str, Any]) -> Iterator[str]:
     """All of them, a line each."""
     yield from no_rows(facts)
+    yield from cut_times(facts)
     yield from blank_ids(facts)
     yield from missed_remarks(facts)
     yield from repeated_rows(facts)
+
+
+def cut_times(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Of times that a spreadsheet has rounded."""
+    if facts.get("cut_times"):
+        yield (
+            f"times such as {facts['cut_times']}: a spreadsheet has cut their digits, so that many events share one; "
+            "write the log anew with that column as text"
+        )
 
 
 def no_rows(facts: Mapping[str, Any]) -> Iterator[str]:

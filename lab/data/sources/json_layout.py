@@ -1,6 +1,7 @@
 """How a JSON file is laid out: an object on each line, an array of objects, or an object of columns."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -60,11 +61,13 @@ def _of_objects(file: Path) -> Layout:
         return "columns"
     if len(first) > 1 and all(isinstance(column, list) for column in first.values()):
         said = ", ".join(f"{len(column)} in {name!r}" for name, column in first.items())
-        raise ReadError(f"{file}: holds one object of lists that differ in length ({said})", "write all rows of each")
+        found = f"{file}: holds one object of lists that differ in length ({said})"
+        raise ReadError(found, "write one object for each row (in pandas: to_json(..., orient='records', lines=True))")
     inner = next((key for key, value in first.items() if _is_table(value)), None)
     if inner is not None and len(first[inner]) > 1:
         said = f"{file}: holds one object, and in it a list of objects, {inner!r}"
-        raise ReadError(said, f"keep that list alone, as by jq '.{inner}' {file.name} > rows.json")
+        query = f".{inner}" if inner.isidentifier() and inner.isascii() else f".[{json.dumps(inner)}]"
+        raise ReadError(said, f"keep that list alone, as by {shlex.join(['jq', query, file.name])} > rows.json")
     return "objects"
 
 

@@ -188,7 +188,7 @@ class Table(Source):
             quarantine=mapped.quarantine(opened is not None and len(opened.files) > 1),
             attributes=self._attributes(),
             files=opened.files if opened else (),
-            facts=_facts(columns, times, numbers, opened) | self._said(),
+            facts=_facts(columns, times, numbers, opened) | self._said() | _cut_times(sample),
             explain=opened.explain if opened else None,
             records=opened.records if opened else None,
             others=self._others(plain, columns, opened),
@@ -331,6 +331,14 @@ class Table(Source):
         named = [pl.col(name).alias("user_right" if name == "user" else name) for name in rest]
         dtype = pl.String() if is_text(schema[user]) else schema[user]
         return table.select(identifier(as_text(pl.col(user), schema[user]), dtype).alias("user"), *named)
+
+
+def _cut_times(sample: pl.DataFrame) -> dict[str, str]:
+    """A fact of times such as 1.6E+09, as spreadsheets write long numbers: fewer digits than they had."""
+    if "time" not in sample or sample["time"].dtype != pl.String:
+        return {}
+    cut = sample["time"].str.strip_chars().str.contains(r"^\d(\.\d{1,5})?[eE]\+?(09|9|1\d)$").fill_null(False)
+    return {"cut_times": sample["time"].filter(cut)[0]} if cut.any() else {}
 
 
 def _schema(table: pl.LazyFrame, opened: Opened | None) -> pl.Schema:
