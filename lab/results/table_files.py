@@ -53,9 +53,10 @@ def read_table_file(root: Path, name: str) -> str:
         return ""
     content = path.read_bytes()
     if has_digests(root) and _digest(content) not in read_digests(root).get(name, ()):
+        again = shlex.join(("git", "checkout", "--", str(path)))
         raise InputError(
             f"{path}: is damaged or was edited: its sha256 is not the one in {DIGESTS}. Get it anew from where it came "
-            f"from (in git: {shlex.join(['git', 'checkout', '--', str(path)])}), or run the experiment again, which makes the tables from its "
+            f"from (in git: {again}), or run the experiment again, which makes the tables from its "
             "cells; for a table of your own, edit a copy elsewhere."
         )
     try:
