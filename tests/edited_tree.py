@@ -15,10 +15,10 @@ from typing import Any
 import lab
 import lab.report
 from lab.baselines import Markov
+from lab.core.code_used import forget
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import folds
 from lab.experiment.cells import Cell, grid
-from lab.experiment.code_used import forget
 from lab.experiment.registry import PACKAGES
 from lab.experiment.settings import settings_of
 from lab.features import Habit

@@ -9,7 +9,7 @@ from lab.baselines.calibrated_scorer import CalibratedScorer, Scorer, Tuning, ch
 from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.smoothing import calibrate
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.data.fold.queries import FoldView, Queries
 
 
@@ -59,7 +59,7 @@ class Baseline:
     orders_taken: ClassVar[bool] = False
     """Whether it orders what the user took before and nothing else: all the rest it leaves to popularity."""
 
-    @no_numbers
+    @not_fingerprinted
     def require_memory(self, queries: int, candidates: int) -> None:
         """Raise InputError where fitting on so many training queries does not fit memory. A subclass says how much."""
 

@@ -14,7 +14,7 @@ from lab.baselines.markov import Transitions, count_transitions
 from lab.baselines.past_events import past, popularity_at
 from lab.baselines.tuning import Axis, Choice, choose
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.memory import Size, require_memory
 from lab.core.number_limits import DAYS, Limits, whole
 from lab.data.fold.queries import FoldView, Queries
@@ -100,13 +100,13 @@ class Logistic(Baseline):
     """Seed of that sample."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         counts = {"cutoffs": whole(1), "queries": whole(1), "sampled": whole(0), "seed": whole(0, 2**63 - 1)}
         return {"scales": DAYS, "windows": DAYS, **counts}
 
-    @no_numbers
+    @not_fingerprinted
     def require_memory(self, queries: int, candidates: int) -> None:
         """The pairs of all training queries are held at once."""
         default = Logistic()

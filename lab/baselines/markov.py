@@ -10,7 +10,7 @@ from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.past_events import Past, past, popularity, whole_past
 from lab.baselines.popularity import WindowedBaseline
 from lab.baselines.tuning import Axis, Choice, choose
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import SHARE, Limits, number, whole
 from lab.data.fold.queries import FoldView, Queries
 
@@ -95,11 +95,11 @@ class Markov(WindowedBaseline):
     """Strengths of the popularity, in transitions, to choose from, k; of several, where the search begins."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         own = {"last": whole(1, 1_000_000), "decays": SHARE, "priors": number(0, above=True)}
-        return {**Windowed.number_limits(), **own}
+        return {**WindowedBaseline.number_limits(), **own}
 
     def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> MarkovScorer:
         window = self.choose_window(view, valid)

@@ -11,7 +11,7 @@ from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.past_events import past, popularity
 from lab.baselines.popularity import WindowedBaseline
 from lab.baselines.tuning import Axis, Choice, choose
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import DAYS, SHARE, Limits
 from lab.data.fold.queries import FoldView, Queries
 
@@ -86,10 +86,10 @@ class DecayedPersonal(WindowedBaseline):
     """Shares a of the user's own counts to choose from; of several, where the search begins."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
-        return {**Windowed.number_limits(), "taus": DAYS, "own_shares": SHARE}
+        return {**WindowedBaseline.number_limits(), "taus": DAYS, "own_shares": SHARE}
 
     def fit_scorer(self, view: FoldView, train: LabelledQueries, valid: LabelledQueries, horizon: int) -> DecayedScorer:
         window = self.choose_window(view, valid)

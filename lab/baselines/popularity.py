@@ -9,7 +9,7 @@ from lab.baselines.base import Baseline
 from lab.baselines.labelled_queries import LabelledQueries
 from lab.baselines.past_events import popularity
 from lab.baselines.tuning import Axis, Choice, choose
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import DAYS, Limits
 from lab.data.fold.queries import FoldView, Queries
 
@@ -32,7 +32,7 @@ class WindowedBaseline(Baseline):
     it goes on beyond the first or last while that is better."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"windows": DAYS}

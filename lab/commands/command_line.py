@@ -14,7 +14,7 @@ import tyro
 
 from lab.commands.arguments import choice, read_arguments
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import Limits, check_numbers, number
 from lab.core.spelling import nearest
 from lab.experiment.experiment import Experiment
@@ -60,7 +60,7 @@ class Options:
     """Weights & Biases."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"checkpoint_every": number(0)}

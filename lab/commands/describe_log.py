@@ -24,7 +24,9 @@ from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.duplicates import repeat_remarks
 from lab.data.log.histories import Histories
+from lab.data.log.missed_keys import missed_remarks
 from lab.data.log.odd_ids import id_remarks
+from lab.data.log.remarks import cut_times, no_rows
 from lab.data.log.removals import removals
 from lab.data.log.stray_times import odd_times, stray_times
 from lab.data.timeline import DAY, Timeline, date_text, log_days
@@ -134,8 +136,11 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
     if timed:
         yield from _entry("span", _span(facts))
         yield from _entry("odd times", odd_times(facts, datetime.now(UTC)))
+        for line in cut_times(facts):
+            yield from _entry("odd times", line)
         yield from _entry("stray times", stray_times(facts))
-    yield from _entry("rows", f"{facts['rows']:,} read, {plural(facts['events'], 'event')} kept")
+    read = f"{facts['rows']:,} read, {plural(facts['events'], 'event')} kept"
+    yield from _entry("rows", "; ".join([read, *no_rows(facts)]))
     groups = "" if facts["categories"] is None else f", {plural(facts['categories'], 'category', 'categories')}"
     yield from _entry(
         "of", f"{plural(facts['users'], 'user')}, {plural(facts['items'], 'item')}{groups or ', no categories'}"
@@ -147,6 +152,8 @@ def description(histories: Histories, levels: str = EIGHTHS) -> Iterator[str]:
     yield from _entry("missing values", _missing(facts))
     for line in id_remarks(facts):
         yield from _entry("odd ids", line)
+    for line in missed_remarks(facts):
+        yield from _entry("no match", line)
     yield from _list_lines("quarantined", _quarantined(facts))
     yield from _list_lines("left out", _left_out(facts))
     for k, line in enumerate(repeat_remarks(facts)):

@@ -1,7 +1,7 @@
 """Between which values a number that a person sets must lie: stated by its class, checked before it is used.
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         return {"hidden": whole(1, 4_096), "days": DAYS}
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 
 MOST_DAYS = 1_000_000
 """The longest span that may be asked, longer than any calendar; microseconds of far more do not fit 64 bits."""
@@ -71,7 +71,7 @@ SHARE = number(0, 1)
 DAYS = Limit(0, MOST_DAYS, "a number of days", above=True)
 
 
-@no_numbers
+@not_fingerprinted
 def check_numbers(settings: Any, where: str = "") -> None:
     """Raise InputError for the first number of a dataclass that lies outside the limits that its class states."""
     stated: Callable[[], Limits] = getattr(type(settings), "number_limits", dict)

@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import MOST, MOST_DAYS, Limits, at_most
 from lab.core.setting_types import check_types
 
@@ -113,7 +113,7 @@ class Timeline:
     feature groups are fitted on, and its users are those by whom every model is judged."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"min_events": at_most(MOST), "shard_events": at_most(10**15)}

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from lab.baselines.base import Baseline
+from lab.core.code_used import CodeUsed
 from lab.experiment.cell_record import CellRecord, Kind, Status, line_name
-from lab.experiment.code_used import CodeUsed
 from lab.experiment.experiment import Experiment, settings_label
 from lab.experiment.fingerprints import canonical, code_fingerprint, identity, libraries_fingerprint
 from lab.experiment.variants import variants_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.experiment.code_used import CodeUsed, code_used, computing_code
+from lab.core.code_used import CodeUsed, code_used, computing_code
 
 
 def canonical(value: Any) -> Any:

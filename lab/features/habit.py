@@ -12,7 +12,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import MOST_DAYS, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
@@ -129,7 +129,7 @@ class Habit(FeatureGroup):
     horizon, since what a log can tell of short spans or of long ones grows with how far ahead it can be asked."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"days": at_most(MOST_DAYS)}

@@ -9,7 +9,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
@@ -47,7 +47,7 @@ class Item(FeatureGroup):
     are the candidates, each known one has its own in any case."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"table": at_most(10_000_000)}

@@ -9,7 +9,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import MOST, MOST_DAYS, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
@@ -52,7 +52,7 @@ class Popularity(FeatureGroup):
     """Events of the long-run shares that a window's counts are mixed with."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"days": at_most(MOST_DAYS), "smoothing": at_most(MOST)}

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from flax import linen as nn
 
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import Limits, whole
 from lab.data.fold.queries import FoldView
 from lab.data.rows.steps import Steps
@@ -38,7 +38,7 @@ class Price(FeatureGroup):
     """Width of the hidden layer that reads the numbers."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"hidden": whole(1, 4_096)}

@@ -16,7 +16,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import MOST_DAYS, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.fold.queries import FoldView
@@ -79,7 +79,7 @@ class Together(FeatureGroup):
     """Time constants of the user's counts, in days. Default: 1/8, 1, 4, 16 and 64 times the shortest horizon."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"rank": at_most(10_000), "days": at_most(MOST_DAYS)}

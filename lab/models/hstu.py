@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import Limits, at_most
 from lab.models.attention import FORBIDDEN, product, visible
 from lab.models.base import MOST_LAYERS, Model
@@ -155,7 +155,7 @@ class HSTU(Model):
     """Up to how many steps back each distance has a bias of its own; what lies farther shares the last."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"recurrent": at_most(MOST_LAYERS), "reach": at_most(100_000)}

@@ -13,7 +13,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import Limits, at_most
 from lab.models.attention import attend, visible
 from lab.models.base import Model
@@ -79,7 +79,7 @@ class Transformer(Model):
     """Width of the perceptron's hidden layer, as a multiple of `width`."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"mlp_ratio": at_most(1_000)}

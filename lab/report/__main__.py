@@ -3,7 +3,8 @@
     python -m lab.report results/NAME [--stale]
 
 Leaves summary.csv, .md and .tex, figures/*.svg with a PNG beside each, and report.html, one file that
-needs no network and no other file. Reads cells/, cells.csv, comparisons.csv and the pin of that folder.
+needs no network and no other file. Reads cells/, cells.csv, comparisons.csv and the pin of that folder,
+and refuses a table that is not as the run wrote it (tables.json has their digests).
 Where cells/ is not with the folder, as in a clone, figures and page are made from the tables.
 Where `python -m lab.run FILE --stale` put stale cells into the tables, --stale keeps them there, marked;
 figures are of the others.
@@ -30,12 +31,15 @@ def main() -> None:
 
 def _write(root: Path, stale: bool) -> int:
     from lab.report.write import write_report
+    from lab.results.table_files import NO_DIGESTS, has_digests
 
     print(terminal(f"Report: {write_report(root, stale)}"))
     if not (root / "cells").is_dir():
         from lab.report.from_tables import ABSENT
 
         print(wrap_to_terminal(ABSENT))
+    if not has_digests(root):
+        print(wrap_to_terminal(NO_DIGESTS))
     return 0
 
 

@@ -1,6 +1,7 @@
 """What a report is made of, read from the results folder alone."""
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy as np
 
 from lab.core.errors import FaultError, InputError
 from lab.core.escape import csv_name
+from lab.core.sealed import DIGEST, is_intact
 from lab.evaluation.measures import Measures, MetricSpec
 from lab.experiment.cell_record import CellRecord, Kind
 from lab.report.from_tables import summary_of, with_metrics
@@ -22,6 +24,7 @@ from lab.results.line import Line
 from lab.results.slices import shown_slices
 from lab.results.store import Store
 from lab.results.summary import Summary, summarise
+from lab.results.table_files import CELLS, COMPARISONS, SUMMARY, read_table_file
 
 PIN = "pin.json"
 """Where a folder says what its results are of."""
@@ -106,15 +109,17 @@ class Contents:
         return [self.store.curve(cell.id) for cell in kept if self.store.has(cell.id, CURVE)]
 
 
-def read_contents(root: Path, stale: bool = False) -> Contents:
-    """Read a results folder, from its tables where its cells are not with it. Raises InputError where it is none, or
-    where some of its cells are stale and `stale` does not ask for those too; FaultError, which names all, where cells
-    are damaged.
+def read_contents(root: Path, stale: bool = False, compared: bool = True) -> Contents:
+    """Read a results folder, from its tables where its cells are not with it; without `compared`, which is for a folder
+    whose tables are to be made anew, not its comparisons.
+
+    Raises InputError where it is none, where a table is not as it was written, or where some of its cells are stale and
+    `stale` does not ask for those too; FaultError, which names all, where cells are damaged.
     """
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder; name one that a run left, such as results/NAME.")
     store = Store(root)
-    rows = _rows(root / "cells.csv")
+    rows = _rows(root, CELLS)
     listed = _planned(root / "cells.csv", rows)
     has_cells = (root / "cells").is_dir()
     if not has_cells and not listed:
@@ -137,8 +142,9 @@ def read_contents(root: Path, stale: bool = False) -> Contents:
     if has_cells:
         summary = summarise(store, planned, measures=known)
     else:
-        summary = summary_of(store, planned, _rows(root / "summary.csv"), known)
-    return Contents(store, planned, summary, facts, pin, _rows(root / "comparisons.csv"), has_cells)
+        summary = summary_of(store, planned, _rows(root, SUMMARY), known)
+    rows = _rows(root, COMPARISONS) if compared else ()
+    return Contents(store, planned, summary, facts, pin, rows, has_cells)
 
 
 def pinned_measures(facts: Mapping[str, Any]) -> dict[str, Measures]:
@@ -178,11 +184,12 @@ def _missing(row: Mapping[str, str]) -> CellRecord:
     )
 
 
-def _rows(path: Path) -> tuple[Mapping[str, str], ...]:
-    if not path.is_file():
-        return ()
-    with path.open(newline="", encoding="utf-8") as file:
-        return tuple({name: csv_name(cell) for name, cell in row.items()} for row in csv.DictReader(file))
+def _rows(root: Path, name: str) -> tuple[Mapping[str, str], ...]:
+    text = io.StringIO(read_table_file(root, name), newline="")
+    try:
+        return tuple({name: csv_name(cell) for name, cell in row.items()} for row in csv.DictReader(text, strict=True))
+    except (AttributeError, TypeError, csv.Error) as error:  # a row with more fields than the header, or fewer
+        raise FaultError(f"{root / name}: is damaged ({error}); run the experiment again to rebuild it.") from None
 
 
 def _facts(root: Path) -> tuple[Mapping[str, Any], str]:
@@ -195,4 +202,9 @@ def _facts(root: Path) -> tuple[Mapping[str, Any], str]:
         raise FaultError(f"{path}: is damaged ({error}); run the experiment again.") from error
     if not isinstance(facts, dict):
         raise FaultError(f"{path}: is damaged (holds no settings); run the experiment again.")
+    if DIGEST in facts and not is_intact(facts):
+        raise InputError(
+            f"{path}: is damaged or was edited: what it holds does not give its `{DIGEST}`. Get it anew from where it "
+            "came from, or run the experiment again."
+        )
     return facts, PIN

@@ -36,7 +36,7 @@ def write_report(root: Path, stale: bool = False, console: Console | None = None
     Store(root).refuse_links()
     with Progress({READ: 3, DRAW: FIGURES_OF_ALL}, "report", console) as progress:
         progress.advance(0, "reading cells")
-        before = read_contents(root, stale)
+        before = read_contents(root, stale, compared=not (root / "cells").is_dir())
         progress.advance(1, "comparing rows", READ)
         if before.has_cells:
             measures = before.summary.measures

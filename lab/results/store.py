@@ -8,6 +8,7 @@ results/<experiment>/cells/<cell id>/cell.json       the record; written last, s
                                      checkpoint      its parameters
                                      unfinished.<n>  two of a cell in training, after n dispatches each
 results/<experiment>/cells.csv                       one line per cell, split, slice and metric
+results/<experiment>/tables.json                     its digest
 """
 
 import io
@@ -41,6 +42,7 @@ from lab.results.cell_files import (
 from lab.results.cells_table import CELLS_COLUMNS, columns_of, csv_bytes, record_rows
 from lab.results.checkpoint_files import CheckpointFiles
 from lab.results.results_folder import ResultsFolder
+from lab.results.table_files import CELLS, write_table_files
 
 VERSION = 2
 """Of the records; raised whenever a reader of the last version could misread one."""
@@ -221,7 +223,7 @@ class Store(ResultsFolder):
         records = list(records)
         columns = columns_of(records, CELLS_COLUMNS, after="status")
         rows = ([row[name] for name in columns] for record in records for row in record_rows(record))
-        write_whole(self.root / "cells.csv", csv_bytes(columns, rows), flag)
+        write_table_files(self.root, {CELLS: csv_bytes(columns, rows)}, flag)
 
     def _clear(self, folder: Path) -> None:
         """Remove what an earlier writer left, its record first: a cell without one is no cell."""

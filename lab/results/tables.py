@@ -20,6 +20,7 @@ from lab.results.comparisons import comparisons, comparisons_csv
 from lab.results.line import Line
 from lab.results.store import Store
 from lab.results.summary import Estimate, Summary, summarise
+from lab.results.table_files import COMPARISONS, SUMMARY, write_table_files
 from lab.results.table_layout import Entry, Grid, layout_tables, legend, markdown, tex
 
 _COLUMNS = (
@@ -46,8 +47,7 @@ def write_tables(
     summary = summarise(store, planned, measures=measures)
     found = comparisons(store, summary)
     shown = layout_tables(summary, found, left_out)
-    write_whole(store.root / "comparisons.csv", comparisons_csv(found), flag)
-    write_whole(store.root / "summary.csv", _csv(summary), flag)
+    write_table_files(store.root, {COMPARISONS: comparisons_csv(found), SUMMARY: _csv(summary)}, flag)
     write_whole(store.root / "summary.md", "\n".join(map(markdown, shown)).encode(), flag)
     write_whole(store.root / "summary.tex", "\n".join(map(tex, shown)).encode(), flag)
     return shown

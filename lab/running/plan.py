@@ -13,9 +13,8 @@ from lab.core.progress import duration
 from lab.core.words import plural
 from lab.data.fold.leave_one_out import leave_one_out
 from lab.data.fold.queries import FoldView
-from lab.data.log.duplicates import repeat_remarks
 from lab.data.log.histories import Histories
-from lab.data.log.odd_ids import id_remarks
+from lab.data.log.remarks import remarks
 from lab.data.log.removals import removals
 from lab.data.log.stray_times import odd_times, stray_times
 from lab.data.rows.layout import PackedRows
@@ -42,7 +41,7 @@ def print_log(console: Console, histories: Histories, ordered: bool) -> None:
         f"{facts['source']}: {plural(histories.events, 'event')}, {plural(histories.users, 'user')}, "
         f"{plural(len(histories.item_names), 'item')}",
     )
-    for line in (*_times(facts, ordered), *id_remarks(facts), *repeat_remarks(facts)):
+    for line in (*_times(facts, ordered), *remarks(facts)):
         print_line(console, f"  {line}")
     quarantined = facts["quarantine"]["rows"]
     if quarantined:

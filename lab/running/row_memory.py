@@ -1,8 +1,8 @@
 """What rows take of memory: a shard of the log while it is laid out, and rows on their way to the devices."""
 
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.memory import Size, require_memory
-from lab.data.rows.layout import Packed
+from lab.data.rows.layout import PackedRows
 from lab.data.timeline import SHARD_EVENTS, Timeline
 from lab.training.devices import Layout
 from lab.training.feeding import is_resident
@@ -19,15 +19,15 @@ DISPATCHES = 4
 GIB = 2**30
 
 
-@no_numbers
+@not_fingerprinted
 def require_shard(timeline: Timeline, events: int, room: float | None = None) -> None:
     """Raise InputError where a shard of a log of so many events does not fit memory, before any of it is laid out."""
     size = Size("timeline.shard_events", timeline.shard_events, SHARD_EVENTS)
     require_memory([size], lambda most: min(most, events) * EVENT_BYTES, room)
 
 
-@no_numbers
-def require_feed(program: Program, rows: Packed, sharded: bool, room: float | None = None) -> None:
+@not_fingerprinted
+def require_feed(program: Program, rows: PackedRows, sharded: bool, room: float | None = None) -> None:
     """Raise InputError where the rows that training holds at once do not fit memory.
 
     That is all of them where they lie on the devices (at most `training.resident_gib`), else those of the steps between

@@ -8,6 +8,7 @@ passed over. Writes to standard output what a person should know, and everything
 import json
 import os
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -74,7 +75,8 @@ class Mirror:
             print(f"{_runs(count)} mirrored online.", file=self._report)
         if count := self.done["offline"]:
             print(
-                f"{_runs(count)} kept offline; to send them: wandb sync {root}/wandb/offline-run-*", file=self._report
+                f"{_runs(count)} kept offline; to send them: wandb sync {shlex.quote(str(root))}/wandb/offline-run-*",
+                file=self._report,
             )
         if self._left:
             print(f"{_runs(self._left)} begun online; the same command, online, ends what is there.", file=self._report)

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import lab
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import MOST, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.tracking.ledger import SUMMARY, Ledger
@@ -49,7 +49,7 @@ class Tracking:
     """Seconds to wait for W&B when the run itself is done."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"patience": at_most(MOST)}

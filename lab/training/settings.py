@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Literal
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import MOST, Limits, at_most
 from lab.core.setting_types import check_types
 
@@ -70,7 +70,7 @@ class Training:
     """Rows larger than this stream from the host instead of lying on the device."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {

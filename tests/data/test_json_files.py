@@ -144,3 +144,11 @@ def test_what_is_refused_names_the_line(tmp_path: Path, kind: str) -> None:
     content, said = REFUSED[kind]
     with pytest.raises(InputError, match=rf"log\.json: .*{said}"):
         Table(path=str(saved(tmp_path, content))).scan().frame.collect()
+
+
+@pytest.mark.parametrize(("key", "query"), [("events", ".events"), ("all events", "'.[\"all events\"]'")])
+def test_the_advised_command_can_be_typed(tmp_path: Path, key: str, query: str) -> None:
+    path = saved(tmp_path, json.dumps({key: ROWS}), "my log.json")
+    with pytest.raises(InputError) as refused:
+        events(path)
+    assert f"as by jq {query} 'my log.json' > rows.json" in str(refused.value)

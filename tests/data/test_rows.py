@@ -13,7 +13,7 @@ from lab.data.timeline import DAY, Timeline
 from lab.dataset.dataset import Dataset, Split, build_dataset
 from lab.features.category import Category
 from lab.features.habit import Habit
-from lab.running.plan import _parameter_memory_text, _wide
+from lab.running.plan import _memory_text, _wide
 from lab.targets import Interest
 from tests.small_logs import small_histories, small_view
 
@@ -225,7 +225,7 @@ def test_seen_is_touched_by_something_that_counts(events: list[tuple]) -> None:
 
 
 def test_a_plan_tells_what_large_parameters_take() -> None:
-    assert _parameter_memory_text(10**7) == "" and _parameter_memory_text(10**9) == " (at least 16 GB)"
+    assert _memory_text(10**7) == "" and _memory_text(10**9) == " (at least 16 GB)"
 
 
 def steps_asked(lengths: list[int], asked: np.ndarray) -> Steps:

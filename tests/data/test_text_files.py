@@ -77,6 +77,20 @@ def test_blank_lines_are_counted_apart_from_rows(tmp_path: Path) -> None:
     assert (facts["rows"], facts["blank_lines"]) == (20, 21)
 
 
+def test_blank_lines_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from lab.running.plan import print_log
+
+    path, cache = str(saved(tmp_path, TEXT.replace("\n", "\n\n"))), tmp_path / "cache"
+    assert main([path, "--cache", str(cache)]) == 0
+    assert "20 read, 20 events kept; 21 blank lines left out" in " ".join(capsys.readouterr().out.split())
+    print_log(Console(width=200), prepare_log(Table(path=path), cache=cache), ordered=False)
+    assert "  21 blank lines left out\n" in capsys.readouterr().out
+    assert main([str(saved(tmp_path, TEXT)), "--cache", str(cache)]) == 0
+    assert "blank" not in capsys.readouterr().out
+
+
 def zipped(content: bytes, name: str = "log.csv") -> bytes:
     from io import BytesIO
 
@@ -328,3 +342,40 @@ def test_several_files_may_be_written_each_in_its_way(tmp_path: Path, plain: lis
     saved(tmp_path / "log", "user,item,time\na,b,2020-01-01\n", "d.csv")
     with pytest.raises(InputError, match=r"d\.csv: its columns \(user, item, time\) are not those of a\.csv"):
         events(tmp_path / "log")
+
+
+RAGGED = "user,item,time,price\n" + "".join(
+    ",".join((f"u{k % 3}", f"i{k}", f"2020-01-{k + 1:02}", "1.5")[: 2 + k % 3]) + "\n" for k in range(20)
+)
+
+
+def test_the_separator_of_rows_of_many_lengths_is_that_of_the_header(tmp_path: Path) -> None:
+    facts = prepare_log(Table(path=str(saved(tmp_path, RAGGED))), cache=tmp_path / "cache").facts
+    assert (facts["separator"], facts["rows"], facts["missing"]["time"]) == (",", 20, 7)
+
+
+def test_what_psql_prints_is_read(tmp_path: Path) -> None:
+    rows = "".join(f" u{k % 3} | i{k} | 2020-01-{k + 1:02} 10:00:00\n" for k in range(20))
+    text = f" user | item | time \n------+------+------\n{rows}(20 rows)\n"
+    facts = prepare_log(Table(path=str(saved(tmp_path, text))), cache=tmp_path / "cache").facts
+    assert (facts["separator"], facts["rows"], facts["events"], facts["users"]) == ("|", 22, 20, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("<!DOCTYPE html>\n<html><body>Log in</body></html>\n", "is a web page, which is not read"),
+        ("\n <html lang='en'>\n</html>\n", "is a web page, which is not read"),
+        ("\ufeff<?xml version='1.0'?>\n<rows/>\n", "is an XML file, which is not read"),
+    ],
+)
+def test_pages_are_called_what_they_are(tmp_path: Path, text: str, what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        Table(path=str(saved(tmp_path, text))).scan()
+
+
+def test_times_that_a_spreadsheet_has_cut_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for time, cut in (("1.6E+09", True), ("1.60001E+12", True), ("1600000000.5", False), ("1.6000000017e+09", False)):
+        text = "user,item,time\n" + "".join(f"u{k % 3},i{k},{time}\n" for k in range(20))
+        assert main([str(saved(tmp_path, text)), "--cache", str(tmp_path / "cache")]) == 0
+        assert ("a spreadsheet has cut their digits" in " ".join(capsys.readouterr().out.split())) == cut

@@ -13,7 +13,7 @@ from lab.baselines import Logistic
 from lab.commands.command_line import Options
 from lab.core.errors import InputError
 from lab.data.fold.categories import Categories
-from lab.data.log.cache import prepare
+from lab.data.log.cache import prepare_log
 from lab.data.log.cleaning import Cleaning
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import Timeline, folds
@@ -23,8 +23,8 @@ from lab.experiment.registry import PACKAGES, shipped
 from lab.models import RNN
 from lab.running.assembly import assemblies, dataset_of
 from lab.running.judging import judge_baseline
+from lab.running.row_groups import group_by_rows
 from lab.running.row_memory import require_feed, require_shard
-from lab.running.runner import by_rows
 from lab.running.training_memory import require_rows
 from lab.targets import Interest, NextItem
 from lab.tracking.tracker import Tracking
@@ -130,12 +130,12 @@ def experiment(place: str, value: Any) -> Experiment:
 
 def plan(asked: Experiment, cache: Path, place: str) -> None:
     """What a dry run does of it, and for a baseline also its fit."""
-    log = prepare(asked.source, asked.cleaning, asked.timeline, asked.horizons, cache)
+    log = prepare_log(asked.source, asked.cleaning, asked.timeline, asked.horizons, cache)
     if place == "source":
         return
     log = asked.target.arrange(log, asked.timeline)
     fold = folds(asked.timeline, asked.horizons, *log.span)[0]
-    for causal, cells in by_rows(grid(asked, log.fingerprint, oracle=False), fold):
+    for causal, cells in group_by_rows(grid(asked, log.fingerprint, oracle=False), fold):
         require_rows(asked.models, asked.training)
         require_shard(asked.timeline, log.events)
         data, _ = dataset_of(log, fold, cells, causal)
@@ -187,7 +187,7 @@ def test_pairs_that_do_not_fit_memory_are_refused_with_a_number_that_does() -> N
 
 def test_rows_that_do_not_fit_memory_are_refused_with_a_setting_that_does(cache: Path, broadcasting: None) -> None:
     asked = experiment("training", TRAINING)
-    log = prepare(asked.source, asked.cleaning, asked.timeline, asked.horizons, cache)
+    log = prepare_log(asked.source, asked.cleaning, asked.timeline, asked.horizons, cache)
     (fold,) = folds(asked.timeline, asked.horizons, *log.span)
     cells = grid(asked, log.fingerprint, oracle=False)
     data, _ = dataset_of(log, fold, cells)

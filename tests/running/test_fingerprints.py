@@ -45,15 +45,15 @@ import lab.running.row_memory
 import lab.running.runner
 import lab.running.training_memory
 import lab.running.work
+from lab.core.code_used import CodeUsed, code_used
 from lab.core.setting_types import check_types
+from lab.core.source_files import lab_modules, tree_of
+from lab.core.source_trees import Alias
 from lab.data.rows import steps
 from lab.data.sources import SyntheticShop
 from lab.data.timeline import date_text, days_text, span_text
 from lab.experiment.cells import Cell, grid
-from lab.experiment.code_used import CodeUsed, code_used
 from lab.experiment.registry import shipped
-from lab.experiment.source_files import lab_modules, tree_of
-from lab.experiment.source_trees import Alias
 from lab.models import GRU, LSTM
 from lab.results.conclusions import span
 from lab.running.computing import Computation
@@ -124,7 +124,7 @@ def test_a_change_makes_exactly_the_cells_stale_that_use_it(
 def test_the_code_of_a_class_is_found_without_importing_it() -> None:
     program = """
 import sys
-from lab.experiment.code_used import code_used, computing_code
+from lab.core.code_used import code_used, computing_code
 for name in ("models.transformer:Transformer", "targets.interest:Interest", "features.habit:Habit"):
     module, _, cls = name.partition(":")
     print(code_used([(f"lab.{module}", cls), *computing_code("model")]).digest)

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -64,6 +65,12 @@ def test_a_run_per_cell_is_kept_offline_and_said_in_one_line(offline: tuple[Path
     root, said = offline
     assert len(list((root / "wandb").glob("offline-run-*"))) == 2
     assert said == [f"W&B: 2 runs kept offline; to send them: wandb sync {root}/wandb/offline-run-*"]
+
+
+def test_the_command_that_sends_them_can_be_typed(tmp_path: Path) -> None:
+    two_cells(tmp_path / "my $results")
+    (said,) = mirrored(tmp_path / "my $results", Tracking(project="lab-tests"), ("a",))
+    assert shlex.split(said.partition("them: ")[2]) == ["wandb", "sync", f"{tmp_path}/my $results/wandb/offline-run-*"]
 
 
 def test_a_run_carries_what_its_cell_is(offline: tuple[Path, list[str]]) -> None:

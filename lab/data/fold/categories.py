@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import Limits, at_most, whole
 from lab.core.setting_types import check_types
 from lab.data.fold.clusters import cluster_by_text, cluster_by_users
@@ -37,7 +37,7 @@ class Categories:
     """How many clusters text and together make."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"few_items": whole(0), "clusters": at_most(100_000)}

@@ -12,6 +12,7 @@ from lab.data.log.duplicates import drop_duplicates
 from lab.data.log.encoding import BuiltLog, encode_log
 from lab.data.log.event_order import require_times
 from lab.data.log.log import MISSING_TIME, Log, read_log
+from lab.data.log.missed_keys import missed_keys
 from lab.data.log.odd_ids import odd_ids
 from lab.data.log.quarantine import count_quarantined, scan_place, set_aside
 from lab.data.log.removals import Removal, removals_text
@@ -37,9 +38,10 @@ def build(source: Source, cleaning: Cleaning, timeline: Timeline, horizons: tupl
     log, quarantine = set_aside(log, scan, cleaning)
     facts: dict[str, Any] = {"source": source.name, "rows": rows, **scan.facts, "missing": _missing(log)}
     facts["odd"] = odd_ids(log)
-    log = log.without("odd")
+    facts |= {"lookups": missed_keys(log, scan.facts["lookups"])} if "lookups" in scan.facts else {}
+    log = log.without("odd", *(name for name in log.columns if name.startswith("missed")))
     facts["files"] = [file.name for file in scan.files]
-    facts["blank_lines"] = held.blank if held is not None else 0
+    facts["blank_lines"], facts["empty_lists"] = (held.blank, held.empty) if held is not None else (0, 0)
     facts["quarantine"] = count_quarantined(quarantine)
     log, removed = _clean(log, scan, cleaning, timeline, horizons, facts)
     facts["rules"] = [asdict(rule) for rule in removed]

@@ -6,12 +6,12 @@
                                quarantine.csv                      rows that broke the schema, and why
                                meta.json                           facts, and a hash of every file
 
-The key hashes the source's content, the settings and this package's building code. A folder appears
-whole, by a rename; one whose hashes do not agree is built anew.
+The key hashes the source's content, the settings, and the definitions that turn the one into the other: not their
+comments, docstrings and words of errors. A folder appears whole, by a rename; one whose hashes do not agree is built
+anew.
 """
 
 import fcntl
-import functools
 import io
 import json
 import os
@@ -26,10 +26,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lab.core.code_used import code_used
 from lab.core.digests import cache_root, content_digest, digest, file_digest, settings_digest
 from lab.core.errors import FaultError, InputError
 from lab.core.escape import terminal
 from lab.core.files import make_folder, os_errors_as_faults, sync_folder, write_synced
+from lab.core.source_files import tree_of
 from lab.data.log.build import build
 from lab.data.log.cleaning import Cleaning
 from lab.data.log.encoding import BuiltLog
@@ -37,6 +39,7 @@ from lab.data.log.event_order import require_times
 from lab.data.log.histories import Histories
 from lab.data.schema import Behaviour
 from lab.data.sources.base import Source
+from lab.data.sources.lookup import Lookup
 from lab.data.timeline import Timeline, folds
 
 SPAN = ("first", "last", "timed")
@@ -98,15 +101,25 @@ def cache_key(
     """Hash of all that the histories depend on; the horizons only where a rule is fitted by them."""
     fitted = [max(horizons), timeline.folds] if horizons and cleaning.has_fitted_rules else []
     settings = {"cleaning": asdict(cleaning), "end": timeline.end, "fitted": fitted}
-    return digest([source.fingerprint(cache), settings_digest(settings), building_code_digest(), pl.__version__])
+    return digest([source.fingerprint(cache), settings_digest(settings), building_code_digest(source), pl.__version__])
 
 
-@functools.cache
-def building_code_digest() -> str:
-    """Hash of the source files that turn a source into histories."""
-    here = Path(__file__).parent
-    files = [*sorted(here.glob("*.py")), *sorted((here.parent / "sources").glob("*.py")), here.parent / "schema.py"]
-    return digest([part for file in files for part in (file.name, file.read_bytes())])
+def building_code_digest(source: Source) -> str:
+    """Hash of the definitions that turn a source into histories."""
+    return code_used(building_starts(source)).digest
+
+
+def building_starts(source: Source) -> list[tuple[str, str]]:
+    """Module and name of the definitions from which all others are found that turn a source into histories.
+
+    Settings name no class that they hold, so that these are starts of their own. A source that is defined elsewhere
+    than at the top of a file is known by its fingerprint alone.
+    """
+    parts = (Cleaning, Timeline, Lookup, build, write)
+    cls = type(source)
+    tree = tree_of(cls.__module__)
+    own = [(cls.__module__, cls.__name__)] if tree is not None and cls.__qualname__ in tree.binds else []
+    return [*own, *((one.__module__, one.__name__) for one in parts)]
 
 
 def write(built: BuiltLog, folder: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import MOST, Limits, at_most
 from lab.core.setting_types import check_types
 from lab.data.log.log import MISSING_TIME, Log
@@ -53,7 +53,7 @@ class Cleaning:
     """Stop when more than this share of the rows breaks the schema."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return dict.fromkeys(("outliers", "bots", "item_min_events", "user_min_events"), at_most(MOST))

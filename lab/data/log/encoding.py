@@ -53,7 +53,9 @@ def encode_log(log: Log, scan: Scan, quarantine: pl.DataFrame, facts: dict[str, 
     facts["categories"] = None if categories is None else len(categories)
     used = np.bincount(arrays["behaviour"], minlength=len(log.behaviours))
     facts["behaviours"] = {behaviour.name: int(n) for behaviour, n in zip(log.behaviours, used, strict=True)}
-    return BuiltLog(arrays, items, categories, _user_table(names["user"], scan), quarantine, log.behaviours, facts)
+    users, missed = _user_table(names["user"], scan)
+    facts |= {"attributes": {**facts["attributes"], "missed": missed}} if "attributes" in facts else {}
+    return BuiltLog(arrays, items, categories, users, quarantine, log.behaviours, facts)
 
 
 def _compact(log: Log, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -87,13 +89,17 @@ def _time_facts(arrays: Mapping[str, np.ndarray], user: np.ndarray) -> dict[str,
     return {"tied": float(tied), "resolution": resolution(time), "kept": kept}
 
 
-def _user_table(names: np.ndarray, scan: Scan) -> pl.DataFrame:
-    """Raw ids and attributes, by row number. Raises InputError when the second table names a user twice."""
+def _user_table(names: np.ndarray, scan: Scan) -> tuple[pl.DataFrame, int]:
+    """Raw ids and attributes, by row number, and how many users have none.
+
+    Raises InputError when the second table names a user twice.
+    """
     users = pl.DataFrame({"name": pl.Series(names, dtype=pl.String)})
     if scan.attributes is None:
-        return users
+        return users, 0
     known = scan.attributes.collect().filter(pl.col("user").is_not_null())
     twice = known.filter(known["user"].is_duplicated())
     if len(twice):
         raise InputError(f"source.attributes: the second table has user {twice['user'][0]!r} more than once.")
-    return users.join(known, left_on="name", right_on="user", how="left", maintain_order="left")
+    missed = len(users.join(known, left_on="name", right_on="user", how="anti"))
+    return users.join(known, left_on="name", right_on="user", how="left", maintain_order="left"), missed

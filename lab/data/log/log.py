@@ -21,7 +21,8 @@ class Log:
 
     user, item, category, text: int32 codes into `names`, -1 where missing; time: int64 microseconds,
     MISSING_TIME where missing; behaviour: int8; price, quantity: float32, NaN where missing; row: uint32;
-    identity: uint64; fault: uint8. Columns that the source lacks are absent.
+    identity: uint64; fault: uint8; missed0, missed1, ...: int32 codes of the keys that a second table does not have, -1
+    where it has them. Columns that the source lacks are absent.
     """
 
     columns: dict[str, np.ndarray]
@@ -59,9 +60,8 @@ class Log:
 def read_log(scan: Scan) -> Log:
     """Collect a scan, encoding ids as they stream past. Raises InputError for what cannot be read."""
     schema = scan.frame.collect_schema()
-    coded = {
-        name: pl.Categorical(pl.Categories.random()) for name in ("user", "item", "category", "text") if name in schema
-    }
+    ids = [name for name in schema if name in ("user", "item", "category", "text") or name.startswith("missed")]
+    coded = {name: pl.Categorical(pl.Categories.random()) for name in ids}
     casts = [_text(name, schema).cast(dtype) for name, dtype in coded.items()]
     if "behaviour" in schema:
         names = [behaviour.name for behaviour in scan.behaviours]

@@ -32,6 +32,8 @@ class Records:
     rows: int
     blank: int = 0
     """Blank lines, which are no rows."""
+    empty: int = 0
+    """Objects whose list of rows is empty."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from lab.data.sources.quotation_marks import QuotationMarks, find_quotation_marks
+from lab.data.sources.quotation_marks import QuotationMarks, count_lines, find_quotation_marks
 
 _LINE = ord("\n")
 
@@ -17,12 +18,17 @@ LARGEST = 1 << 26
 class Block:
     """Whole rows as text, each of them ended by a line's end."""
 
-    data: bytes
+    view: memoryview
     line: int
     """Number of its first line in the file, from 1."""
     lines: int
     marks: QuotationMarks | None
     """Its quotation marks, None where there are none."""
+
+    @cached_property
+    def data(self) -> bytes:
+        """Its text: a copy, since what was read goes on behind it."""
+        return bytes(self.view)
 
     @property
     def rows(self) -> int:
@@ -63,7 +69,7 @@ class Blocks:
         self._rest = []
         if whole:
             whole = whole if whole.endswith(b"\n") else whole + b"\n"
-            yield self._block(whole, self._marks(whole))
+            yield self._block(memoryview(whole), self._marks(whole))
 
     def lines_from(self, block: Block) -> Iterator[bytes]:
         """The lines from a block on, which is the last that was given; blocks go on behind the last line taken."""
@@ -99,14 +105,14 @@ class Blocks:
             end = marks.last + 1
         self._rest = [whole[end:]] if end < len(whole) else []
         if end:
-            data = whole[:end]
-            cut = marks is not None and marks.regular and marks.open  # what is opened is not of this block
-            yield self._block(data, self._marks(data) if cut else marks)
+            if marks is not None and marks.regular:  # what stands behind its last row is not of this block
+                marks = marks.of_whole_rows() if end == marks.last + 1 else self._marks(whole[:end])
+            yield self._block(memoryview(whole)[:end], marks)
 
     def _marks(self, data: bytes) -> QuotationMarks | None:
         return find_quotation_marks(data, self._quote, self._separator) if self._quote and self._quote in data else None
 
-    def _block(self, data: bytes, marks: QuotationMarks | None) -> Block:
-        block = Block(data, self._line, int(np.count_nonzero(np.frombuffer(data, np.uint8) == _LINE)), marks)
+    def _block(self, view: memoryview, marks: QuotationMarks | None) -> Block:
+        block = Block(view, self._line, count_lines(view) if marks is None else marks.lines, marks)
         self._line += block.lines
         return block

@@ -1,6 +1,7 @@
 """Compressed files, told by their first bytes whatever they are called, and files that are no tables of text."""
 
 import bz2
+import codecs
 import gzip
 import lzma
 import zipfile
@@ -17,6 +18,7 @@ MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f
 
 SAVE = "open it in a spreadsheet, save the sheet as CSV, and name that file"
 UNPACK = "unpack it, and name the file that holds the log, or the folder"
+PAGE = "the download may have given a page to log in: get the file itself"
 AS_FRAME = "read it in Python, and give it as Table(frame=...), or write it as Parquet"
 
 OTHERS = {
@@ -28,6 +30,10 @@ OTHERS = {
     b"ORC": ("an ORC file", AS_FRAME),
     b"Obj\x01": ("an Avro file", AS_FRAME),
     b"\x89HDF": ("an HDF5 file", AS_FRAME),
+    b"<!DOCTYPE": ("a web page", PAGE),
+    b"<!doctype": ("a web page", PAGE),
+    b"<html": ("a web page", PAGE),
+    b"<?xml": ("an XML file", AS_FRAME),
     b"%PDF": ("a PDF file", "a log is a table: CSV, Parquet or JSON"),
 }
 """First bytes -> what a file is that is not read, and what to do about it."""
@@ -95,7 +101,7 @@ def plain_name(file: Path) -> str:
 
 def refuse_others(file: Path) -> None:
     """Raise InputError for a file that is no table of text, Parquet or JSON, with words on what to do."""
-    head = first_bytes(file)
+    head = first_bytes(file).removeprefix(codecs.BOM_UTF8).lstrip()
     found = next((said for mark, said in OTHERS.items() if head.startswith(mark)), None)
     if found is not None:
         raise InputError(f"{file}: is {found[0]}, which is not read; {found[1]}.")

@@ -1,6 +1,5 @@
 """Rows of text as frames of text, a block at a time, every block's rows counted apart from the parser."""
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +25,10 @@ class Part:
     frame: pl.DataFrame
     blank: int = 0
     """Blank lines between them, which are no rows."""
+    made: int | None = None
+    """How many rows the lists in them make; None where there are no lists."""
+    empty: int = 0
+    """Rows whose lists are empty and make none."""
 
 
 class Delimited:
@@ -66,7 +69,7 @@ class Delimited:
             raise self._quotations.never_closed(block)
         if block.marks is not None and block.marks.breaks:
             self._quotations.refuse_swallowed(block)
-        frame = self._counted(block, block.data, block.rows, names)
+        frame = self._counted(block, block.view, block.rows, names)
         # A blank line is a row of nulls to polars.
         if frame.height and all(column.null_count() for column in frame.get_columns()):
             data, blank = block.without_blank_lines()
@@ -74,7 +77,7 @@ class Delimited:
                 return Part(self._counted(block, data, block.rows - blank, names), blank)
         return Part(frame)
 
-    def _counted(self, block: Block, data: bytes, rows: int, names: Sequence[str]) -> pl.DataFrame:
+    def _counted(self, block: Block, data: bytes | memoryview, rows: int, names: Sequence[str]) -> pl.DataFrame:
         """The rows of a block's text. Raises ReadError unless polars reads as many as there are."""
         where = f"{self._head.file}: lines {block.line:,} to {block.line + block.lines - 1:,}"
         try:
@@ -87,12 +90,12 @@ class Delimited:
             raise ReadError(f"{where} hold {rows:,} rows, of which {len(frame):,} were read", QUOTE)
         return frame
 
-    def _parsed(self, data: bytes, names: Sequence[str]) -> pl.DataFrame:
+    def _parsed(self, data: bytes | memoryview, names: Sequence[str]) -> pl.DataFrame:
         """The rows of a text; polars gets a header of numbers, so that a column may have any name."""
         numbers = [str(k) for k in range(len(self._names))]
         header = self._style.separator.join(numbers).encode() + b"\n"
         frame = pl.scan_csv(
-            io.BytesIO(header + data),
+            b"".join([header, data]),
             separator=self._style.separator,
             quote_char=self._style.quote or None,
             schema=dict.fromkeys(numbers, pl.String),

@@ -35,6 +35,9 @@ class Tally:
 
     rows: int = 0
     blank: int = 0
+    made: int = 0
+    """Rows that JSON's lists make; without lists, the rows."""
+    empty: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Opened:
                 tally.rows += min(left, len(frame))
                 if most is not None and tally.rows >= most:
                     return
-        self.whole.append(Records(tally.rows, tally.blank))
+        self.whole.append(Records(tally.made, tally.blank, tally.empty))
 
     def _of_file(self, file: Path, read: Read, names: list[str], size: int, tally: Tally) -> Iterator[pl.DataFrame]:
         """The rows of a file, with the reader's own columns and those that its folders state."""
@@ -111,6 +114,8 @@ class Opened:
         try:
             for part in read(file, own, size):
                 tally.blank += part.blank
+                tally.made += len(part.frame) if part.made is None else part.made
+                tally.empty += part.empty
                 made = {name: pl.lit(value, pl.String) for name, value in stated.items()}
                 first = tally.rows
                 made[ROW] = pl.int_range(first, first + len(part.frame), dtype=pl.get_index_type())

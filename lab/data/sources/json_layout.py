@@ -1,6 +1,7 @@
 """How a JSON file is laid out: an object on each line, an array of objects, or an object of columns."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -40,7 +41,12 @@ def layout_of(file: Path) -> Layout:
 def rows_of_columns(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of an object of columns: lists, or objects that name their rows as pandas writes them."""
     columns = next(objects(file))
-    first = next(iter(columns.values()))
+    name, first = next(iter(columns.items()))
+    for other, column in columns.items():
+        if isinstance(column, dict) and column.keys() != first.keys():
+            odd = min(column.keys() ^ first.keys())
+            said = f"{file}: of its columns {name!r} and {other!r} one alone has a row {odd!r}"
+            raise ReadError(said, "give each column the same rows")
     values = [column if isinstance(column, list) else [column.get(key) for key in first] for column in columns.values()]
     for row in zip(*values, strict=True):
         yield dict(zip(columns, row, strict=True))
@@ -53,10 +59,15 @@ def _of_objects(file: Path) -> Layout:
         return "objects"
     if _are_columns(first):
         return "columns"
+    if len(first) > 1 and all(isinstance(column, list) for column in first.values()):
+        said = ", ".join(f"{len(column)} in {name!r}" for name, column in first.items())
+        found = f"{file}: holds one object of lists that differ in length ({said})"
+        raise ReadError(found, "write one object for each row (in pandas: to_json(..., orient='records', lines=True))")
     inner = next((key for key, value in first.items() if _is_table(value)), None)
     if inner is not None and len(first[inner]) > 1:
         said = f"{file}: holds one object, and in it a list of objects, {inner!r}"
-        raise ReadError(said, f"keep that list alone, as by jq '.{inner}' {file.name} > rows.json")
+        query = f".{inner}" if inner.isidentifier() and inner.isascii() else f".[{json.dumps(inner)}]"
+        raise ReadError(said, f"keep that list alone, as by {shlex.join(['jq', query, file.name])} > rows.json")
     return "objects"
 
 

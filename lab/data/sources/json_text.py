@@ -1,9 +1,8 @@
 """Rows of JSON as frames of text, a block of lines at a time, every block's rows counted apart from the parser."""
 
-import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from lab.data.sources.blocks import Blocks
 from lab.data.sources.damage import JSON_LINES, ReadError, first_line, not_text
 from lab.data.sources.delimited import Part
 from lab.data.sources.json_layout import FIRST, layout_of, rows_of_columns
+from lab.data.sources.json_rows import list_lengths, parsed, rows_of, unread, written
 from lab.data.sources.json_values import DECODER, kind_of, objects, too_deep
 from lab.data.sources.text import CHUNK, encoding_of, utf8_chunks
 
@@ -36,8 +36,9 @@ class _Lines:
 
     data: bytes
     count: int
-    line: int | None = None
-    """Number of the first line in the file, None where these are not the file's own lines."""
+    first: int
+    """Number of the first object, from 1: its line where these are the file's own lines."""
+    own: bool
 
 
 class JsonFile:
@@ -87,24 +88,52 @@ class JsonFile:
             yield self._part(lines, schema)
 
     def _part(self, lines: _Lines, schema: Mapping[str, Any]) -> Part:
-        frame = _parsed(lines.data, schema)
-        if frame is not None and len(frame) == lines.count:
-            return Part(_unwrapped(frame))
-        rows = lines.data if lines.line is None else _written(list(self._objects_of(lines.data, lines.line)))
-        frame, count = _parsed(rows, schema), rows.count(b"\n")
+        frame, data, count = parsed(lines.data, schema), lines.data, lines.count
+        if (frame is None or len(frame) != count) and lines.own:
+            data = written(list(self._objects_of(data, lines.first)))
+            frame, count = parsed(data, schema), data.count(b"\n")
         if frame is None or len(frame) != count:
-            where = "some" if lines.line is None else f"from line {lines.line} on, some"
-            raise ReadError(f"{self._file}: {where} of its {count:,} objects cannot be read", JSON_LINES)
-        return Part(_unwrapped(frame), lines.count - count)
+            raise self._unread(lines, data, schema)
+        return self._counted(frame, lines, data, lines.count - count)
+
+    def _counted(self, frame: pl.DataFrame, lines: _Lines, data: bytes, blank: int) -> Part:
+        """The rows of a frame, whose lists are compared with those in the text."""
+        lengths = list_lengths(data, frame.schema)
+        if lengths is None:
+            return Part(_unwrapped(frame), blank)
+        for name in lengths.columns:
+            lost = (~frame[name].list.len().eq_missing(lengths[name])).arg_true()
+            if len(lost):
+                held, read = lengths[name][lost[0]], frame[name].list.len()[lost[0]]
+                where = self._where(lines, data.split(b"\n"), lost[0])
+                raise ReadError(f"{where} has {held} elements in {name!r}, of which {read or 0} were read")
+        rows = rows_of(lengths)
+        return Part(_unwrapped(frame), blank, int(rows.sum()), int((rows == 0).sum()))
+
+    def _unread(self, lines: _Lines, data: bytes, schema: Mapping[str, Any]) -> ReadError:
+        texts = data.split(b"\n")[:-1]
+        place, why = unread(texts, schema)
+        shown = texts[place][:60].decode(errors="replace")
+        return ReadError(f"{self._where(lines, texts, place)} cannot be read ({why}): {shown!r}", JSON_LINES)
+
+    def _where(self, lines: _Lines, texts: Sequence[bytes], place: int) -> str:
+        """The file with the line, or with the number of the object where objects stand over any lines."""
+        if not lines.own:
+            return f"{self._file}: object {lines.first + place}"
+        # What was written anew has no blank lines.
+        full = [k for k, text in enumerate(lines.data.split(b"\n")) if text.strip()]
+        there = place if len(texts) > len(full) else full[place]
+        return f"{self._file}: line {lines.first + there}"
 
     def _blocks(self, size: int) -> Iterator[_Lines]:
         if self._layout == "lines":
             for block in Blocks(self._chunks(size), "", ","):
-                yield _Lines(block.data, block.lines, block.line)
+                yield _Lines(block.data, block.lines, block.line, own=True)
             return
-        rows = self._objects()
+        rows, first = self._objects(), 1
         while some := list(islice(rows, BATCH)):
-            yield _Lines(_written(some), len(some))
+            yield _Lines(written(some), len(some), first, own=False)
+            first += len(some)
 
     def _line_objects(self) -> Iterator[dict[str, Any]]:
         for block in Blocks(self._chunks(FIRST), "", ","):
@@ -136,20 +165,6 @@ class JsonFile:
 
     def _chunks(self, size: int) -> Iterator[bytes]:
         return utf8_chunks(self._file, self._encoding, size=size)
-
-
-def _written(rows: list[dict[str, Any]]) -> bytes:
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
-
-
-def _parsed(data: bytes, schema: Mapping[str, Any]) -> pl.DataFrame | None:
-    """The objects on these lines; None where polars takes one for no JSON (NaN is none)."""
-    if not data:
-        return pl.DataFrame(schema=dict(schema))
-    try:
-        return pl.scan_ndjson(io.BytesIO(data), schema=dict(schema)).collect()
-    except pl.exceptions.PolarsError:
-        return None
 
 
 def _unwrapped(frame: pl.DataFrame) -> pl.DataFrame:

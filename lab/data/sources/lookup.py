@@ -7,8 +7,12 @@ from typing import Any
 
 import polars as pl
 
+from lab.data.sources.damage import ReadError, first_line
 from lab.data.sources.files import Opened, content_identity, open_files
-from lab.data.sources.reserved_names import AT, KEY, SINCE
+from lab.data.sources.ids import as_text, identifier
+from lab.data.sources.mapping import is_text, nearest_column
+from lab.data.sources.paths import find_files
+from lab.data.sources.reserved_names import AT, FOUND, KEY, MARK, ON, SINCE
 from lab.data.sources.text import TextStyle
 
 NEVER = -(2**62)
@@ -41,43 +45,70 @@ class Lookup:
     nested: Mapping[str, Any] = field(default_factory=dict)
     """Types of the columns of JSON that are lists or objects."""
 
-    def join(self, table: pl.LazyFrame) -> pl.LazyFrame:
+    def facts(self) -> dict[str, str]:
+        """What it is, for a remark: the file's name, the log's column and its own."""
+        first, *others = find_files(self.path)
+        more = f" and {len(others)} more" if others else ""
+        return {"file": f"{first.name}{more}", "on": self.on, "key": self.key}
+
+    def join(self, table: pl.LazyFrame, missed: str) -> pl.LazyFrame:
         """The table with the columns beside it, null where nothing is known; rows may come in another order.
 
-        A column takes the place of one of its name.
+        A column takes the place of one of its name. Keys are compared as ids are: `12`, ` 12` and `12.0` are one. The
+        column `missed` has the keys that the second table does not have, as text, and is null elsewhere. Raises
+        ReadError for a column that the second table lacks.
         """
-        table = table.drop(self.columns, strict=False)
-        found = self.opened().frame(self.nested)
-        found = found if self.where is None else found.filter(self.where)
+        schema = table.collect_schema()
+        left = table.with_columns(_key(self.on, schema).alias(ON)).drop(self.columns, strict=False)
+        known = self._known()
         if self.since is None or self.at is None:
-            first = found.select(pl.col(self.key).alias(KEY), **self.columns).unique(KEY, keep="first")
-            return table.join(first, left_on=self.on, right_on=KEY, how="left")
-        known = found.select(pl.col(self.key).alias(KEY), self.since.alias(SINCE), **self.columns)
-        return (
-            table.with_columns(self.at.fill_null(NEVER).alias(AT))
-            .sort(AT)
-            .join_asof(
-                known.filter(pl.col(SINCE).is_not_null()).sort(SINCE, maintain_order=True),
-                left_on=AT,
-                right_on=SINCE,
-                by_left=self.on,
-                by_right=KEY,
-                check_sortedness=False,
-            )
-            .drop(AT, SINCE, strict=False)
+            joined = left.join(known.unique(KEY, keep="first"), left_on=ON, right_on=KEY, how="left")
+        else:
+            joined = self._as_of(left.with_columns(self.at.fill_null(NEVER).alias(AT)), known)
+        unknown = pl.col(FOUND).is_null() & pl.col(ON).is_not_null()
+        return joined.with_columns(pl.when(unknown).then(pl.col(ON)).alias(missed)).drop(ON, FOUND)
+
+    def _known(self) -> pl.LazyFrame:
+        """`KEY`, `FOUND`, which is true, and the columns; with `since` also `SINCE`."""
+        opened = self.opened()
+        found = opened.frame(self.nested)
+        schema = found.collect_schema()
+        for name in sorted(self._wanted()):
+            if name not in schema:
+                names = [one for one in schema if not one.startswith(MARK)]
+                said = f"{opened.files[0]} has no column {name!r}; {nearest_column(name, names)}"
+                raise ReadError(said, setting="source.lookups")
+        found = found if self.where is None else found.filter(self.where)
+        since = {} if self.since is None else {SINCE: self.since}
+        key = _key(self.key, schema).alias(KEY)
+        known = found.select(key, pl.lit(True).alias(FOUND), **since, **self.columns).filter(pl.col(KEY).is_not_null())
+        try:
+            known.collect_schema()
+        except pl.exceptions.PolarsError as error:
+            raise ReadError(f"{opened.files[0]}: {first_line(error)}", setting="source.lookups") from None
+        return known
+
+    def _as_of(self, left: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+        """The rows beside what was known at their time; `FOUND` also where the key was known at another alone."""
+        held = known.filter(pl.col(SINCE).is_not_null())
+        joined = left.sort(AT).join_asof(
+            held.drop(FOUND).sort(SINCE, maintain_order=True),
+            left_on=AT,
+            right_on=SINCE,
+            by_left=ON,
+            by_right=KEY,
+            check_sortedness=False,
         )
+        keys = known.select(KEY, FOUND).unique(KEY)
+        return joined.drop(AT, SINCE, KEY, strict=False).join(keys, left_on=ON, right_on=KEY, how="left")
 
     def opened(self) -> Opened:
-        wanted = {
-            self.key,
-            *(
-                n
-                for e in (*self.columns.values(), self.where, self.since)
-                if e is not None
-                for n in e.meta.root_names()
-            ),
-        }
-        return open_files(self.path, self.style, self.style.separator or None, sorted(wanted))
+        return open_files(self.path, self.style, self.style.separator or None, sorted(self._wanted()))
+
+    def _wanted(self) -> set[str]:
+        """The columns that are asked of the second table."""
+        expressions = [one for one in (*self.columns.values(), self.where, self.since) if one is not None]
+        return {self.key, *(name for one in expressions for name in one.meta.root_names())}
 
     def identity(self, cache: Path | None = None) -> list[Any]:
         """What the columns depend on: the settings and the content of the files."""
@@ -86,3 +117,9 @@ class Lookup:
         nested = sorted((name, str(dtype)) for name, dtype in self.nested.items())
         style = list(astuple(self.style))
         return [self.on, self.key, columns, expressions, style, nested, content_identity(self.path, cache)]
+
+
+def _key(name: str, schema: pl.Schema) -> pl.Expr:
+    """A column of keys as text, each written in one way."""
+    dtype = schema[name]
+    return identifier(as_text(pl.col(name), dtype), pl.String() if is_text(dtype) else dtype)

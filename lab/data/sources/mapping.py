@@ -13,7 +13,7 @@ from lab.data.schema import DEFAULT_BEHAVIOUR
 from lab.data.sources.base import Fault
 from lab.data.sources.ids import ODDITIES, as_text, identifier, tidy_ids, unwrap
 from lab.data.sources.numbers import MISSING, NumberFormat
-from lab.data.sources.reserved_names import FILE, ROW, SURPLUS
+from lab.data.sources.reserved_names import FILE, MARK, MISSED, ROW, SURPLUS
 from lab.data.sources.times import TICKS, UNITS, TimeFormat, within_years
 
 NUMBERS = "write numbers like 32.58, since 1,234 may be 1234 or 1.234, and leave a field empty where there is none"
@@ -44,9 +44,12 @@ class Mapped:
     faults: tuple[Fault, ...]
     columns: tuple[str, ...]
     """Which of the schema's columns there are, in its order."""
+    missed: tuple[str, ...] = ()
+    """Columns of keys that the tables of lookups do not have."""
 
     def canonical(self) -> pl.LazyFrame:
-        return self.table.select(pl.col(ROW).alias("row"), *self.columns, "fault")
+        missed = [pl.col(name).alias(name.removeprefix(MARK)) for name in self.missed]
+        return self.table.select(pl.col(ROW).alias("row"), *self.columns, "fault", *missed)
 
     def quarantine(self, several_files: bool) -> pl.LazyFrame:
         """The rows that break the schema, by file and row (from 1 in each file)."""
@@ -125,7 +128,8 @@ def map_table(
     formats = {name: (numbers or {}).get(name, NumberFormat()) for name in ("price", "quantity") if name in columns}
     raw = {f"raw_{name}": value for name, value in raw_columns(columns, schema, json).items()}
     surplus = [SURPLUS] if SURPLUS in schema else []
-    wide = table.select(ROW, FILE, *surplus, **raw)
+    missed = tuple(name for name in schema if name.startswith(MISSED))
+    wide = table.select(ROW, FILE, *surplus, *missed, **raw)
     made = {"time": times.expression(pl.col("raw_time"))}
     ids = {
         name: tidy_ids(pl.col(f"raw_{name}"), dtypes[name], shift=k * ODDITIES)
@@ -145,7 +149,8 @@ def map_table(
     else:
         made["behaviour"] = pl.lit(DEFAULT_BEHAVIOUR)
     made["odd"] = reduce(or_, (pl.col(f"tidy_{name}").struct.field("odd") for name in ids))
-    checks = list(_checks(columns, times, behaviours, bool(surplus), IDS if json else (), formats, stated))
+    nested = [name for name in IDS if json and dtypes[name] == pl.String]
+    checks = list(_checks(columns, times, behaviours, bool(surplus), nested, formats, stated))
     code = pl.lit(0, pl.UInt8)
     for k, (_, broken, _) in reversed(list(enumerate(checks, 1))):
         code = pl.when(broken.fill_null(False)).then(pl.lit(k, pl.UInt8)).otherwise(code)
@@ -153,7 +158,8 @@ def map_table(
     tidy = {f"tidy_{name}": column for name, column in ids.items()}
     marked = wide.with_columns(**tidy).with_columns(**made).with_columns(fault=code, **values)
     order = ("user", "item", "time", "category", "behaviour", "price", "quantity", "text", "odd")
-    return Mapped(marked, tuple(fault for fault, _, _ in checks), tuple(name for name in order if name in made))
+    there = tuple(name for name in order if name in made)
+    return Mapped(marked, tuple(fault for fault, _, _ in checks), there, missed)
 
 
 def without(name: str, stated: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 _PIECE = 1 << 17
 """Bytes that are looked at together: they and what is made of them stay in a core's cache."""
 
+_LINE = ord("\n")
 _ONE, _LAST = np.uint64(1), np.uint64(63)
 
 
@@ -25,18 +26,28 @@ class QuotationMarks:
     """Whether every mark opens or closes a field, or is doubled within one."""
     open: bool
     """Whether the last mark opens a quotation that this text does not close."""
+    lines: int
+    """Its line ends, of rows and within quotations."""
     _ends: np.ndarray
     _inside: np.ndarray
 
     @cached_property
     def rows(self) -> int:
         """How many rows end in it."""
-        return int(np.bitwise_count(self._ends).sum())
+        return _count(self._ends)
 
-    @cached_property
+    @property
     def breaks(self) -> int:
         """How many line ends stand within quotations."""
-        return int(np.bitwise_count(self._inside).sum())
+        return self.lines - self.rows
+
+    def of_whole_rows(self) -> "QuotationMarks":
+        """Those of the text up to its last row's end."""
+        inside = self._inside.copy()
+        word, bit = divmod(self.last, 64)
+        inside[word] &= (_ONE << np.uint64(bit)) - _ONE
+        inside[word + 1 :] = 0
+        return QuotationMarks(self.regular, False, self.rows + _count(inside), self._ends, inside)
 
     @property
     def last(self) -> int:
@@ -58,13 +69,21 @@ class QuotationMarks:
 def find_quotation_marks(data: bytes, quote: bytes, separator: bytes) -> QuotationMarks:
     """The marks of a text (one byte each is a quotation mark and a separator)."""
     text = np.frombuffer(data, np.uint8)
-    quotes, lines, edges = _bits(text, quote), _bits(text, b"\n"), _bits(text, separator, b"\r")
+    quotes, lines = _bits(text, quote), _bits(text, b"\n")
+    edges = _bits(text, separator, *([b"\r"] if b"\r" in data else []))
     edges |= quotes | lines
     odd = _parity(quotes)
     # An opening mark follows an edge, a closing one stands before an edge; the text's own two ends are edges.
     wrong = (quotes & odd & ~_after(edges)) | (quotes & ~odd & ~_before(edges, len(text)))
     open_ = bool(len(odd)) and bool(int(odd[-1]) >> 63)
-    return QuotationMarks(not wrong.any(), open_, lines & ~odd, lines & odd)
+    return QuotationMarks(not wrong.any(), open_, _count(lines), lines & ~odd, lines & odd)
+
+
+def count_lines(data: memoryview) -> int:
+    """How many line ends there are, a piece at a time as everything here."""
+    text = np.frombuffer(data, np.uint8)
+    pieces = (text[begin : begin + _PIECE] for begin in range(0, len(text), _PIECE))
+    return sum(int(np.count_nonzero(piece == _LINE)) for piece in pieces)
 
 
 def _bits(text: np.ndarray, *wanted: bytes) -> np.ndarray:
@@ -105,6 +124,10 @@ def _before(bits: np.ndarray, length: int) -> np.ndarray:
     if length:
         moved[(length - 1) // 64] |= _ONE << np.uint64((length - 1) % 64)
     return moved
+
+
+def _count(bits: np.ndarray) -> int:
+    return int(np.bitwise_count(bits).sum())
 
 
 def _positions(bits: np.ndarray) -> np.ndarray:

@@ -15,8 +15,10 @@ SURPLUS = f"{MARK}surplus"
 """The first field that a row of text has beyond the header's columns."""
 ORDER = f"{MARK}order"
 """The column that stands for the time where rows are in order and have none: their numbers, as microseconds."""
-KEY, SINCE, AT = f"{MARK}key", f"{MARK}since", f"{MARK}at"
+KEY, SINCE, AT, ON, FOUND = (f"{MARK}{name}" for name in ("key", "since", "at", "on", "found"))
 """Columns of a lookup, for as long as it is joined."""
+MISSED = f"{MARK}missed"
+"""With the number of a lookup behind it: the keys that its table does not have."""
 
 
 def refuse_internal(names: Iterable[str], place: str) -> None:

@@ -19,6 +19,11 @@ def sniff_separator(lines: list[str] | tuple[str, ...], file: Path) -> str:
         return min(counts) if len(counts) <= 2 else 0
 
     found = {sep: columns(sep) for sep in SEPARATORS}
+    if max(found.values()) < 2:  # rows may have fewer fields than the header, and none has more
+        first = {sep: [line.count(sep) + 1 for line in bare] for sep in SEPARATORS}
+        found = {sep: counts[0] if counts and max(counts) == counts[0] else 0 for sep, counts in first.items()}
+        if max(found[sep] for sep in SEPARATORS[:-1]) > 1:
+            del found[" "]  # which may stand between the words of a field as well
     best = max(found, key=lambda sep: found[sep])
     if found[best] < 2:
         raise ReadError(

@@ -53,7 +53,7 @@ class ShopSettings:
     """Seed of the whole world."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be: categories are counted in 16 bits."""
         return {"categories": at_most(np.iinfo(np.int16).max)}

@@ -20,7 +20,7 @@ from lab.data.sources.ids import as_text, identifier
 from lab.data.sources.mapping import DATE_PARTS, IDS, is_text, map_table, nearest_column, raw_columns
 from lab.data.sources.numbers import NumberFormat, detect_number_format
 from lab.data.sources.paths import find_files
-from lab.data.sources.reserved_names import MARK, ORDER, ROW
+from lab.data.sources.reserved_names import MARK, MISSED, ORDER, ROW
 from lab.data.sources.table_settings import TableSettings
 from lab.data.sources.text import TextStyle
 from lab.data.sources.times import TimeFormat, detect_time_format, parse_iso
@@ -58,8 +58,10 @@ class Table(TableSettings, Source):
         if self.order == "rows":
             table = table.with_columns(pl.col(ROW).cast(pl.Int64).cast(pl.Datetime("us")).alias(ORDER))
         plain = table = table.with_columns(**self.derive)
-        for lookup in self.lookups:
-            table = lookup.join(table)
+        schema = _schema(plain, opened)
+        for k, lookup in enumerate(self.lookups):
+            self._column(lookup.on, "lookups", schema, opened)
+            table = lookup.join(table, f"{MISSED}{k}")
         schema = _schema(table, opened)
         columns = self._columns(schema, opened)
         sample = self._sample(plain, columns, opened)
@@ -79,9 +81,9 @@ class Table(TableSettings, Source):
             quarantine=mapped.quarantine(opened is not None and len(opened.files) > 1),
             attributes=self._attributes(),
             files=opened.files if opened else (),
-            facts=_facts(columns, times, numbers, opened) | ({"timed": False} if self.order == "rows" else {}),
+            facts=_facts(columns, times, numbers, opened) | self._said() | _cut_times(sample),
             explain=opened.explain if opened else None,
-            records=opened.records if opened and not self.nested else None,
+            records=opened.records if opened else None,
             others=self._others(plain, columns, opened),
         )
 
@@ -100,10 +102,18 @@ class Table(TableSettings, Source):
     def paths(self) -> tuple[Path, ...]:
         return find_files(self._path()) if self.frame is None else ()
 
+    def _said(self) -> dict[str, Any]:
+        """Facts of settings alone."""
+        said: dict[str, Any] = {"timed": False} if self.order == "rows" else {}
+        said |= {"lookups": [lookup.facts() for lookup in self.lookups]} if self.lookups else {}
+        return said | ({"attributes": {"file": find_files(self.attributes)[0].name}} if self.attributes else {})
+
     def _rows(self, opened: Opened) -> pl.LazyFrame:
         """The rows of files, one an event."""
         table = opened.frame(self.nested)
         for name in self.nested:
+            # Versions of polars differ in whether an empty list makes a row.
+            table = table.filter(pl.col(name).list.len().fill_null(1) > 0)
             table = table.drop(ROW).explode(name).unnest(name).with_row_index(ROW)
         return table
 
@@ -214,6 +224,14 @@ class Table(TableSettings, Source):
         named = [pl.col(name).alias("user_right" if name == "user" else name) for name in rest]
         dtype = pl.String() if is_text(schema[user]) else schema[user]
         return table.select(identifier(as_text(pl.col(user), schema[user]), dtype).alias("user"), *named)
+
+
+def _cut_times(sample: pl.DataFrame) -> dict[str, str]:
+    """A fact of times such as 1.6E+09, as spreadsheets write long numbers: fewer digits than they had."""
+    if "time" not in sample or sample["time"].dtype != pl.String:
+        return {}
+    cut = sample["time"].str.strip_chars().str.contains(r"^\d(\.\d{1,5})?[eE]\+?(09|9|1\d)$").fill_null(False)
+    return {"cut_times": sample["time"].filter(cut)[0]} if cut.any() else {}
 
 
 def _schema(table: pl.LazyFrame, opened: Opened | None) -> pl.Schema:

@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,8 +18,8 @@ MARKS = {
 }  # fmt: skip
 """Byte-order marks and the encodings they tell, none of which can begin a text in UTF-8; the longest first."""
 
-CHUNK = 1 << 23
-"""Bytes that are read at a time."""
+CHUNK = 1 << 21
+"""Bytes that are read at a time: 8 MB took longer by the clock on two busy cores (docs/speed.md)."""
 
 ESCAPED = "\ufdd0\ufdd1\ufdd2\ufdd3"
 """What stands, while rows are cut, for an escaped quotation mark, separator, line break and escape.
@@ -61,13 +62,23 @@ def utf8_chunks(file: Path, encoding: str, carriage: bool = False, size: int = C
     decoder = None if encoding.lower() in UTF8 else codecs.getincrementaldecoder(encoding)()
     first = True
     with binary(file) as stream:
-        while chunk := stream.read(size):
+        # A small size is for the first lines alone.
+        for chunk in read_ahead(stream, size) if size >= CHUNK else iter(lambda: stream.read(size), b""):
             chunk = chunk if decoder is None else decoder.decode(chunk).encode()
             chunk = chunk.removeprefix(codecs.BOM_UTF8) if first else chunk
             first = False
             yield chunk.replace(b"\r", b"\n") if carriage else chunk
     if decoder is not None:
         yield decoder.decode(b"", final=True).encode()
+
+
+def read_ahead(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    """The stream in pieces; while one is worked on, a thread reads (and decompresses) the next."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(stream.read, size)
+        while chunk := coming.result():
+            coming = pool.submit(stream.read, size)
+            yield chunk
 
 
 def escapes_marked(chunks: Iterator[bytes], style: TextStyle) -> Iterator[bytes]:

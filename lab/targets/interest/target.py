@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from lab.core.errors import InputError
-from lab.core.marks import no_numbers
+from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.number_limits import MOST, Limits, at_most
 from lab.core.setting_types import check_distinct, check_types
 from lab.data.fold.queries import FoldView, Labels, Queries
@@ -43,7 +43,7 @@ class Interest(Target):
     """Count only these behaviours (default: all)."""
 
     @staticmethod
-    @no_numbers
+    @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
         return {"behaviour_weights": at_most(MOST)}

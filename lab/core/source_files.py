@@ -6,9 +6,11 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
-import lab
 from lab.core.errors import InputError
-from lab.experiment.source_trees import LAB, SourceTree, read_tree
+from lab.core.source_trees import LAB, SourceTree, read_tree
+
+_HOME = Path(__file__).parents[1]
+"""The folder of the lab itself."""
 
 _INSTALLED = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 
@@ -26,7 +28,7 @@ def file_of(module: str) -> Path | None:
 
 
 def _in_lab(module: str) -> Path | None:
-    path = Path(lab.__path__[0], *module.split(".")[1:])
+    path = _HOME.joinpath(*module.split(".")[1:])
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
 
@@ -79,8 +81,7 @@ def _stamp(file: Path) -> tuple[int, int, int]:
 
 def users_files_changed() -> bool:
     """Whether some file of the user's was changed since it was read, as between two runs of a notebook's cell."""
-    home = Path(lab.__path__[0])
-    return any(stamp != _stamp(file) for file, stamp in _stamps.items() if not file.is_relative_to(home))
+    return any(stamp != _stamp(file) for file, stamp in _stamps.items() if not file.is_relative_to(_HOME))
 
 
 def forget_files() -> None:
@@ -94,6 +95,5 @@ def forget_files() -> None:
 @cache
 def lab_modules() -> tuple[str, ...]:
     """Every module of the lab by name."""
-    root = Path(lab.__path__[0])
-    paths = (path.relative_to(root.parent).with_suffix("") for path in root.rglob("*.py"))
+    paths = (path.relative_to(_HOME.parent).with_suffix("") for path in _HOME.rglob("*.py"))
     return tuple(sorted(".".join(path.parts).removesuffix(".__init__") for path in paths))

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from lab.core.definition_text import Definition, Use, read_definition
 from lab.core.errors import InputError
-from lab.experiment.definition_text import Definition, Use, read_definition
-from lab.experiment.source_files import file_of, forget_files, lab_modules, package_of, tree_of, users_files_changed
-from lab.experiment.source_trees import LAB, Alias, Chain, SourceTree, chain_of
+from lab.core.source_files import file_of, forget_files, lab_modules, package_of, tree_of, users_files_changed
+from lab.core.source_trees import LAB, Alias, Chain, SourceTree, chain_of
 
 Place = tuple[str, int]
 """A module, and which of its statements."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.core.code_used import CodeUsed, code_used
 from lab.core.errors import InputError
-from lab.experiment.code_used import CodeUsed, code_used
 
 BASE = '''"""What it is."""
 import numpy as np

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lab.experiment.source_trees import (
+from lab.core.source_trees import (
     COMPREHENSIONS,
     LAB,
     Alias,
@@ -154,7 +154,7 @@ class _Reader:
         around, self._in_function = self._in_function, False
         body = _telling(node.body)
         if self._package.partition(".")[0] == LAB:  # the marks of somebody's own file are not believed
-            body = [one for one in body if not _is_marked(one, "no_numbers")]
+            body = [one for one in body if not _is_marked(one, "not_fingerprinted")]
         self.node(body)
         self._in_function = around
 
@@ -222,7 +222,7 @@ def _without_marks(decorators: list[ast.expr]) -> list[ast.expr]:
 
 
 def _is_marked(statement: ast.stmt, mark: str) -> bool:
-    """Whether it is a function with a mark of `lab.core.marks`."""
+    """Whether it is a function with a mark of `lab.core.fingerprint_marks`."""
     decorators = getattr(statement, "decorator_list", [])
     return any((chain_of(one) or ("",))[-1] == mark for one in decorators)
 
