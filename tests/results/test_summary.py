@@ -43,7 +43,7 @@ def test_the_mean_and_both_intervals_of_three_seeds(tmp_path: Path) -> None:
     t = stats.t.interval(0.95, 2, values.mean(), stats.sem(values.mean(axis=1)))
     assert (found.seeds.low, found.seeds.high) == pytest.approx(t)
     assert found.users.mean == pytest.approx(values.mean())
-    alone = over_users(values, np.arange(50), np.random.default_rng(0))
+    alone = over_users(values, np.arange(50))
     assert alone is not None and (found.users.low, found.users.high) == pytest.approx((alone.low, alone.high))
 
 
