@@ -231,7 +231,7 @@ class Draws:
         names = [name for name in kept[0] if all(name in one for one in kept)]
         asked = [(cell.fold, store.users(cell.id)["user"]) for cell in line.done]
         users = len(np.unique(np.concatenate(list(dict(asked).values()))))
-        # Folds may ask other numbers of users, and so have other numbers of draws; any of them are as good as the first.
+        # Folds that ask fewer users have more draws; the first of them are as good as any.
         several = {name: min(len(one[name]) for one in kept) for name in names}
         return cls({name: np.mean([one[name][:n] for one in kept], axis=0) for name, n in several.items()}, users)
 
