@@ -1,7 +1,7 @@
 """How often each interval covers a known truth, and how often each test errs, or
 finds what is there.
 
-Run (about ten minutes for 20,000 repetitions):
+Run (about half an hour for 20,000 repetitions):
     python -m benchmarks.statistics --repetitions 20000
 """
 

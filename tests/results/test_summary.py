@@ -12,7 +12,7 @@ from lab.core.errors import FaultError, InputError
 from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord
 from lab.results.store import Store
-from lab.results.summary import Estimate, Summary, lines, summarise
+from lab.results.summary import Draws, Estimate, Summary, lines, summarise
 from lab.statistics.intervals import over_users
 from tests.results.made import kept, metrics, record, same_everywhere, users
 
@@ -141,3 +141,13 @@ def test_lines_stand_by_target_horizon_and_kind_and_else_as_planned() -> None:
         (7.0, "popularity", 1),
         (7.0, "oracle", 1),
     ]
+
+
+def test_folds_with_other_numbers_of_draws_are_averaged_over_those_both_have(tmp_path: Path) -> None:
+    store, drawn = Store(tmp_path), {0: np.arange(6.0), 1: 10 * np.arange(4.0)}
+    for fold, values in drawn.items():
+        table = same_everywhere(0.5)
+        judged = replace(kept(table), draws={"all/auc": values})
+        store.write(replace(record(f"c{fold}", fold=fold), metrics=metrics(table)), judged=judged)
+    (line,) = lines(store.records())
+    assert Draws.of(store, line).values["all/auc"].tolist() == [0, 5.5, 11, 16.5]

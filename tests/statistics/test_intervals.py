@@ -12,16 +12,16 @@ from lab.statistics.intervals import GROUPS, over_seeds, over_users
 @pytest.mark.parametrize("users", [20, 150])
 def test_coverage_over_users(users: int) -> None:
     rng = np.random.default_rng(users)
-    found = [over_users(*often(rng, users)) for _ in range(6_000)]
-    assert between(sum(i is not None and i.low <= 0.25 <= i.high for i in found), 6_000)
+    found = [over_users(*often(rng, users)) for _ in range(3_000)]
+    assert between(sum(i is not None and i.low <= 0.25 <= i.high for i in found), 3_000, 0.925, 0.975)
 
 
 @pytest.mark.parametrize("users", [20, 60])
 def test_coverage_where_few_users_have_all(users: int) -> None:
-    """Percentiles as they are cover 90 % and 93 % here."""
+    """Percentiles as they are cover 91 % and 93 % here."""
     rng = np.random.default_rng(users)
-    found = [over_users(*rarely(rng, users)) for _ in range(6_000)]
-    assert between(sum(i is not None and i.low <= 0.1 <= i.high for i in found), 6_000)
+    found = [over_users(*rarely(rng, users)) for _ in range(3_000)]
+    assert between(sum(i is not None and i.low <= 0.1 <= i.high for i in found), 3_000, 0.925, 0.975)
 
 
 @pytest.mark.parametrize("draw", [paired, lopsided])
@@ -29,11 +29,11 @@ def test_coverage_where_few_users_have_all(users: int) -> None:
 def test_coverage_of_a_paired_difference_over_users(users: int, draw: Callable[..., Sample]) -> None:
     rng = np.random.default_rng(5)
     covered = 0
-    for _ in range(60):
+    for _ in range(30):
         differences, user = draw(rng, users, 100)
         found = [over_users(one, user, bca=False) for one in differences]
         covered += sum(one is not None and one.low <= 0 <= one.high for one in found)
-    assert between(covered, 6_000)
+    assert between(covered, 3_000, 0.925, 0.98)
 
 
 def test_groups_of_users_leave_the_width() -> None:
