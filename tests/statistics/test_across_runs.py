@@ -27,8 +27,8 @@ def test_a_task_weighs_the_same_however_often_it_was_run() -> None:
 
 def test_coverage_over_runs() -> None:
     rng = np.random.default_rng(1)
-    found = [over_runs(list(runs(rng, 5)), rng) for _ in range(3_000)]
-    assert between(sum(i is not None and i.low <= MIDDLE <= i.high for i in found), 3_000)
+    found = [over_runs(list(runs(rng, 5)), rng) for _ in range(1_500)]
+    assert between(sum(i is not None and i.low <= MIDDLE <= i.high for i in found), 1_500, 0.925, 0.975)
 
 
 def test_ends_hardly_move_with_the_draw() -> None:
