@@ -191,7 +191,7 @@ def compared(store: Store, others: Sequence[CellRecord], values: Values, baselin
     """What it has more than a baseline over all categories, and how many times popularity's on novel ones."""
     theirs = per_query(store, [one for one in others if one.model == baseline], "all")
     value, base, user = paired(averaged(values, "all"), theirs)
-    more = over_users(value - base, user, np.random.default_rng(0), bca=False)
+    more = over_users(value - base, user, bca=False)
     popular = per_query(store, [one for one in others if one.model == "popularity"], "novel")
     ratio = times(averaged(values, "novel"), popular)
     return f"  {interval_text(more)} more than {baseline}, {ratio} x popularity on novel"

@@ -71,7 +71,7 @@ def show(store: Store, records: Sequence[CellRecord], baseline: str) -> None:
             value, against, user = paired(own, base)
             if not len(value):
                 continue
-            more = over_users(value - against, user, np.random.default_rng(0), bca=False)
+            more = over_users(value - against, user, bca=False)
             begin = f"{' · '.join(filter(None, who)):24s}{span(horizon):>8s}  {part:7s}{value.mean():8.4f}"
             print(f"{begin}  {interval_text(more):28s}{times(own, popular):>14s}")
 

@@ -1,7 +1,7 @@
 """How often each interval covers a known truth, and how often each test errs, or
 finds what is there.
 
-Run (about ten minutes for 20,000 repetitions):
+Run (about half an hour for 20,000 repetitions):
     python -m benchmarks.statistics --repetitions 20000
 """
 
@@ -27,7 +27,7 @@ from benchmarks.shared.truths import (
 from lab.core.errors import InputError
 from lab.pins.comparison import ALPHA, equivalence_p
 from lab.statistics.across_runs import over_runs
-from lab.statistics.intervals import Interval, over_seeds, over_users_each
+from lab.statistics.intervals import Interval, over_seeds, over_users
 from lab.statistics.permutation import flip_p_each, holm, users_p_each
 from lab.statistics.ranks import critical_difference, mean_ranks
 
@@ -48,7 +48,7 @@ def covered(found: Iterable[Interval | None], truth: float) -> int:
 
 def mean_over_users(draw: Callable[[np.random.Generator, int], Sample], users: int, truth: float, bca: bool) -> Hits:
     """Intervals of a metric's mean."""
-    return lambda rng: covered(over_users_each([draw(rng, users) for _ in range(AT_ONCE)], rng, bca), truth)
+    return lambda rng: covered((over_users(*draw(rng, users), bca) for _ in range(AT_ONCE)), truth)
 
 
 def difference_over_users(draw: Callable[..., Sample], users: int, bca: bool) -> Hits:
@@ -56,7 +56,7 @@ def difference_over_users(draw: Callable[..., Sample], users: int, bca: bool) ->
 
     def hits(rng: np.random.Generator) -> int:
         differences, user = draw(rng, users, AT_ONCE)
-        return covered(over_users_each(((one, user) for one in differences), rng, bca), 0)
+        return covered((over_users(one, user, bca) for one in differences), 0)
 
     return hits
 

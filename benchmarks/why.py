@@ -156,7 +156,7 @@ def show_lengths(
     )
     for low, high in pairwise(quartiles(history)):
         here = (low <= history) & (history < high)
-        more = interval_text(over_users((mine - against)[here], user[here], np.random.default_rng(0)))
+        more = interval_text(over_users((mine - against)[here], user[here]))
         named = f"{history[here].min():,} to {plural(int(history[here].max()), 'event')}"
         shares = "".join(f"{part[here].mean():{wide}.3f}" for part, wide in zip(back, (18, 10), strict=False))
         print(

@@ -31,7 +31,7 @@ class LineQueries:
     def within(self, low: int, high: int) -> Interval | None:
         """The mean over queries with at least `low` and less than `high` known events, and its interval over users."""
         here = (low <= self.history) & (self.history < high)
-        return over_users(self.values[here], self.user[here], np.random.default_rng(0)) if here.any() else None
+        return over_users(self.values[here], self.user[here]) if here.any() else None
 
 
 def line_queries(contents: Contents, line: Line) -> LineQueries | None:

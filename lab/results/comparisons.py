@@ -21,7 +21,7 @@ from lab.results.slices import shown_slices
 from lab.results.store import Store
 from lab.results.summary import Summary, percentiles
 from lab.statistics.across_runs import improvement
-from lab.statistics.intervals import Interval, over_seeds, over_users_each
+from lab.statistics.intervals import Interval, over_seeds, over_users
 from lab.statistics.permutation import flip_p, holm, smallest_p, users_p_each
 
 WHOLE_METHOD = (
@@ -33,7 +33,7 @@ METHOD = (
     "seeds: Student t, sign flips; Holm of users_p"
 )
 AT_ONCE = 128
-"""Comparisons whose users are drawn together, which is most of the work."""
+"""Comparisons whose users' signs are drawn together, which is most of the work."""
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,13 @@ def _batches(scores: Sequence[Scores], slices: Sequence[str]) -> Iterator[list[P
 
 
 def _compared(several: Sequence[Pair], spec: MetricSpec) -> Iterator[Comparison]:
-    """The comparison of each pair, users being drawn once for all of them."""
+    """The comparison of each pair, the signs of users being drawn once for all of them."""
     people = np.unique(np.concatenate([pair.user for pair in several]))
     samples = [(pair.difference, np.searchsorted(people, pair.user)) for pair in several]
-    # One stream for every comparison: what differs between two is the lines, not the draws.
-    intervals = over_users_each(samples, np.random.default_rng(0), bca=False)
     sums = np.stack([np.bincount(user, weights=values, minlength=len(people)) for values, user in samples])
     p = _flipped(sums, np.array([pair.slice for pair in several]))
-    for pair, (_, user), users, one in zip(several, samples, intervals, p, strict=True):
+    for pair, (values, user), one in zip(several, samples, p, strict=True):
+        users = over_users(values, user, bca=False)
         yield _comparison(pair, len(np.unique(user)), users, float(one), spec)
 
 

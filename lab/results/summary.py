@@ -17,7 +17,7 @@ from lab.results.line import Line, group_lines
 from lab.results.query_tables import NOT_METRICS, query_tables
 from lab.results.stale_cells import refuse_mixed
 from lab.results.store import Store
-from lab.statistics.intervals import Interval, over_seeds, over_users_each
+from lab.statistics.intervals import Interval, over_seeds, over_users
 
 SPLIT = "test"
 
@@ -144,7 +144,9 @@ class Draws:
         names = [name for name in kept[0] if all(name in one for one in kept)]
         asked = [(cell.fold, store.users(cell.id)["user"]) for cell in line.done]
         users = len(np.unique(np.concatenate(list(dict(asked).values()))))
-        return cls({name: np.mean([one[name] for one in kept], axis=0) for name in names}, users)
+        # Folds that ask fewer users have more draws; the first of them are as good as any.
+        several = {name: min(len(one[name]) for one in kept) for name in names}
+        return cls({name: np.mean([one[name][:n] for one in kept], axis=0) for name, n in several.items()}, users)
 
     def interval(self, slice_name: str, metric: str) -> Interval | None:
         """Its 95 % interval over users, percentiles of the draws; None where there are no draws, or one user alone."""
@@ -187,21 +189,15 @@ class _Queries:
         )
 
     def estimates(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Estimate]:
-        """The estimates of (slice, metric) pairs, users being drawn once for all of them."""
-        samples = [self._sample(*pair) for pair in names]
-        # One stream for every line: what differs between two lines is the lines, not the draws.
-        intervals = over_users_each(samples, np.random.default_rng(0))
-        return {
-            pair: _estimate(*pair, *sample, users)
-            for pair, sample, users in zip(names, samples, intervals, strict=True)
-        }
+        """The estimates of (slice, metric) pairs."""
+        return {pair: _estimate(*pair, *self._sample(*pair)) for pair in names}
 
     def _sample(self, slice_name: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
         here = self.slice == slice_name
         return self.metrics[metric][:, here], self.user[here]
 
 
-def _estimate(slice_name: str, metric: str, values: np.ndarray, user: np.ndarray, users: Interval | None) -> Estimate:
+def _estimate(slice_name: str, metric: str, values: np.ndarray, user: np.ndarray) -> Estimate:
     """The estimate from values float64[S, Q], and its interval over users."""
     known = ~np.isnan(values)
     counts = known.any(axis=0)
@@ -209,6 +205,7 @@ def _estimate(slice_name: str, metric: str, values: np.ndarray, user: np.ndarray
     whole = known[:, counts].all(axis=1)
     means = values[whole][:, counts].mean(axis=1) if counts.any() else np.empty(0)
     mean = float(values[known].mean()) if counts.any() else float("nan")
+    users = over_users(values, user)
     return Estimate(slice_name, metric, mean, users, over_seeds(means), int(counts.sum()), len(np.unique(user[counts])))
 
 

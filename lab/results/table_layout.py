@@ -15,6 +15,12 @@ from lab.results.summary import Estimate, Summary
 from lab.results.tuning_notes import tuning_notes
 from lab.statistics.intervals import Interval
 
+RESAMPLED = (
+    "Users were resampled 1,000 to 10,000 times (more where they are fewer): with other resamples, the end of an "
+    "interval over users would be 1 to 4 % of its half width elsewhere."
+)
+"""Said of intervals of whole cells: 2.67 / (1.96 sqrt(resamples)), as `lab.evaluation.resampling` has it."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -99,7 +105,8 @@ def _caption(summary: Summary, spec: MetricSpec) -> str:
     how = {"lower": " Lower is better.", "nearest": f" Best is {spec.best:g}."}.get(spec.better, "")
     # Of whole cells only those that were computed with users resampled have an interval over users.
     users = ", ± half its 95 % interval over users" if spec.per == "query" or any(one.users for one in found) else ""
-    return f"{spec.label}{unit} at the test cutoff: mean{users}{over_seeds}.{how}{lone}"
+    resampled = f" {RESAMPLED}" if users and spec.per == "cell" else ""
+    return f"{spec.label}{unit} at the test cutoff: mean{users}{over_seeds}.{how}{lone}{resampled}"
 
 
 def _section(

@@ -5,8 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from lab.statistics.intervals import RESAMPLES, Interval, expanded_tail
+from lab.statistics.intervals import Interval, expanded_tail
 
+RESAMPLES = 10_000
+"""An end moves with the draw by about 1.4 % of half the interval's width: its Monte Carlo error is
+2.67 / sqrt(RESAMPLES) standard errors of what is estimated (2.67 = sqrt(p (1 - p)) / phi(z) at p = 2.5 %)."""
+AT_ONCE = 1 << 20
+"""Runs drawn together, 8 MiB for each array of them."""
 FEWEST_RUNS = 5
 """Runs of a task below which resampling them covers less than it says."""
 
@@ -31,11 +36,20 @@ def over_runs(runs: Sequence[Float[np.ndarray, "S"]], rng: np.random.Generator) 
     """
     if len(runs) < 2 or min(map(len, runs)) < FEWEST_RUNS:
         return None
-    drawn = [task[rng.integers(0, len(task), (RESAMPLES, len(task)))] for task in runs]
-    free = sum(map(len, runs)) - len(runs)
-    tail = expanded_tail(free / 2, sum(map(len, runs)) / free)
-    low, high = np.quantile(_middle(np.concatenate(drawn, axis=1), _weights(runs)), [tail, 1 - tail])
+    size = sum(map(len, runs))
+    block, weights = max(1, AT_ONCE // size), _weights(runs)
+    middles = np.concatenate(
+        [_middle(_drawn(runs, min(block, RESAMPLES - first), rng), weights) for first in range(0, RESAMPLES, block)]
+    )
+    free = size - len(runs)
+    tail = expanded_tail(free / 2, size / free)
+    low, high = np.quantile(middles, [tail, 1 - tail])
     return Interval(interquartile_mean(runs), float(low), float(high))
+
+
+def _drawn(runs: Sequence[np.ndarray], count: int, rng: np.random.Generator) -> Float[np.ndarray, "R N"]:
+    """The runs of each task drawn with replacement, all tasks beside each other."""
+    return np.concatenate([task[rng.integers(0, len(task), (count, len(task)))] for task in runs], axis=1)
 
 
 def _weights(runs: Sequence[np.ndarray]) -> Float[np.ndarray, "N"]:

@@ -13,7 +13,7 @@ from lab.evaluation.measures import Metric
 from lab.experiment.cell_record import CellRecord
 from lab.results.line import group_lines
 from lab.results.store import Store
-from lab.results.summary import Estimate, Summary, summarise
+from lab.results.summary import Draws, Estimate, Summary, summarise
 from lab.statistics.intervals import over_users
 from tests.results.made import evaluation, metrics, record, same_everywhere, users
 
@@ -44,7 +44,7 @@ def test_the_mean_and_both_intervals_of_three_seeds(tmp_path: Path) -> None:
     t = stats.t.interval(0.95, 2, values.mean(), stats.sem(values.mean(axis=1)))
     assert (found.seeds.low, found.seeds.high) == pytest.approx(t)
     assert found.users.mean == pytest.approx(values.mean())
-    alone = over_users(values, np.arange(50), np.random.default_rng(0))
+    alone = over_users(values, np.arange(50))
     assert alone is not None and (found.users.low, found.users.high) == pytest.approx((alone.low, alone.high))
 
 
@@ -142,3 +142,13 @@ def test_lines_stand_by_target_horizon_and_kind_and_else_as_planned() -> None:
         (7.0, "popularity", 1),
         (7.0, "oracle", 1),
     ]
+
+
+def test_folds_with_other_numbers_of_draws_are_averaged_over_those_both_have(tmp_path: Path) -> None:
+    store, drawn = Store(tmp_path), {0: np.arange(6.0), 1: 10 * np.arange(4.0)}
+    for fold, values in drawn.items():
+        table = same_everywhere(0.5)
+        judged = replace(kept(table), draws={"all/auc": values})
+        store.write(replace(record(f"c{fold}", fold=fold), metrics=metrics(table)), judged=judged)
+    (line,) = lines(store.records())
+    assert Draws.of(store, line).values["all/auc"].tolist() == [0, 5.5, 11, 16.5]

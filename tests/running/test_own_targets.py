@@ -117,6 +117,10 @@ def test_differences_and_intervals_are_those_of_the_means(
 def test_a_metric_of_whole_cells_has_an_interval_over_users(home: Path, runs: dict[str, Ended]) -> None:
     means = table(home, "own")
     auc = means[means.metric == "roc_auc"]
+    draws = {len(pd.read_parquet(path)) for path in (home / "results" / "own" / "cells").glob("*/draws.parquet")}
+    assert draws == {10_000}
+    for name, shown in (("auc", True), ("own", False)):
+        assert ("Users were resampled" in runs["silent" if name == "own" else name].said) == shown
     assert len(auc) == 6 and (auc.users_low < auc["mean"]).all() and (auc["mean"] < auc.users_high).all()
 
 
