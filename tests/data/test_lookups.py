@@ -68,6 +68,7 @@ def test_keys_that_match_nothing_are_counted_and_said(tmp_path: Path) -> None:
     ).facts
     assert "others.csv has no 'sku' for 8 of 9 rows" in "\n".join(remarks(facts))
     whole = saved(tmp_path, "sku,shelf\n" + "".join(f"{k},s\n" for k in (12, 13, "007", 98, 99)), "whole.csv")
+    log = str(tmp_path / "log.csv")
     facts = prepare_log(Table(path=log, lookups=(looked(whole),)), cache=tmp_path / "cache").facts
     assert "whole.csv" not in "\n".join(remarks(facts))
 

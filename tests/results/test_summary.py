@@ -148,7 +148,7 @@ def test_folds_with_other_numbers_of_draws_are_averaged_over_those_both_have(tmp
     store, drawn = Store(tmp_path), {0: np.arange(6.0), 1: 10 * np.arange(4.0)}
     for fold, values in drawn.items():
         table = same_everywhere(0.5)
-        judged = replace(kept(table), draws={"all/auc": values})
+        judged = replace(evaluation(table), draws={"all/auc": values})
         store.write(replace(record(f"c{fold}", fold=fold), metrics=metrics(table)), judged=judged)
-    (line,) = lines(store.records())
+    (line,) = group_lines(store.records())
     assert Draws.of(store, line).values["all/auc"].tolist() == [0, 5.5, 11, 16.5]
