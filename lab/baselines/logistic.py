@@ -33,6 +33,11 @@ TOLERANCE = 1e-9
 small: at scikit-learn's default of 1e-4 a fit ends half-way."""
 
 
+LEAST_PENALTY = 0.01
+"""Beside the losses of thousands of labels a penalty below this is none. Without one, features that are nearly copies
+of one another have weights of hundreds, and rounding moves scores on another machine."""
+
+
 @dataclass(frozen=True)
 class LogisticScorer:
     transitions: Transitions
@@ -131,7 +136,9 @@ class Logistic(Baseline):
             features = scorer(self.penalties[0]).features(view, queries)
             return lambda penalty: scorer(penalty).of_features(features)
 
-        found = choose(view, valid, (Axis("penalty", self.penalties),), ranked, chances=LogisticScorer.chances)
+        found = choose(
+            view, valid, (Axis("penalty", self.penalties, least=LEAST_PENALTY),), ranked, chances=LogisticScorer.chances
+        )
         return replace(scorer(found["penalty"]), choices=(found,))
 
     def _chosen(self, train: LabelledQueries, horizon: int) -> LabelledQueries:

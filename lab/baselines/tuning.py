@@ -57,6 +57,8 @@ class Axis:
     kind: Literal["scale", "share"] = "scale"
     """A scale is above 0 and goes on by the ratio of its last two values, then in ever longer strides, upwards to
     infinity; a share lies between 0 and 1, which are its ends where they are given, and goes on by its odds."""
+    least: float = 0.0
+    """Of a scale: what is as good as nothing, so that the grid does not go on below it."""
 
     def beyond(self, values: Sequence[float], best: float) -> float | None:
         """The value that follows the best where that is the last of the values at either end; None elsewhere."""
@@ -69,7 +71,8 @@ class Axis:
             return self._share_after(best, upwards) if gone < 3 * FARTHEST else None
         if best == np.inf or (not upwards and gone == FARTHEST):
             return None
-        return np.inf if upwards and gone == 2 else best * (best / before) ** (1 if gone == 0 else 2)
+        following = np.inf if upwards and gone == 2 else best * (best / before) ** (1 if gone == 0 else 2)
+        return None if following < self.least else following
 
     @staticmethod
     def _share_after(last: float, upwards: bool) -> float | None:

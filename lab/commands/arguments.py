@@ -54,7 +54,7 @@ def _check_once(arguments: Sequence[str]) -> None:
 
 
 def choice(cls: type) -> Any:
-    """A class as one of several to choose from, told in paragraphs."""
+    """A class as one of several to choose from, explained in paragraphs."""
     return Annotated[cls, tyro.conf.subcommand(description=unwrap_paragraphs(_class_doc(cls)))]
 
 
@@ -80,23 +80,23 @@ def _unwrapping_docs() -> ConstructorRegistry:
 
 
 def _with_help(setting: StructFieldSpec) -> StructFieldSpec:
-    """A setting with its help in paragraphs, its default left out where that is empty, or None and told in words."""
-    told = _help_text(setting)
-    empty = setting.default is None and "Default: " in (told() or "")
+    """A setting with its help in paragraphs, its default left out where that is empty, and words instead of None."""
+    help_text = _help_text(setting)
+    empty = setting.default is None and "Default: " in (help_text() or "")
     if empty or (isinstance(setting.default, tuple | dict) and not setting.default):
-        return replace(setting, helptext=told, type=Annotated[setting.type, tyro.conf.arg(help_behavior_hint="")])
-    return replace(setting, helptext=told)
+        return replace(setting, helptext=help_text, type=Annotated[setting.type, tyro.conf.arg(help_behavior_hint="")])
+    return replace(setting, helptext=help_text)
 
 
 def _help_text(setting: StructFieldSpec) -> Callable[[], str | None]:
     """The help of a setting, of its class where it has none and is a dataclass, in paragraphs."""
 
-    def told() -> str | None:
+    def help_text() -> str | None:
         said = setting.helptext() if callable(setting.helptext) else setting.helptext
         said = said or (_class_doc(setting.type) if is_dataclass(setting.type) else "")
         return unwrap_paragraphs(said) or None
 
-    return told
+    return help_text
 
 
 def _class_doc(cls: type) -> str:

@@ -146,9 +146,9 @@ def _without_folders(source: Any) -> dict[str, Any]:
     """A source's settings, of a path that is not the class's own default the name alone."""
     default = {f.name: f.default for f in fields(source)}
 
-    def kept(name: str, value: Any) -> Any:
+    def without_folder(name: str, value: Any) -> Any:
         if name not in PATHS or value is None or getattr(source, name) == default[name]:
             return value
         return [Path(one).name for one in value] if isinstance(value, list) else Path(value).name
 
-    return {name: kept(name, value) for name, value in plain(source).items()}
+    return {name: without_folder(name, value) for name, value in plain(source).items()}

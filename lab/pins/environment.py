@@ -106,11 +106,11 @@ def _processor() -> str:
     info = Path("/proc/cpuinfo")
     text = info.read_text() if info.is_file() else ""
 
-    def said(name: str) -> str:
+    def field(name: str) -> str:
         found = re.search(rf"^{name}\s*:\s*(.+)$", text, re.M)
         return found[1].strip() if found else ""
 
-    name = said("model name") or platform.processor() or platform.machine()
-    numbers = [f"{word} {said(key)}" for key, word in (("cpu family", "family"), ("model", "model")) if said(key)]
-    vectors = sorted({flag for flag in (said("flags") or said("Features")).split() if re.fullmatch(VECTORS, flag)})
+    name = field("model name") or platform.processor() or platform.machine()
+    numbers = [f"{word} {field(key)}" for key, word in (("cpu family", "family"), ("model", "model")) if field(key)]
+    vectors = sorted({flag for flag in (field("flags") or field("Features")).split() if re.fullmatch(VECTORS, flag)})
     return ", ".join([name, *numbers]) + (f": {' '.join(vectors)}" if vectors else "")

@@ -83,9 +83,9 @@ class Contents:
     @property
     def leaves_one_out(self) -> bool:
         """Whether each user's last event was asked, so that instants are no dates."""
-        return self.asked("timeline").get("protocol") == "leave_one_out"
+        return self.experiment_settings("timeline").get("protocol") == "leave_one_out"
 
-    def asked(self, part: str) -> Mapping[str, Any]:
+    def experiment_settings(self, part: str) -> Mapping[str, Any]:
         """The settings of a part of the experiment, as the pin has them; none where there is no pin."""
         return (self.facts.get("experiment") or {}).get(part) or {}
 

@@ -36,7 +36,10 @@ def write_table_files(root: Path, tables: Mapping[str, bytes], flag: str = "--ou
 
     `flag` is what names another folder on the command line. Raises FaultError where the disk refuses.
     """
-    kept, new = dict(_kept(root)), {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}
+    kept, new = (
+        dict(_known_digests(root)),
+        {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()},
+    )
     either = kept | {name: [*dict.fromkeys([*kept.get(name, ()), digest])] for name, digest in new.items()}
     _write(root, either, flag)
     for name, content in tables.items():
@@ -84,7 +87,7 @@ def read_digests(root: Path) -> Digests:
         ) from None
 
 
-def _kept(root: Path) -> Digests:
+def _known_digests(root: Path) -> Digests:
     """What is known of the tables that are there; nothing of a damaged file, which is about to be replaced."""
     try:
         return read_digests(root) if has_digests(root) else {}

@@ -43,7 +43,7 @@ def over_users(values: np.ndarray, user: np.ndarray, bca: bool = True) -> Interv
     if users < 2:
         return None
     tail = expanded_tail(users - 1, users / (users - 1), 1 if bca else 1 + HIDDEN / users)
-    drawn = PoissonBootstrap(*_dealt(total, size))
+    drawn = PoissonBootstrap(*_deal_into_groups(total, size))
     low, high = _levels(drawn.bias, _acceleration(total, size), tail) if bca else (tail, 1 - tail)
     return Interval(drawn.ratio, drawn.quantile(low), drawn.quantile(high))
 
@@ -95,7 +95,7 @@ def expanded_tail(free: float, shrunk: float, heavier: float = 1) -> float:
     return float(ndtr(np.sqrt(shrunk) * stdtrit(free, (1 - LEVEL) / 2 / heavier)))
 
 
-def _dealt(total: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _deal_into_groups(total: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both summed by group where users are more than GROUPS: groups of equal size, give or take one, at random."""
     if len(size) <= GROUPS:
         return total, size

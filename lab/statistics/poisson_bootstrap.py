@@ -40,7 +40,7 @@ class PoissonBootstrap:
     @cached_property
     def bias(self) -> float:
         """The share of resamples below the ratio of all users, as a normal quantile: what BCa calls z0."""
-        return self._z(0.0)
+        return self._normal_quantile(0.0)
 
     def quantile(self, level: float) -> float:
         """The ratio below which a share `level` lies, from the lowest to the highest that one user alone has."""
@@ -48,7 +48,7 @@ class PoissonBootstrap:
 
         if self.error == 0:
             return self.ratio
-        return self.ratio + self._where(float(ndtri(np.clip(level, RAREST, 1 - RAREST))))
+        return self.ratio + self._solve(float(ndtri(np.clip(level, RAREST, 1 - RAREST))))
 
     def _below(self, t: float) -> float:
         """The same of the deviation from the ratio of all users."""
@@ -57,7 +57,7 @@ class PoissonBootstrap:
         if square == 0:
             return 0.5
         step = 2 * (abs(mean) + REACH * np.sqrt(square)) / CELLS
-        counts, added = _laid(values / step)
+        counts, added = _histogram(values / step)
         # The grid adds some variance: the mean is moved, so that it stays as many deviations away from 0.
         moved = mean / step * (np.sqrt(1 + added * step**2 / square) - 1)
         frequency, weight = _inversion()
@@ -66,13 +66,13 @@ class PoissonBootstrap:
         nobody = np.exp(-len(values))
         return float((below - nobody / 2) / (1 - nobody))
 
-    def _z(self, t: float) -> float:
+    def _normal_quantile(self, t: float) -> float:
         """The chance of less as a normal quantile, in which it is nearly a straight line of t."""
         from scipy.special import ndtri
 
         return float(ndtri(np.clip(self._below(t), RAREST, 1 - RAREST)))
 
-    def _where(self, z: float) -> float:
+    def _solve(self, z: float) -> float:
         """The deviation at which _z is z: goes outwards until z is passed, or all that users have."""
         side = 1 if z > self.bias else -1
         each = self.deviation / self.size
@@ -80,7 +80,7 @@ class PoissonBootstrap:
         near, away = (0.0, self.bias - z), 1.1 * (z - self.bias) * self.error
         while True:
             t = min(away, end) if side > 0 else max(away, end)
-            far = (t, self._z(t) - z)
+            far = (t, self._normal_quantile(t) - z)
             if far[1] * side >= 0:
                 return self._between(near, far, z)
             if t == end:
@@ -88,19 +88,21 @@ class PoissonBootstrap:
             near, away = far, 1.5 * away
 
     def _between(self, near: tuple[float, float], far: tuple[float, float], z: float) -> float:
-        """The same between two places t, each with its _z(t) - z, by false position that halves an end that stays
-        (Illinois)."""
+        """The same between two places t, each with its _normal_quantile(t) - z.
+
+        By false position that halves the end that stays (the Illinois algorithm).
+        """
         while far[1] != 0:
             t = far[0] - far[1] * (far[0] - near[0]) / (far[1] - near[1])
             if min(abs(t - far[0]), abs(t - near[0])) <= CLOSE * self.error:
                 return t
-            found = (t, self._z(t) - z)
+            found = (t, self._normal_quantile(t) - z)
             near = far if found[1] * far[1] < 0 else (near[0], near[1] / 2)
             far = found
         return far[0]
 
 
-def _laid(cell: Float[np.ndarray, "U"]) -> tuple[Float[np.ndarray, "CELLS"], float]:
+def _histogram(cell: Float[np.ndarray, "U"]) -> tuple[Float[np.ndarray, "CELLS"], float]:
     """float64[CELLS], how many values lie at each cell of a circle, and the variance that this adds, in cells.
 
     A value between two cells is shared by them, so that its mean stays.

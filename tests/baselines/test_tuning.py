@@ -161,6 +161,9 @@ def test_one_value_is_taken_as_it_is_and_the_ends_of_a_share_are_ends() -> None:
         following = scale.beyond(values, values[0])
         assert following == (wanted if wanted is None else pytest.approx(wanted))
         values = ([] if following is None else [following]) + values
+    bounded = Axis("x", (0.1, 1.0), least=0.01)
+    assert bounded.beyond([0.1, 1.0], 0.1) == pytest.approx(0.01)
+    assert bounded.beyond([0.01, 0.1, 1.0], 0.01) is None
 
 
 def test_memory_is_bounded_and_so_is_work(view: FoldView, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ class Lookup:
         """
         schema = table.collect_schema()
         left = table.with_columns(_key(self.on, schema).alias(ON)).drop(self.columns, strict=False)
-        known = self._known()
+        known = self._known_columns()
         if self.since is None or self.at is None:
             joined = left.join(known.unique(KEY, keep="first"), left_on=ON, right_on=KEY, how="left")
         else:
@@ -68,7 +68,7 @@ class Lookup:
         unknown = pl.col(FOUND).is_null() & pl.col(ON).is_not_null()
         return joined.with_columns(pl.when(unknown).then(pl.col(ON)).alias(missed)).drop(ON, FOUND)
 
-    def _known(self) -> pl.LazyFrame:
+    def _known_columns(self) -> pl.LazyFrame:
         """`KEY`, `FOUND`, which is true, and the columns; with `since` also `SINCE`."""
         opened = self.opened()
         found = opened.frame(self.nested)

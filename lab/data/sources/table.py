@@ -81,7 +81,7 @@ class Table(TableSettings, Source):
             quarantine=mapped.quarantine(opened is not None and len(opened.files) > 1),
             attributes=self._attributes(),
             files=opened.files if opened else (),
-            facts=_facts(columns, times, numbers, opened) | self._said() | _cut_times(sample),
+            facts=_facts(columns, times, numbers, opened) | self._setting_facts() | _cut_times(sample),
             explain=opened.explain if opened else None,
             records=opened.records if opened else None,
             others=self._others(plain, columns, opened),
@@ -102,7 +102,7 @@ class Table(TableSettings, Source):
     def paths(self) -> tuple[Path, ...]:
         return find_files(self._path()) if self.frame is None else ()
 
-    def _said(self) -> dict[str, Any]:
+    def _setting_facts(self) -> dict[str, Any]:
         """Facts of settings alone."""
         said: dict[str, Any] = {"timed": False} if self.order == "rows" else {}
         said |= {"lookups": [lookup.facts() for lookup in self.lookups]} if self.lookups else {}
