@@ -16,7 +16,7 @@ from lab.baselines.tuning import Axis, Choice, choose
 from lab.core.errors import InputError
 from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.memory import Size, require_memory
-from lab.core.number_limits import DAYS, Limits, whole
+from lab.core.number_limits import DAYS, Limits, number, whole
 from lab.data.fold.queries import FoldView, Queries
 
 PAIRS = 1 << 20
@@ -109,7 +109,7 @@ class Logistic(Baseline):
     def number_limits() -> Limits:
         """What each number can be."""
         counts = {"cutoffs": whole(1), "queries": whole(1), "sampled": whole(0), "seed": whole(0, 2**63 - 1)}
-        return {"scales": DAYS, "windows": DAYS, **counts}
+        return {"scales": DAYS, "windows": DAYS, "penalties": number(0, above=True), **counts}
 
     @not_fingerprinted
     def require_memory(self, queries: int, candidates: int) -> None:

@@ -198,7 +198,7 @@ def _quiet() -> Any:
 
 
 def metric_name(split: str, part: str, metric: str) -> str:
-    """What W&B calls a metric of a slice: `test/all/ndcg@10`."""
+    """What W&B calls a metric of a slice: `test/all/mrr`."""
     return f"{split}/{part}/{metric}".replace(".", "_")
 
 

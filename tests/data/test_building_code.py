@@ -28,7 +28,7 @@ EDITS = """
 import json, sys
 from pathlib import Path
 from lab.core.code_used import forget
-from lab.data.log.cache import building_code
+from lab.data.log.cache import building_code_digest
 from lab.data.sources import SyntheticShop, Table
 import lab
 
@@ -37,7 +37,7 @@ sources = {"table": Table(path="log.csv"), "shop": SyntheticShop()}
 
 def codes():
     forget()
-    return {name: building_code(source) for name, source in sources.items()}
+    return {name: building_code_digest(source) for name, source in sources.items()}
 
 before, found = codes(), {}
 for name, (file, old, new) in json.loads(sys.argv[1]).items():
@@ -55,7 +55,7 @@ CHANGES = {
     "words of an error": ("data/log/build.py", "holds no rows.", "has not one row."),
     "words of a reader's error": ("data/sources/delimited.py", "cannot be read:", "could not be read:"),
     "a docstring": ("data/log/cleaning.py", "Leave out rows outside since..until.", "Leave out others."),
-    "a comment": ("data/log/build.py", "# The last assignment wins", "# What is assigned last wins"),
+    "a comment": ("data/log/encoding.py", "# The last assignment wins", "# What is assigned last wins"),
     "another source": ("data/sources/otto.py", 'time_format="ms"', 'time_format="s"'),
     "the reading of a cache": ("data/log/cache.py", "is damaged; building", "was damaged; building"),
     "a cleaning rule": ("data/log/cleaning.py", 'log["time"] >= span.since', 'log["time"] > span.since'),

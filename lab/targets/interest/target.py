@@ -46,7 +46,7 @@ class Interest(Target):
     @not_fingerprinted
     def number_limits() -> Limits:
         """What each number can be."""
-        return {"behaviour_weights": at_most(MOST)}
+        return {"behaviour_weights": at_most(MOST, finite=True)}
 
     def __post_init__(self) -> None:
         check_types(self, "target")
