@@ -144,8 +144,16 @@ def test_missing_values_are_quarantined_when_no_rule_takes_them() -> None:
     frame = pl.DataFrame({"user": ["a", None, "b"], "item": ["x"] * 3, "time": ["2020-01-01"] * 3})
     built = build(Table(frame=frame), Cleaning(missing=False, quarantine_share=0.5), Timeline(), ())
     assert built.quarantine.select("row", "column", "reason").rows() == [(2, "user", "is missing")]
-    with pytest.raises(InputError, match=r"column 'user', row 2: the value is missing; 1 of 3 rows \(33.3 %\)"):
-        build(Table(frame=frame), Cleaning(missing=False), Timeline(), ())
+    for share in (0.05, 0.33):
+        with pytest.raises(InputError, match=r"column 'user', row 2: the value is missing; 1 of 3 rows \(33.3 %\)"):
+            build(Table(frame=frame), Cleaning(missing=False, quarantine_share=share), Timeline(), ())
+
+
+def test_a_row_that_lacks_two_values_is_quarantined_once() -> None:
+    frame = pl.DataFrame({"user": ["a", None, "b", "c"], "item": ["x", None, None, "x"], "time": ["2020-01-01"] * 4})
+    built = build(Table(frame=frame), Cleaning(missing=False, quarantine_share=0.5), Timeline(), ())
+    assert sorted(built.quarantine.select("row", "column").rows()) == [(2, "user"), (3, "item")]
+    assert built.facts["quarantine"]["rows"] == 2 and len(built.arrays["time"]) == 2
 
 
 def test_the_stated_range_holds() -> None:

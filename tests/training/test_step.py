@@ -14,7 +14,7 @@ from lab.data.rows.batch import Rows
 from lab.data.timeline import DAY
 from lab.running.assembly import build_network, cell_arrays
 from lab.targets import Interest
-from lab.training.state import TrainState
+from lab.training.state import TrainState, stream
 from lab.training.step import Learner
 from tests.quick import quick
 from tests.training.small import Bench
@@ -117,6 +117,31 @@ def test_a_prior_weighs_less_the_more_windows_there_are(alone: Bench, days: int,
     cell = next(c for c in alone.cells if c.horizon == days)
     wanted = alone.experiment.training.prior_precision * overlap / answered[(7, 14).index(days)]
     np.testing.assert_allclose(cell_arrays(cell, data).prior, wanted, rtol=1e-6)
+
+
+def test_each_part_and_seed_has_a_stream_of_its_own() -> None:
+    keys = [stream(jnp.uint32(seed), part) for seed in (0, 1) for part in ("init", "dropout", "tiny")]
+    drawn = {tuple(np.asarray(jax.random.bits(key, (4,))).tolist()) for key in keys}
+    assert len(drawn) == len(keys)
+    again = stream(jnp.uint32(1), "init")
+    assert (jax.random.key_data(again) == jax.random.key_data(keys[3])).all()
+
+
+def test_parameters_and_dropout_are_drawn_from_streams_of_their_names(
+    alone: Bench, learner: Learner, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is drawn for one part moves with its own name alone."""
+    asked: list[str] = []
+
+    def listening(seed: Any, part: str) -> Any:
+        asked.append(part)
+        return stream(seed, part)
+
+    monkeypatch.setattr("lab.training.step.stream", listening)
+    params = quick(learner.init)(alone.arrays(features="full"), rows, _tables(alone)).params
+    assert asked == ["init"]
+    _gradient(learner, alone, params, rows, dropout=0.5)
+    assert asked == ["init", "dropout"]
 
 
 def test_dropout_falls_otherwise_at_each_step_and_cell(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
