@@ -61,8 +61,8 @@ def chosen(mutants: Sequence[Mutant], parts: Sequence[str]) -> list[Mutant]:
     """Those of whose name or file some part is one. Raises InputError for a part that is in none."""
     for part in parts:
         if not any(part in mutant.name or part in mutant.file for mutant in mutants):
-            names = [mutant.name for mutant in mutants]
-            raise InputError(f"--only: {part} is in no mutant's name or file{did_you_mean(part, names)}")
+            near = did_you_mean(part, [mutant.name for mutant in mutants])
+            raise InputError(f"--only: {part} is in no mutant's name or file{near or '; leave it out to try all.'}")
     return [one for one in mutants if not parts or any(part in one.name or part in one.file for part in parts)]
 
 
