@@ -17,20 +17,24 @@ Run:
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 from benchmarks.shared.command import command, require
 from benchmarks.shared.mutants import MUTANTS
 from benchmarks.shared.mutants.mutant import Mutant
-from benchmarks.shared.mutants.trial import Bench, Outcome, all_tests, unproven
+from benchmarks.shared.mutants.trial import Bench, Outcome, Ran, parts_of_tests, unproven
 from lab.core.errors import InputError
 from lab.core.progress import Progress, duration
 from lab.core.spelling import did_you_mean
 from lab.core.words import counted
+
+Work = TypeVar("Work")
+Done = TypeVar("Done")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -73,47 +77,53 @@ def try_out(mutants: Sequence[Mutant], root: Path, jobs: int) -> int:
     """
     for mutant in mutants:
         mutant.changed(root)
-    begun, tests = time.monotonic(), all_tests(mutants)
-    with tempfile.TemporaryDirectory() as folder, Progress({TESTS: 1, TRIALS: len(mutants)}, "mutants") as progress:
-        benches = [Bench(root, Path(folder) / str(job)) for job in range(min(jobs, len(mutants)))]
+    begun, count = time.monotonic(), min(jobs, len(mutants))
+    parts = parts_of_tests(mutants, count)
+    total = {TESTS: len(parts), TRIALS: len(mutants)}
+    with tempfile.TemporaryDirectory() as folder, Progress(total, "mutants") as progress:
+        benches = [Bench(root, Path(folder) / str(job)) for job in range(count)]
         progress.say(f"{counted(len(mutants), 'mutant')}. First what should notice them, on the code as it is.")
-        unchanged = benches[0].unchanged(tests)
-        progress.advance(1, f"{len(unchanged.passed)} tests passed", TESTS)
+        unchanged: list[Ran] = []
+        for ran in at_once(benches, parts, Bench.unchanged):
+            unchanged.append(ran)
+            progress.advance(1, f"{len(ran.passed)} tests passed", TESTS)
         found: dict[str, Outcome] = {}
-
-        def tell(mutant: Mutant, outcome: Outcome) -> None:
+        for mutant, outcome in outcomes(mutants, benches, unchanged):
             found[mutant.name] = outcome
             progress.say(line(mutant, outcome))
             progress.advance(1, mutant.name, TRIALS, timed=outcome.seconds > 0)
-
-        reasons = {one.name: unproven(one, unchanged) for one in mutants}
-        for one in mutants:
-            if reason := reasons[one.name]:
-                tell(one, Outcome("error", reason, 0.0))
-        share([one for one in mutants if not reasons[one.name]], benches, tell)
     print(table(mutants, found))
     print(summary(found, time.monotonic() - begun), flush=True)
     return int(any(outcome.kind != "killed" for outcome in found.values()))
 
 
-def share(mutants: Sequence[Mutant], benches: Sequence[Bench], tell: Callable[[Mutant, Outcome], None]) -> None:
-    """Try the mutants on whichever bench is free, and tell of each as it ends."""
+def outcomes(
+    mutants: Sequence[Mutant], benches: Sequence[Bench], unchanged: Sequence[Ran]
+) -> Iterator[tuple[Mutant, Outcome]]:
+    """What becomes of each mutant, as soon as it is known; those first whose tests could prove nothing."""
+    reasons = {one.name: unproven(one, unchanged) for one in mutants}
+    yield from ((one, Outcome("error", reasons[one.name], 0.0)) for one in mutants if reasons[one.name])
+    left = [one for one in mutants if not reasons[one.name]]
+    yield from at_once(benches, left, lambda bench, one: (one, bench.judge(one)))
+
+
+def at_once(benches: Sequence[Bench], work: Sequence[Work], do: Callable[[Bench, Work], Done]) -> Iterator[Done]:
+    """Do each piece of work on whichever bench is free, and give what it gave as soon as it is done."""
     free: SimpleQueue[Bench] = SimpleQueue()
     for bench in benches:
         free.put(bench)
 
-    def judge(mutant: Mutant) -> Outcome:
+    def take(one: Work) -> Done:
         bench = free.get()
         try:
-            return bench.judge(mutant)
+            return do(bench, one)
         finally:
             free.put(bench)
 
     pool = ThreadPoolExecutor(len(benches))
     try:
-        ahead: dict[Future[Outcome], Mutant] = {pool.submit(judge, mutant): mutant for mutant in mutants}
-        for done in as_completed(ahead):
-            tell(ahead[done], done.result())
+        for done in as_completed([pool.submit(take, one) for one in work]):
+            yield done.result()
     finally:
         pool.shutdown(cancel_futures=True)
 

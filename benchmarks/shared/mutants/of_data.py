@@ -103,10 +103,10 @@ MUTANTS = (
     ),
     Mutant(
         name="leave-one-out-last",
-        claim="Leave-one-out lets no model see what a user did after the last event that counts.",
+        claim="Leave-one-out counts back from a user's last event that counts, past all that do not.",
         file="lab/data/log/event_order.py",
-        text="back[(back == 0) & ~counts] = -1",
-        becomes="back[(back == 0) & ~counts] = 0",
+        text="until = np.append(0, np.cumsum(counts))",
+        becomes="until = np.append(0, np.cumsum(np.ones_like(counts)))",
         tests=("tests/targets/test_next_item.py::test_leave_one_out_asks_for_the_last_event_that_counts",),
     ),
     Mutant(

@@ -119,6 +119,7 @@ class Bench:
             "PYTHONPATH": str(self._tree),
             "JAX_COMPILATION_CACHE_DIR": str(self._programs),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
+            "LAB_TEST_PROFILE": "first failure",
         }
 
 
@@ -169,12 +170,13 @@ def verdict(ran: Ran) -> tuple[Kind, str]:
     return "error", f"{name} could not begin: {said}"
 
 
-def unproven(mutant: Mutant, unchanged: Ran) -> str:
+def unproven(mutant: Mutant, unchanged: Sequence[Ran]) -> str:
     """Why the mutant's tests could prove nothing, as they went without it; empty where they all passed."""
-    for name, said in (unchanged.failed | unchanged.broken).items():
+    for name, said in (pair for ran in unchanged for pair in (ran.failed | ran.broken).items()):
         if any(_is_of(name, test) for test in mutant.tests):
             return f"{name} fails without the mutant: {said}"
-    lacking = [test for test in mutant.tests if not any(_is_of(name, test) for name in unchanged.passed)]
+    passed = [name for ran in unchanged for name in ran.passed]
+    lacking = [test for test in mutant.tests if not any(_is_of(name, test) for name in passed)]
     return f"{lacking[0]} did not run without the mutant" if lacking else ""
 
 
@@ -185,6 +187,10 @@ def _is_of(name: str, test: str) -> bool:
     return name == wanted or name.startswith(tuple(wanted + end for end in ("[", ".", "::")))
 
 
-def all_tests(mutants: Iterable[Mutant]) -> list[str]:
-    """The tests of all mutants, each once."""
-    return list(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
+def parts_of_tests(mutants: Iterable[Mutant], count: int) -> list[list[str]]:
+    """The tests of all mutants, each once, in so many parts or fewer; those of a file stay together."""
+    files: dict[str, list[str]] = {}
+    for test in dict.fromkeys(test for mutant in mutants for test in mutant.tests):
+        files.setdefault(test.partition("::")[0], []).append(test)
+    each = [[test for tests in list(files.values())[part::count] for test in tests] for part in range(count)]
+    return [tests for tests in each if tests]
