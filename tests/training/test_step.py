@@ -93,20 +93,32 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(
     assert np.abs(whole[1]).max() > 1e-2
 
 
-def test_a_prior_draws_matrices_to_nothing_and_leaves_the_rest(
-    alone: Bench, learner: Learner, params: Any, rows: Rows
+@pytest.mark.parametrize("pull", [{"prior": 1e-3}, {"weight_decay": 0.1}], ids=["prior", "decay"])
+def test_a_prior_or_decay_draws_matrices_to_nothing_and_leaves_the_rest(
+    alone: Bench, learner: Learner, params: Any, rows: Rows, pull: dict[str, float]
 ) -> None:
-    # Nothing is labelled, so that the prior alone speaks; the decoupled decay is off.
+    # Nothing is labelled, so that the prior or the decay alone speaks.
     silent = rows._replace(label=rows.label._replace(weight=jnp.zeros_like(rows.label.weight)))
     state = quick(learner.init)(alone.arrays(), rows, _tables(alone))._replace(params=params)
-    moved, update = {}, quick(learner.update)
-    for prior in (0.0, 1e-3):
-        cell = alone.arrays(features="full", prior=prior, weight_decay=0.0)
-        moved[prior] = np.asarray(update(state, cell, silent, _tables(alone))[0].params) - params
-    assert not moved[0.0].any()
-    drawn = (learner.flat.decayed > 0) & (np.abs(params) > 1e-3)
-    assert drawn.any() and (np.sign(moved[1e-3][drawn]) == -np.sign(params[drawn])).all()
-    assert not moved[1e-3][learner.flat.decayed == 0].any()
+    moved, update = [], quick(learner.update)
+    for pulled in ({}, pull):
+        cell = alone.arrays(features="full", **{"prior": 0.0, "weight_decay": 0.0, **pulled})
+        moved.append(np.asarray(update(state, cell, silent, _tables(alone))[0].params) - params)
+    assert not moved[0].any()
+    drawn = (learner.flat.decayed > 0) & (np.abs(params) > 1e-2)
+    assert drawn.any() and (np.sign(moved[1][drawn]) == -np.sign(params[drawn])).all()
+    assert not moved[1][learner.flat.decayed == 0].any()
+
+
+def test_a_loss_that_is_not_finite_moves_nothing(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
+    cell, update = alone.arrays(features="full"), quick(learner.update)
+    state = quick(learner.init)(cell, rows, _tables(alone))._replace(params=jnp.where(params > 0, jnp.inf, params))
+    after, metrics = update(state, cell, rows, _tables(alone))
+    assert not np.isfinite(metrics.loss) and after.stopped and after.diverged_at == after.step == 0
+    for new, old in zip(
+        jax.tree.leaves((after.params, after.optimiser)), jax.tree.leaves((state.params, state.optimiser)), strict=True
+    ):
+        np.testing.assert_array_equal(new, old)
 
 
 @pytest.mark.parametrize(("days", "every", "overlap"), [(7, 7, 1), (14, 7, 2), (7, 14, 1)])

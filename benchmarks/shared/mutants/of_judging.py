@@ -114,7 +114,10 @@ MUTANTS = (
         claim="Ties count against a baseline when its settings are chosen, too.",
         file="lab/evaluation/tuning_metric.py",
         text="ahead = np.count_nonzero(rows >= own[:, None], axis=1)",
-        becomes="ahead = np.count_nonzero(rows > own[:, None], axis=1) + last - first + 1",
+        becomes=(
+            "ahead = np.count_nonzero(rows > own[:, None], axis=1)"
+            " + ((own[:, None] == own) & (query[:, None] == query)).sum(1)"
+        ),
         tests=("tests/baselines/test_tuning.py::test_labels_are_ranked_without_sorting_as_with_it",),
     ),
     Mutant(

@@ -139,7 +139,7 @@ MUTANTS = (
         file="lab/training/step.py",
         text="params=jnp.where(finite, params, state.params)",
         becomes="params=params",
-        tests=("tests/training/test_cells.py::test_a_cell_that_diverges_ends_alone",),
+        tests=("tests/training/test_step.py::test_a_loss_that_is_not_finite_moves_nothing",),
     ),
     Mutant(
         name="stopping-by-the-test",
@@ -165,7 +165,7 @@ MUTANTS = (
         file="lab/training/step.py",
         text="cell.weight_decay * self.flat.decayed)",
         becomes="cell.weight_decay)",
-        tests=("tests/training/test_optimiser.py::test_decay_takes_hold_of_matrices_alone",),
+        tests=("tests/training/test_step.py::test_a_prior_or_decay_draws_matrices_to_nothing_and_leaves_the_rest",),
     ),
     Mutant(
         name="resumed-order",

@@ -187,7 +187,7 @@ MUTANTS = (
         file="lab/core/escape.py",
         text='"\\\\": "\\\\textbackslash{}",',
         becomes="",
-        tests=("tests/report/test_names.py::test_latex_is_compiled_and_runs_no_command_of_a_name",),
+        tests=("tests/report/test_names.py::test_no_name_is_a_command_of_latex",),
     ),
     Mutant(
         name="formula-in-a-cell",
