@@ -102,7 +102,9 @@ def test_a_prior_or_decay_draws_matrices_to_nothing_and_leaves_the_rest(
     state = quick(learner.init)(alone.arrays(), rows, _tables(alone))._replace(params=params)
     moved, update = [], quick(learner.update)
     for pulled in ({}, pull):
-        cell = alone.arrays(features="full", **{"prior": 0.0, "weight_decay": 0.0, **pulled})
+        cell = alone.arrays(
+            features="full", prior=pulled.get("prior", 0.0), weight_decay=pulled.get("weight_decay", 0.0)
+        )
         moved.append(np.asarray(update(state, cell, silent, _tables(alone))[0].params) - params)
     assert not moved[0].any()
     drawn = (learner.flat.decayed > 0) & (np.abs(params) > 1e-2)
