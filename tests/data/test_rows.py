@@ -191,12 +191,12 @@ def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(
     data = made(events, shape, causal)
     log = data.view.histories
     for split in data.splits.values():
-        rows, entry = split.rows, split.rows.entry
+        rows, entry, living = split.rows, split.rows.entry, split.rows.alive
         seen = seen_by(data.view, split.queries)
         for row, slot in zip(*np.nonzero(rows.query.real), strict=True):
-            position, query = rows.query.position[row, slot], split.slot[row, slot]
+            query = split.slot[row, slot]
             user, cutoff = split.queries.user[query], split.queries.cutoff[query]
-            alive = np.flatnonzero((entry.first[row] <= position) & (position < entry.stop[row]))
+            alive = np.flatnonzero(living[row, slot])
             candidates = entry.candidate[row, alive].tolist()
             assert sorted(candidates) == np.flatnonzero(seen[query]).tolist()  # each once
             for place, candidate in zip(alive, candidates, strict=True):

@@ -42,7 +42,7 @@ MUTANTS = (
         claim="HSTU divides by the number of steps seen, not by where in a row a step stands.",
         file="lab/models/hstu.py",
         text="visible(starts), order(starts) + 1, buckets(time)",
-        becomes="visible(starts), order(starts) * 0 + jnp.arange(1, 1 + starts.shape[1]), buckets(time)",
+        becomes="visible(starts), order(jnp.zeros_like(starts)) + 1, buckets(time)",
         tests=("tests/models/test_encoders.py::test_history_reads_alike_wherever_it_is_packed",),
     ),
     Mutant(
