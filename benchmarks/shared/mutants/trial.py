@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from benchmarks.shared.mutants.mutant import Mutant
 from lab.core.errors import FaultError
 
-LIMIT = 300.0
+LIMIT = 900.0
 """Seconds after which the tests of a mutant are ended: it has made them wait for ever."""
 
 SHOWN = 10
