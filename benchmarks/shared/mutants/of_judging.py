@@ -160,7 +160,7 @@ MUTANTS = (
         file="lab/data/fold/queries.py",
         text="event = np.flatnonzero((self.candidate >= 0) & self.sampled)",
         becomes="event = np.flatnonzero(self.candidate >= 0)",
-        tests=("tests/leakage/test_limits.py::test_a_baseline_learns_nothing_of_users_outside_the_share",),
+        tests=("tests/data/test_event_counts.py::test_events_are_counted_of_the_users_that_are_learned_from",),
     ),
     Mutant(
         name="transitions-within-a-user",

@@ -51,7 +51,7 @@ MUTANTS = (
         file="lab/statistics/intervals.py",
         text="1 - acceleration * z, 1e-3",
         becomes="1 + acceleration * z, 1e-3",
-        tests=("tests/statistics/test_intervals.py::test_agrees_with_scipy",),
+        tests=("tests/statistics/test_intervals.py::test_bca_by_hand",),
     ),
     Mutant(
         name="deviation-of-seeds",
@@ -73,9 +73,17 @@ MUTANTS = (
         name="paired-by-query",
         claim="Two lines are compared query by query, in whatever order their files have them.",
         file="lab/results/paired.py",
-        text="order = np.lexsort([keys[name] for name in reversed(KEYS)])",
-        becomes="order = np.arange(len(keys))",
+        text="return keys[order], values[order]",
+        becomes="return keys[order], values",
         tests=("tests/results/test_comparisons.py::test_queries_are_paired_whatever_their_order",),
+    ),
+    Mutant(
+        name="queries-of-both",
+        claim="Two lines are compared at the queries that both answer, and at no others.",
+        file="lab/results/paired.py",
+        text="if not np.array_equal(a.keys, b.keys):",
+        becomes="if len(a.keys) != len(b.keys):",
+        tests=("tests/results/test_comparisons.py::test_lines_are_compared_at_the_queries_that_both_answer",),
     ),
     Mutant(
         name="sealed-digest",
@@ -107,7 +115,7 @@ MUTANTS = (
         file="lab/experiment/fingerprints.py",
         text="return digest([config, fingerprints])[:12]",
         becomes="return digest([config])[:12]",
-        tests=("tests/experiment/test_cells.py::test_a_cell_moves_with_what_its_numbers_depend_on",),
+        tests=("tests/experiment/test_cells.py::test_a_cell_moves_with_its_data_its_code_and_its_packages",),
     ),
     Mutant(
         name="code-that-is-reached",
