@@ -152,7 +152,7 @@ def test_some_are_chosen_by_name_or_file() -> None:
 
 
 @cache
-def tests_of(file: str) -> set[str]:
+def functions_of(file: str) -> set[str]:
     return {node.name for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, ast.FunctionDef)}
 
 
@@ -164,7 +164,7 @@ def test_the_list_fits_the_code(mutant: Mutant) -> None:
     assert mutant.file.startswith("lab/") and mutant.claim.endswith(".") and mutant.tests
     for test in mutant.tests:
         file, _, name = test.partition("::")
-        assert (ROOT / file).exists() and (not name or name in tests_of(file)), test
+        assert (ROOT / file).exists() and (not name or name in functions_of(file)), test
 
 
 def test_no_two_have_one_name() -> None:

@@ -69,11 +69,11 @@ MUTANTS = (
     ),
     Mutant(
         name="living-entries",
-        claim="At most one entry of a category lives at a query: the last one before it.",
+        claim="What one history has touched is not alive at the first step of the next one in its row.",
         file="lab/data/rows/batch.py",
         text="(position < entry.stop[:, None])",
         becomes="(position <= entry.stop[:, None])",
-        tests=("tests/data/test_rows.py::test_the_entries_alive_at_a_query_are_what_its_user_has_seen",),
+        tests=("tests/data/test_rows.py::test_an_entry_is_alive_from_its_first_step_and_no_more_at_its_stop",),
     ),
     Mutant(
         name="cut-overlap",
