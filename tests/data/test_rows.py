@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.data.fold.queries import FoldView
-from lab.data.rows.batch import EntryArrays, QueryArrays, Rows
+from lab.data.rows.batch import EntryArrays, LabelArrays, QueryArrays, Rows
 from lab.data.rows.packing import Segments, cut, cut_forward, cut_per_query, pack
 from lab.data.rows.steps import Steps, lay_steps
 from lab.data.schema import Behaviour
@@ -213,7 +213,7 @@ def test_an_entry_is_alive_from_its_first_step_and_no_more_at_its_stop() -> None
     """Behind its stop may be the first step of another history, and that step may be asked."""
     query = QueryArrays(position=np.array([[0, 1, 2, 3]]), calendar=None, real=None)
     entry = EntryArrays(candidate=None, first=np.array([[1]]), stop=np.array([[3]]), time=None)
-    rows = Rows(None, None, None, {}, query, entry, {}, None)
+    rows = Rows(None, None, None, {}, query, entry, {}, LabelArrays(None, None, None))
     assert rows.alive[0, :, 0].tolist() == [False, True, True, False]
 
 
