@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -28,7 +28,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # How long an example takes is the machine's business: no test has a limit of time.
 settings.register_profile("lab", deadline=None)
-settings.load_profile("lab")
+# The same examples each time, and none that fails made smaller, which can take minutes: for `benchmarks.mutants`, which
+# asks no more than whether a test fails.
+settings.register_profile(
+    "first failure", deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+)
+settings.load_profile(os.environ.get("LAB_TEST_PROFILE", "lab"))
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -85,15 +85,19 @@ def _later(user: str, cutoff: float, rng: np.random.Generator) -> Event:
     return event(user, float(day), rng, news)
 
 
-def prepared(events: Sequence[Event], cache: Path, seed: int = 0) -> Histories:
-    """The events, shuffled where no tie can tell, through cleaning and the cache."""
+def table(events: Sequence[Event]) -> Table:
+    """The events as a source."""
     frame = pl.DataFrame(list(events), infer_schema_length=None)
     frame = frame.with_columns(time=pl.from_epoch("time", time_unit="us"))
-    source = Table(
+    return Table(
         frame=frame, category="category", behaviour="behaviour", price="price", quantity="quantity", text="text",
         behaviours=BEHAVIOURS,
     )  # fmt: skip
-    return prepare_log(source, Cleaning(), TIMELINE, HORIZONS, cache, say=print)
+
+
+def prepared(events: Sequence[Event], cache: Path, seed: int = 0) -> Histories:
+    """The events, shuffled where no tie can tell, through cleaning and the cache."""
+    return prepare_log(table(events), Cleaning(), TIMELINE, HORIZONS, cache, say=print)
 
 
 def fold_of(

@@ -244,6 +244,22 @@ def test_training_windows_must_close_by_the_valid_cutoff() -> None:
         Logistic().fit(view, late, labelled_queries(view, [VALID]), microseconds(HORIZON))
 
 
+def test_training_windows_do_not_overlap() -> None:
+    """The latest cutoff that is offered, and the next ones a horizon or more before it: others change no bit."""
+    view = view_of(
+        [*ANCHORS, *((user, "i", CATEGORIES[(user + day) % 5], day) for user in (1, 2) for day in range(39))]
+    )
+    fitted = [
+        Logistic()
+        .fit(view, labelled_queries(view, days), labelled_queries(view, [VALID]), microseconds(HORIZON))
+        .scorer
+        for days in ([10.0, 20, 30], [5.0, 10, 15, 20, 25, 29.5, 30], [20.0, 30])
+    ]
+    apart, offered, fewer = (getattr(scorer, "coefficients") for scorer in fitted)  # noqa: B009
+    np.testing.assert_array_equal(offered, apart)
+    assert (fewer != apart).any()
+
+
 def test_nothing_to_choose_by() -> None:
     view = view_of(ANCHORS[:4])
     with pytest.raises(InputError, match="baseline markov: no query at the valid cutoff has a label"):

@@ -101,6 +101,8 @@ def test_an_unknown_flag_is_refused(name: str, capsys: pytest.CaptureFixture[str
         ("data --events 0", "--events: 0 makes no sense here; use 1 or more."),
         ("data --folder gone", "--folder: there is no folder gone; make it first."),
         ("tracking --seeds -3", "--seeds: -3 makes no sense here; use 1 or more."),
+        ("mutants --jobs 0", "--jobs: 0 makes no sense here; use 1 or more."),
+        ("mutants --only ?", "--only: ? is in no mutant's name or file; leave it out to try all."),
         ("published --seeds 0", "--seeds: 0 makes no sense here; use 1 or more."),
         *(
             (f"{name} gone", "gone: there is no such folder; name one that a run left, such as results/NAME.")

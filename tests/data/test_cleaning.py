@@ -119,12 +119,12 @@ def test_no_rule_looks_ahead(rows: list[Row], others: list[Row]) -> None:
 
 def test_a_statistic_comes_from_what_was_known() -> None:
     day = [(user, "x", k, "view", 1.0, "one") for k in range(31) for user in ("a", "b")]
-    late = [("new", "y", 25, "view", 1000.0, "one")] * 5 + [("b", "y", 25, "view", 1000.0, "one")] * 5
+    late = [(user, "y", 25, "view", 1000.0, "one") for user in ("new", "b")] * 40
     cleaning = Cleaning(duplicates=False, bots=4, item_min_events=3, user_min_events=3)
     built = build_log([*day, *late], cleaning, Timeline(end="2020-01-31"), (10,))
-    # Bot-like and rare by the future alone: kept. The price is far from the known ones: blanked.
+    # Bot-like and rare by the future alone: kept. The price is far from the known ones, if not from most: blanked.
     assert removed(built) == {
-        "missing": 0, "negative": 0, "timeline.end": 0, "cancellations": 0, "outliers of price": 10,
+        "missing": 0, "negative": 0, "timeline.end": 0, "cancellations": 0, "outliers of price": 80,
         "bots": 0, "item_min_events": 0, "user_min_events": 0,
     }  # fmt: skip
 
@@ -145,8 +145,16 @@ def test_missing_values_are_quarantined_when_no_rule_takes_them() -> None:
     frame = pl.DataFrame({"user": ["a", None, "b"], "item": ["x"] * 3, "time": ["2020-01-01"] * 3})
     built = build(Table(frame=frame), Cleaning(missing=False, quarantine_share=0.5), Timeline(), ())
     assert built.quarantine.select("row", "column", "reason").rows() == [(2, "user", "is missing")]
-    with pytest.raises(InputError, match=r"column 'user', row 2: the value is missing; 1 of 3 rows \(33.3 %\)"):
-        build(Table(frame=frame), Cleaning(missing=False), Timeline(), ())
+    for share in (0.05, 0.33):
+        with pytest.raises(InputError, match=r"column 'user', row 2: the value is missing; 1 of 3 rows \(33.3 %\)"):
+            build(Table(frame=frame), Cleaning(missing=False, quarantine_share=share), Timeline(), ())
+
+
+def test_a_row_that_lacks_two_values_is_quarantined_once() -> None:
+    frame = pl.DataFrame({"user": ["a", None, "b", "c"], "item": ["x", None, None, "x"], "time": ["2020-01-01"] * 4})
+    built = build(Table(frame=frame), Cleaning(missing=False, quarantine_share=0.5), Timeline(), ())
+    assert sorted(built.quarantine.select("row", "column").rows()) == [(2, "user"), (3, "item")]
+    assert built.facts["quarantine"]["rows"] == 2 and len(built.arrays["time"]) == 2
 
 
 def test_the_stated_range_holds() -> None:

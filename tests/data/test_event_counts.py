@@ -1,11 +1,14 @@
 """Counts up to many instants at once, against a count of each alone."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.data.fold.event_counts import EventCounts
 from lab.data.timeline import DAY, microseconds
+from tests.small_logs import small_histories, small_view
 
 
 @settings(max_examples=60, deadline=None)
@@ -23,3 +26,13 @@ def test_counts_are_those_of_each_moment_alone(events: list, moments: list[int],
         since = -np.inf if np.isinf(days) else moment * DAY - microseconds(days)
         wanted = [sum(s for day, c, s in events if c == one and since < day * DAY <= moment * DAY) for one in range(3)]
         assert row.tolist() == [max(net, 0) for net in wanted]
+
+
+def test_events_are_counted_of_the_users_that_are_learned_from() -> None:
+    log = small_histories([("ann", "i", "a", 1), ("bob", "i", "a", 2), ("bob", "i", "b", 3), ("cy", "i", "b", 4)])
+    view = small_view(log, 10, 15)
+    some = replace(view, sample=np.array([True, False, True]))
+    cutoff = np.array([microseconds(10)])
+    assert view.names.tolist() == ["a", "b"]
+    assert view.event_counts.within(cutoff).tolist() == [[2, 2]]
+    assert some.event_counts.within(cutoff).tolist() == [[1, 1]]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lab.data.fold.queries import FoldView
 from lab.data.fold.seen_candidates import seen_candidates
+from lab.data.rows.batch import EntryArrays, LabelArrays, QueryArrays, Rows
 from lab.data.rows.packing import Segments, cut_from_end, cut_from_start, cut_per_query, pack
 from lab.data.rows.steps import Steps, lay_steps
 from lab.data.schema import Behaviour
@@ -192,12 +193,12 @@ def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(
     data = build(events, shape, causal)
     log = data.view.histories
     for split in data.splits.values():
-        rows, entry = split.rows, split.rows.entry
+        rows, entry, living = split.rows, split.rows.entry, split.rows.alive
         seen = seen_candidates(data.view, split.queries)
         for row, slot in zip(*np.nonzero(rows.query.real), strict=True):
-            position, query = rows.query.position[row, slot], split.slot[row, slot]
+            query = split.slot[row, slot]
             user, cutoff = split.queries.user[query], split.queries.cutoff[query]
-            alive = np.flatnonzero((entry.first[row] <= position) & (position < entry.stop[row]))
+            alive = np.flatnonzero(living[row, slot])
             candidates = entry.candidate[row, alive].tolist()
             assert sorted(candidates) == np.flatnonzero(seen[query]).tolist()  # each once
             for place, candidate in zip(alive, candidates, strict=True):
@@ -207,6 +208,14 @@ def test_the_entries_alive_at_a_query_are_what_its_user_has_seen(
                 assert np.array_equal(count, Habit().transform_events(data.view, data.states["habit"])["count"][last])
                 began = log.time[log.offsets[user]]
                 assert entry.time[row, place] == np.float32((log.time[last] - began) / DAY)
+
+
+def test_an_entry_is_alive_from_its_first_step_and_no_more_at_its_stop() -> None:
+    """Behind its stop may be the first step of another history, and that step may be asked."""
+    query = QueryArrays(position=np.array([[0, 1, 2, 3]]), calendar=None, real=None)
+    entry = EntryArrays(candidate=None, first=np.array([[1]]), stop=np.array([[3]]), time=None)
+    rows = Rows(None, None, None, {}, query, entry, {}, LabelArrays(None, None, None))
+    assert rows.alive[0, :, 0].tolist() == [False, True, True, False]
 
 
 @given(events=EVENTS)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lab.data.fold.seen_candidates import seen_candidates
+from lab.data.fold.seen_candidates import is_label_seen, seen_candidates
 from lab.data.fold.touches import first_touches
 from lab.data.schema import Behaviour
 from tests.small_logs import small_histories, small_queries, small_view
@@ -48,4 +48,8 @@ def test_seen_counts_from_the_instant_of_the_first_touch_on() -> None:
     log = small_histories([("ann", "i", "a", 1), ("ann", "i", "b", 3), ("ann", "i", "a", 5), ("bob", "i", "b", 2)])
     view = small_view(log, 10, 15)
     asked = small_queries([(0, 0.9), (0, 1), (0, 3), (1, 1), (1, 2)])
-    assert [view.names[row].tolist() for row in seen_candidates(view, asked)] == [[], ["a"], ["a", "b"], [], ["b"]]
+    seen = seen_candidates(view, asked)
+    assert [view.names[row].tolist() for row in seen] == [[], ["a"], ["a", "b"], [], ["b"]]
+    for candidate in range(view.candidates):
+        label = np.full(len(asked), candidate, np.int32)
+        assert is_label_seen(view, asked, label).tolist() == seen[:, candidate].tolist()

@@ -15,7 +15,7 @@ from lab.data.fold.categories import Categories
 from lab.data.timeline import Timeline
 from lab.experiment.cells import Cell, grid
 from lab.experiment.experiment import Experiment
-from lab.experiment.fingerprints import canonical, code_fingerprint, digest
+from lab.experiment.fingerprints import canonical, code_fingerprint, digest, identity
 from lab.experiment.loading import load_experiment
 from lab.features import Habit
 from lab.models import GRU, LSTM
@@ -50,6 +50,15 @@ HERE = small_experiment()
 )
 def test_a_cell_moves_with_what_its_numbers_depend_on(changes: dict[str, Any]) -> None:
     assert cell(small_experiment(**changes)).id != cell(HERE).id
+
+
+def test_a_cell_moves_with_its_data_its_code_and_its_packages() -> None:
+    here = cell(HERE)
+    assert cell(HERE, data="other").id != here.id
+    assert here.fingerprints.keys() == {"data", "code", "packages"}
+    assert here.id.endswith(f"-{identity(here.config, here.fingerprints)}")
+    for name in here.fingerprints:
+        assert not here.id.endswith(identity(here.config, {**here.fingerprints, name: "other"}))
 
 
 @pytest.mark.parametrize(

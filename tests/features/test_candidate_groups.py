@@ -30,7 +30,7 @@ EVENTS = st.lists(
         st.integers(0, 3),
         st.just("i"),
         st.sampled_from(["a", "b", None]),
-        st.floats(0, 32),
+        st.floats(0, 32) | st.integers(0, 32).map(float),  # whole days tie with ticks and with begins of windows
         st.sampled_from([kind.name for kind in KINDS]),
     ),
     max_size=40,

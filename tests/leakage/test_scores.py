@@ -10,22 +10,28 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from rich.console import Console
 
-from lab.baselines import LabelledQueries, default_baselines
+from lab.baselines import DecayedPersonal, LabelledQueries, RecentPopularity, default_baselines
 from lab.data.sources import SyntheticShop
 from lab.dataset.dataset import Dataset, Split
+from lab.experiment.cell_record import CellRecord, place_of
 from lab.experiment.cells import grid
 from lab.experiment.experiment import Experiment
 from lab.models import RNN
 from lab.models.base import Model
+from lab.results.store import CURVE
 from lab.running.assembly import assemble, build_network, cell_arrays, feed
+from lab.running.run_settings import RunSettings
+from lab.running.runner import Run
 from lab.targets import Interest
+from lab.tracking.tracker import Tracking
 from lab.training.fit import train
 from lab.training.settings import Training
 from tests.leakage.futures import FEW, SEEDS
 from tests.leakage.networks import some_params
 from tests.quick import quick
-from tests.whole_path import GROUPS, HORIZONS, TEST, TIMELINE, VALID, fold_of, prepared, shop_events
+from tests.whole_path import GROUPS, HORIZONS, TEST, TIMELINE, VALID, Event, fold_of, prepared, shop_events, table
 from tests.whole_path import with_another_future as changed_after
 
 pytestmark = pytest.mark.usefixtures("broadcasting")
@@ -83,6 +89,37 @@ def _baseline_scores(data: Dataset, h: int) -> dict[str, np.ndarray]:
         fitted = baseline.fit(data.view, known, chosen_on, data.view.fold.horizons[h])
         found[baseline.name] = fitted.log_probabilities(fitted.scores(data.view, test.queries))
     return found
+
+
+@pytest.mark.usefixtures("quick_compile")
+def test_what_a_run_learns_and_chooses_does_not_know_what_follows_the_test_cutoff(caches: Path, tmp_path: Path) -> None:
+    """Learning curves, stopping, the baselines' settings: all but the numbers of the test, and what they say of it."""
+    events = shop_events(0)
+    first, other = (
+        _run(futures, caches, tmp_path / name)
+        for name, futures in (("one", events), ("other", changed_after(events, TEST, 1)))
+    )
+    assert [place_of(cell) for cell, _ in first] == [place_of(cell) for cell, _ in other]
+    moved = 0
+    for (one, curve), (two, other_curve) in zip(first, other, strict=True):
+        assert curve == other_curve
+        chosen, tested = ([m for m in one.metrics if (m.split == "test") == test] for test in (False, True))
+        assert chosen and chosen == [m for m in two.metrics if m.split != "test"]
+        moved += tested != [m for m in two.metrics if m.split == "test"]
+    assert moved == len(first)
+
+
+def _run(events: list[Event], cache: Path, out: Path) -> list[tuple[CellRecord, bytes]]:
+    """All cells of a run with several looks at the valid split, and their learning curves."""
+    experiment = Experiment(
+        name="leak", source=table(events), target=Interest(), horizons=HORIZONS, features={"ids": ("category",)},
+        models=(RNN(width=8),), seeds=1, timeline=TIMELINE, baselines=(RecentPopularity(), DecayedPersonal()),
+        training=Training(steps=6, evaluate_every=2, batch=4, row_length=16, overlap=4),
+    )  # fmt: skip
+    run = Run(experiment, RunSettings(out, cache, Tracking(mode="off"), Console(quiet=True), report=False))
+    assert run.compute() == 0
+    kept = [(run.store.read(cell.id), cell.kind == "model") for cell in run.cells]
+    return [(cell, run.store.file(cell.id, CURVE) if trained else b"") for cell, trained in kept]
 
 
 @pytest.mark.usefixtures("quick_compile")

@@ -114,13 +114,17 @@ def test_markdown_and_latex_stay_on_their_line(text: str) -> None:
 TEX = shutil.which("pdflatex") or shutil.which("tectonic")
 
 
-def test_latex_is_compiled_and_runs_no_command_of_a_name(made: tuple[Path, list[CellRecord]], tmp_path: Path) -> None:
+def test_no_name_is_a_command_of_latex(made: tuple[Path, list[CellRecord]]) -> None:
     body = (made[0] / "summary.tex").read_text()
     table = body[body.index(r"\begin{tabular}") :]
     assert not re.search(r"(?<!\\)%|\$\\write", table) and r"\input{x}" not in table
     assert r"\textbackslash{}write18\{touch taken\}\$" in body and r"a\textasciicircum{}b\textasciitilde{}c" in body
+
+
+def test_latex_is_compiled_and_runs_no_command_of_a_name(made: tuple[Path, list[CellRecord]], tmp_path: Path) -> None:
     if TEX is None:
         pytest.skip("neither pdflatex nor tectonic is on the PATH; install one to compile summary.tex")
+    body = (made[0] / "summary.tex").read_text()
     page = f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}\n{body}\\end{{document}}\n"
     (tmp_path / "page.tex").write_text(page)
     flags = ["-interaction=nonstopmode", "-halt-on-error", "-shell-escape"] if "pdflatex" in TEX else []

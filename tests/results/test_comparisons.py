@@ -60,6 +60,17 @@ def test_queries_are_paired_whatever_their_order(tmp_path: Path) -> None:
     assert rows[0] == rows[1] and rows[0][0].difference == pytest.approx(0.125)
 
 
+def test_lines_are_compared_at_the_queries_that_both_answer(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    put(store, "a", BASE)
+    table = users({"all": BASE})
+    table["user"] = table["user"] + 1  # as many users, of whom one is another
+    judged, settings = evaluation(table), {"kind": "baseline", "model": "last", "features": "", "seed": None}
+    store.write(replace(record("last", **settings), metrics=metrics(table)), judged=judged)
+    (one,) = all_comparisons(store)
+    assert one.queries == one.users == 3 and one.difference == pytest.approx((BASE[1:] - BASE[:-1]).mean())
+
+
 def test_the_family_is_every_two_lines_of_a_target_and_horizon_but_the_oracle(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for model, features in (("gru", "full"), ("lstm", "full"), ("lstm", "time")):

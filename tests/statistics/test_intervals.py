@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.special import ndtr, ndtri
 
 from benchmarks.shared.truths import Sample, lies_within, lopsided, often, paired, rarely
-from lab.statistics.intervals import GROUPS, over_seeds, over_users
+from lab.statistics.intervals import GROUPS, _acceleration, _levels, over_seeds, over_users
 
 
 @pytest.mark.parametrize("users", [20, 150])
@@ -65,6 +66,23 @@ def test_agrees_with_scipy() -> None:
     ours = over_users(values, user)
     assert ours is not None and ours.mean == pytest.approx(values.mean())
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.002)
+
+
+def test_bca_by_hand() -> None:
+    values, user = rarely(np.random.default_rng(4), 40)
+    total, size = np.bincount(user, values), np.bincount(user)
+    without = (total.sum() - total) / (size.sum() - size)
+    off = without.mean() - without
+    wanted = (off**3).sum() / (6 * (off**2).sum() ** 1.5)
+    assert _acceleration(total, size) == pytest.approx(wanted) and wanted > 0.03
+    # No bias: as many resamples below as above. Both ends move to the side of the longer tail.
+    low, high = _levels(0.0, wanted, 0.025)
+    z = ndtri(0.975)
+    assert (low, high) == pytest.approx((ndtr(-z / (1 + wanted * z)), ndtr(z / (1 - wanted * z))))
+    assert low > 0.03 and high > 0.98
+    # Seven resamples of ten below the mean move both by twice 0.524, the 70 % quantile.
+    biased = _levels(float(ndtri(0.7)), 0.0, 0.025)
+    assert biased == pytest.approx(ndtr(2 * ndtri(0.7) + np.array([-z, z])))
 
 
 def test_queries_without_a_value_do_not_count() -> None:

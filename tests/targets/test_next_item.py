@@ -161,7 +161,8 @@ def test_each_event_gets_an_instant_of_its_own_as_late_as_can_be(sizes: list[int
     rng = np.random.default_rng(seed)
     days = [(u, "a", None, int(d)) for u, size in enumerate(sizes) for d in np.sort(rng.integers(0, 4, size))]
     log = small_histories(days, users=range(len(sizes)), behaviours=KINDS)
-    found = with_distinct_times(log).time
+    found, clock = with_distinct_times(log).time, with_distinct_times(log).clock
+    assert clock.tolist() == log.time.tolist()  # what groups of hours and gaps read
     for u in range(len(sizes)):
         mine = slice(log.offsets[u], log.offsets[u + 1])
         wanted = log.time[mine].tolist()

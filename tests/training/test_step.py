@@ -14,7 +14,7 @@ from lab.data.rows.batch import Rows
 from lab.data.timeline import DAY
 from lab.running.assembly import build_network, cell_arrays
 from lab.targets import Interest
-from lab.training.state import TrainState
+from lab.training.state import TrainState, stream
 from lab.training.step import Learner
 from tests.quick import quick
 from tests.training.small import Bench
@@ -93,20 +93,34 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(
     assert np.abs(whole[1]).max() > 1e-2
 
 
-def test_a_prior_draws_matrices_to_nothing_and_leaves_the_rest(
-    alone: Bench, learner: Learner, params: Any, rows: Rows
+@pytest.mark.parametrize("pull", [{"prior": 1e-3}, {"weight_decay": 0.1}], ids=["prior", "decay"])
+def test_a_prior_or_decay_draws_matrices_to_nothing_and_leaves_the_rest(
+    alone: Bench, learner: Learner, params: Any, rows: Rows, pull: dict[str, float]
 ) -> None:
-    # Nothing is labelled, so that the prior alone speaks; the decoupled decay is off.
+    # Nothing is labelled, so that the prior or the decay alone speaks.
     silent = rows._replace(label=rows.label._replace(weight=jnp.zeros_like(rows.label.weight)))
     state = quick(learner.init)(alone.arrays(), rows, _tables(alone))._replace(params=params)
-    moved, update = {}, quick(learner.update)
-    for prior in (0.0, 1e-3):
-        cell = alone.arrays(features="full", prior=prior, weight_decay=0.0)
-        moved[prior] = np.asarray(update(state, cell, silent, _tables(alone))[0].params) - params
-    assert not moved[0.0].any()
-    drawn = (learner.flat.decayed > 0) & (np.abs(params) > 1e-3)
-    assert drawn.any() and (np.sign(moved[1e-3][drawn]) == -np.sign(params[drawn])).all()
-    assert not moved[1e-3][learner.flat.decayed == 0].any()
+    moved, update = [], quick(learner.update)
+    for pulled in ({}, pull):
+        cell = alone.arrays(
+            features="full", prior=pulled.get("prior", 0.0), weight_decay=pulled.get("weight_decay", 0.0)
+        )
+        moved.append(np.asarray(update(state, cell, silent, _tables(alone))[0].params) - params)
+    assert not moved[0].any()
+    drawn = (learner.flat.decayed > 0) & (np.abs(params) > 1e-2)
+    assert drawn.any() and (np.sign(moved[1][drawn]) == -np.sign(params[drawn])).all()
+    assert not moved[1][learner.flat.decayed == 0].any()
+
+
+def test_a_loss_that_is_not_finite_moves_nothing(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
+    cell, update = alone.arrays(features="full"), quick(learner.update)
+    state = quick(learner.init)(cell, rows, _tables(alone))._replace(params=jnp.where(params > 0, jnp.inf, params))
+    after, metrics = update(state, cell, rows, _tables(alone))
+    assert not np.isfinite(metrics.loss) and after.stopped and after.diverged_at == after.step == 0
+    for new, old in zip(
+        jax.tree.leaves((after.params, after.optimiser)), jax.tree.leaves((state.params, state.optimiser)), strict=True
+    ):
+        np.testing.assert_array_equal(new, old)
 
 
 @pytest.mark.parametrize(("days", "every", "overlap"), [(7, 7, 1), (14, 7, 2), (7, 14, 1)])
@@ -117,6 +131,31 @@ def test_a_prior_weighs_less_the_more_windows_there_are(alone: Bench, days: int,
     cell = next(c for c in alone.cells if c.horizon == days)
     wanted = alone.experiment.training.prior_precision * overlap / answered[(7, 14).index(days)]
     np.testing.assert_allclose(cell_arrays(cell, data).prior, wanted, rtol=1e-6)
+
+
+def test_each_part_and_seed_has_a_stream_of_its_own() -> None:
+    keys = [stream(jnp.uint32(seed), part) for seed in (0, 1) for part in ("init", "dropout", "tiny")]
+    drawn = {tuple(np.asarray(jax.random.bits(key, (4,))).tolist()) for key in keys}
+    assert len(drawn) == len(keys)
+    again = stream(jnp.uint32(1), "init")
+    assert (jax.random.key_data(again) == jax.random.key_data(keys[3])).all()
+
+
+def test_parameters_and_dropout_are_drawn_from_streams_of_their_names(
+    alone: Bench, learner: Learner, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is drawn for one part moves with its own name alone."""
+    asked: list[str] = []
+
+    def listening(seed: Any, part: str) -> Any:
+        asked.append(part)
+        return stream(seed, part)
+
+    monkeypatch.setattr("lab.training.step.stream", listening)
+    params = quick(learner.init)(alone.arrays(features="full"), rows, _tables(alone)).params
+    assert asked == ["init"]
+    _gradient(learner, alone, params, rows, dropout=0.5)
+    assert asked == ["init", "dropout"]
 
 
 def test_dropout_falls_otherwise_at_each_step_and_cell(alone: Bench, learner: Learner, params: Any, rows: Rows) -> None:
