@@ -83,7 +83,7 @@ class Lives:
         return sum(newest.values()) + LOOKS * len(list(self.folder.glob("cells/rnn*/cell.json")))
 
     def partials(self) -> list[Path]:
-        return list(self.folder.glob("cells/*/.checkpoints.*.partial"))
+        return list(self.folder.glob("cells/*/.unfinished.*.partial"))
 
 
 def after(lives: Lives, how: signal.Signals, looks: int, more: float) -> Callable[[Process], None]:
