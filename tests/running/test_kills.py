@@ -99,8 +99,8 @@ def after(lives: Lives, how: signal.Signals, looks: int, more: float) -> Callabl
 
 
 def ends() -> list[signal.Signals]:
-    """Twenty kills and four polite requests, in an order drawn by chance."""
-    found = [signal.SIGKILL] * 20 + [signal.SIGTERM, signal.SIGINT] * 2
+    """Twelve kills and four polite requests, in an order drawn by chance."""
+    found = [signal.SIGKILL] * 12 + [signal.SIGTERM, signal.SIGINT] * 2
     random.Random(0).shuffle(found)
     return found
 

@@ -25,7 +25,9 @@ def test_a_task_weighs_the_same_however_often_it_was_run() -> None:
     assert interquartile_mean([once[0], np.repeat(once[1], 7), once[2]]) == pytest.approx(interquartile_mean(once))
 
 
-def test_coverage_over_runs() -> None:
+def test_coverage_over_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the number of draws that covers; with fewer there is time for many repetitions."""
+    monkeypatch.setattr("lab.statistics.across_runs.RESAMPLES", 1_000)
     rng = np.random.default_rng(1)
     found = [over_runs(list(runs(rng, 5)), rng) for _ in range(1_500)]
     assert lies_within(sum(i is not None and i.low <= MIDDLE <= i.high for i in found), 1_500, 0.925, 0.975)
