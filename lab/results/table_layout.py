@@ -193,8 +193,9 @@ def legend(shown: Grid, best: str, tie: str = "~") -> str:
 
 def markdown(shown: Grid) -> str:
     """One table per section, fit to be pasted, and what they say."""
-    said = (f"\n{escape.markdown(one)}" for one in (*shown.remarks, *shown.conclusions, *shown.tuning))
-    under = (f"{shown.caption} {legend(shown, 'in bold', '`~`')}", *said)
+    said = (f"\n{escape.markdown(one)}" for one in (*shown.remarks, *shown.conclusions))
+    tuned = ("", *(f"- {escape.markdown(one)}" for one in shown.tuning))
+    under = (f"{shown.caption} {legend(shown, 'in bold', '`~`')}", *said, *(tuned if shown.tuning else ()))
     return "\n".join((*_markdown(shown), *under, *(f"\n- {escape.markdown(note)}" for note in shown.notes))) + "\n"
 
 

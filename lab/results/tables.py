@@ -73,13 +73,13 @@ def print_table(shown: Grid, console: Console) -> None:
         for row in section.rows:
             table.add_row(Text(_text(row.name, console)), *(_rich(entry, star, console) for entry in row.entries))
     console.print(table, "")
-    for line in (*shown.notes, _caption(shown, star), *shown.remarks, "", *shown.conclusions, *_apart(shown.tuning)):
+    for line in (*shown.notes, _caption(shown, star), *shown.remarks, "", *shown.conclusions, *_where_tuned(shown)):
         console.print(Text(_text(line, console)), soft_wrap=False)
 
 
-def _apart(lines: Sequence[str]) -> tuple[str, ...]:
-    """Lines below an empty one; nothing where there are none."""
-    return ("", *lines) if lines else ()
+def _where_tuned(shown: Grid) -> tuple[str, ...]:
+    """Where a reader finds how the baselines were tuned: it takes more lines than the table, and a run has said it."""
+    return ("", "How each baseline was tuned on valid: summary.md.") if shown.tuning else ()
 
 
 def _caption(shown: Grid, star: bool) -> str:

@@ -54,8 +54,8 @@ def test_it_is_said_wherever_the_table_is(tmp_path: Path) -> None:
     print_tables(shown, Console(file=file, width=200))
     words = "decayed, tuned on valid: 7 days: tau_days 3 (NDCG@10 .500 on 512 queries)."
     latex = (tmp_path / "summary.tex").read_text()
-    for text in (file.getvalue(), (tmp_path / "summary.md").read_text().replace("\\", ""), latex):
-        assert words in text
+    assert f"- {words}" in (tmp_path / "summary.md").read_text().replace("\\", "").splitlines()
+    assert "How each baseline was tuned on valid: summary.md." in file.getvalue()
     assert f"% {words}" in latex.splitlines(), "in LaTeX as a comment"
     assert f"<li>{words}</li>" in page(read_contents(tmp_path), ())
 
