@@ -30,7 +30,7 @@ from lab.running.judging import fit_baseline, judge_fitted_baseline
 
 
 @dataclass(frozen=True)
-class LabelledQueries:
+class Asked:
     """Which experiment's baselines to tune."""
 
     experiment: tyro.conf.Positional[Path] = Path("experiments/lstm_vs_transformer.py")
@@ -44,7 +44,7 @@ class LabelledQueries:
         require(self, at_most=1)
 
 
-def main(asked: LabelledQueries) -> None:
+def main(asked: Asked) -> None:
     """Print the table."""
     experiment = asked_for(asked)
     data = dataset(replace(experiment, groups=(), features={"ids": (experiment.group_names()[0],)}))
@@ -82,4 +82,4 @@ def thinned(data: Dataset, most: int) -> Dataset:
 
 
 if __name__ == "__main__":
-    command("tuning", LabelledQueries, main, __doc__)
+    command("tuning", Asked, main, __doc__)

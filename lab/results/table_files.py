@@ -36,11 +36,8 @@ def write_table_files(root: Path, tables: Mapping[str, bytes], flag: str = "--ou
 
     `flag` is what names another folder on the command line. Raises FaultError where the disk refuses.
     """
-    kept, new = (
-        dict(_known_digests(root)),
-        {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()},
-    )
-    either = kept | {name: [*dict.fromkeys([*kept.get(name, ()), digest])] for name, digest in new.items()}
+    kept, new = _known_digests(root), {name: _digest(content) for name, content in tables.items()}
+    either = dict(kept) | {name: [*dict.fromkeys([*kept.get(name, ()), digest])] for name, digest in new.items()}
     _write(root, either, flag)
     for name, content in tables.items():
         write_whole(root / name, content, flag)

@@ -24,7 +24,7 @@ from lab.running.failures import FAILURES, check_labels, failure_reason, is_out_
 from lab.running.judging import fit_baseline, judge_fitted_baseline, judge_truth, tuning_metrics
 from lab.running.open_cells import OpenCells
 from lab.running.resuming import ChunkCheckpoints, ResumeGroup, group_by_checkpoint, resume_groups
-from lab.running.row_memory import require_feed
+from lab.running.row_memory import require_feeds
 from lab.running.trained_cells import cell_outcome, judge_trained
 from lab.running.work import JUDGE, compile_kind, work_kind, work_units
 from lab.tracking.tracker import Tracker
@@ -53,8 +53,7 @@ class Computation:
     def compute(self, cells: Sequence[Cell]) -> None:
         """Compute and keep those of the cells that no other process has. One that fails is kept as failed."""
         ready = assemblies(self.experiment, self.data, cells)
-        for one in ready:
-            require_feed(one.program, self.data.splits["train"].packed, len(self.data.rest) > 0)
+        require_feeds(ready, self.data)
         for cell in cells:
             if cell.kind != "model":
                 if self.open.take([cell]):

@@ -1,9 +1,13 @@
 """What rows take of memory: a shard of the log while it is laid out, and rows on their way to the devices."""
 
+from collections.abc import Iterable
+
 from lab.core.fingerprint_marks import not_fingerprinted
 from lab.core.memory import Size, require_memory
 from lab.data.rows.layout import PackedRows
 from lab.data.timeline import SHARD_EVENTS, Timeline
+from lab.dataset.dataset import Dataset
+from lab.running.assembly import Assembly
 from lab.training.devices import Layout
 from lab.training.feeding import is_resident
 from lab.training.program import Program
@@ -24,6 +28,13 @@ def require_shard(timeline: Timeline, events: int, room: float | None = None) ->
     """Raise InputError where a shard of a log of so many events does not fit memory, before any of it is laid out."""
     size = Size("timeline.shard_events", timeline.shard_events, SHARD_EVENTS)
     require_memory([size], lambda most: min(most, events) * EVENT_BYTES, room)
+
+
+@not_fingerprinted
+def require_feeds(ready: Iterable[Assembly], data: Dataset) -> None:
+    """`require_feed` for each program of a fold."""
+    for one in ready:
+        require_feed(one.program, data.splits["train"].packed, len(data.rest) > 0)
 
 
 @not_fingerprinted

@@ -37,7 +37,7 @@ from lab.running.guesses import COMPILING, FIGURES, Closing
 from lab.running.open_cells import OpenCells
 from lab.running.plan import late_end, print_estimate, print_fold, print_line, print_log, print_plan, print_waiting
 from lab.running.row_groups import group_by_rows
-from lab.running.row_memory import require_feed, require_shard
+from lab.running.row_memory import require_feeds, require_shard
 from lab.running.run_report import print_path, write_run_report
 from lab.running.run_settings import RunSettings
 from lab.running.status import print_states, states
@@ -90,8 +90,7 @@ class Run:
                 begun = time.monotonic()
                 data = self.dataset(fold, mine, causal)
                 ready = assemblies(self.experiment, data, mine)
-                for one in ready:
-                    require_feed(one.program, data.splits["train"].packed, len(data.rest) > 0)
+                require_feeds(ready, data)
                 print_plan(self.console, ready, mine)
                 if estimate and fold is left[0]:
                     data_seconds += time.monotonic() - begun
@@ -154,7 +153,7 @@ class Run:
             tracker.missing([cell.id for cell in self.cells if self.store.is_finished(cell.id)])
             try:
                 if missing:
-                    self.compute_cells(missing, tracker, progress)
+                    self._compute_missing(missing, tracker, progress)
             except BaseException:
                 # Why it broke is for the caller to say; what is finished is worth a table all the same.
                 with ignore_stop_signals():
@@ -223,15 +222,12 @@ class Run:
             units, guesses = units | closing.units(), guesses | closing.expected()
         return Progress(units, self.experiment.name, self.console, guesses=guesses)
 
-    def compute_cells(self, missing: Sequence[Cell], tracker: Tracker, progress: Progress | None = None) -> None:
-        """Compute some cells of the grid and keep each as soon as it is done.
+    def compute_cells(self, missing: Sequence[Cell], tracker: Tracker) -> None:
+        """Compute some cells of the grid and keep each as soon as it is done, with a bar of their own."""
+        with self._progress(missing) as progress:
+            self._compute_missing(missing, tracker, progress)
 
-        `progress` counts them among other work; without one they have a bar of their own.
-        """
-        if progress is None:
-            with self._progress(missing) as own:
-                self.compute_cells(missing, tracker, own)
-            return
+    def _compute_missing(self, missing: Sequence[Cell], tracker: Tracker, progress: Progress) -> None:
         with Claims(self.store.root, devices=cpu_devices()) as claims:
             cells = OpenCells(self.store, claims, {cell.id: self.store.stamp(cell.id) for cell in missing})
             left = list(missing)

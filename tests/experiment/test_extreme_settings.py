@@ -24,7 +24,7 @@ from lab.models import RNN
 from lab.running.assembly import assemblies, dataset_of
 from lab.running.judging import judge_baseline
 from lab.running.row_groups import group_by_rows
-from lab.running.row_memory import require_feed, require_shard
+from lab.running.row_memory import require_feed, require_feeds, require_shard
 from lab.running.training_memory import require_rows
 from lab.targets import Interest, NextItem
 from lab.tracking.tracker import Tracking
@@ -142,8 +142,8 @@ def plan(asked: Experiment, cache: Path, place: str) -> None:
         for baseline in asked.baselines:
             baseline.require_memory(len(data.splits["train"].queries), data.view.candidates)
             judge_baseline(data, asked.target, baseline, 0).result()
-        for one in assemblies(asked, data, cells) if place != "baselines" else ():
-            require_feed(one.program, data.splits["train"].packed, len(data.rest) > 0)
+        if place != "baselines":
+            require_feeds(assemblies(asked, data, cells), data)
 
 
 @pytest.fixture(scope="module")
